@@ -1,0 +1,121 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target of ours is compiled with.
+let house: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A library target; `room` is its folder.
+func room(_ name: String, in room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "\(room)/\(name)", swiftSettings: house)
+}
+
+/// The tests of one module, beside what they need.
+func tests(of name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)Tests", resources: resources,
+    swiftSettings: house)
+}
+
+let wire: [Target.Dependency] = ["Octets", "Identifiers", "ISO7816", "SecureChannel", "CardProtocol"]
+
+let package = Package(
+  name: "warifu",
+  products: [
+    .library(name: "CardDriver", targets: ["CardDriver", "ISO7816", "SecureChannel", "CardProtocol", "Identifiers"]),
+    .library(name: "CardEmulator", targets: ["CardEmulator", "ISO7816"]),
+    .library(name: "DiscDriver", targets: ["DiscDriver", "SCSI", "Identifiers"]),
+    .library(name: "DiscEmulator", targets: ["DiscEmulator", "SCSI"]),
+    .library(name: "CopyLicensing", targets: ["CopyLicensing", "Formats", "Identifiers"]),
+    .library(name: "LicenseCenter", targets: ["LicenseCenter", "Formats", "Identifiers"]),
+    .library(name: "WarifuTesting", targets: ["WarifuTesting"]),
+    .executable(name: "warifu", targets: ["warifu"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
+  targets: [
+    // System: module maps and shim headers, no logic.
+    .systemLibrary(
+      name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "CArchive", path: "Sources/System/CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
+
+    // Wire: pure values and codecs, shared by firmware and host.
+    room("Octets", in: "Sources/Wire"),
+    room("Identifiers", in: "Sources/Wire", ["Octets"]),
+    room("ISO7816", in: "Sources/Wire", ["Octets"]),
+    room("SecureChannel", in: "Sources/Wire", ["Octets", "ISO7816"]),
+    room("SCSI", in: "Sources/Wire", ["Octets"]),
+    room("CardProtocol", in: "Sources/Wire", ["Octets", "Identifiers"]),
+
+    // What runs inside the devices.
+    room("CardFirmware", in: "firmware-sim", wire),
+    room("DriveFirmware", in: "firmware-sim", ["Octets", "SCSI"]),
+
+    // The one door to OpenSSL.
+    room("Cryptography", in: "Sources", ["COpenSSL", "CLinux", "Octets", "Identifiers", "SecureChannel"]),
+
+    // Card and disc, each an emulator and a driver that never meet but in bytes.
+    room("CardEmulator", in: "Sources/Card", ["CardFirmware", "Cryptography", "CLinux"] + wire),
+    room("CardDriver", in: "Sources/Card", ["Cryptography", "CLinux"] + wire),
+    room("DiscEmulator", in: "Sources/Disc", ["DriveFirmware", "SCSI", "Octets", "Identifiers", "CLinux"]),
+    room("DiscDriver", in: "Sources/Disc", ["SCSI", "Octets", "Identifiers", "Cryptography", "CArchive", "CLinux"]),
+
+    // Licensing.
+    room("Formats", in: "Sources/Licensing", ["Octets", "Identifiers", "ISO7816", "Cryptography"]),
+    room(
+      "CopyLicensing", in: "Sources/Licensing",
+      ["Formats", "CardDriver", "DiscDriver", "Cryptography", "CLinux", "Octets", "Identifiers"]),
+
+    // The licence centre: no driver in the server.
+    room(
+      "LicenseCenter", in: "Sources/Center",
+      ["Formats", "Cryptography", "CLinux", .product(name: "GRDB", package: "GRDB.swift")] + wire),
+
+    // For users' own test suites, and ours.
+    room(
+      "WarifuTesting", in: "Sources/Testing",
+      [
+        "CardEmulator", "CardDriver", "CardFirmware", "DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Formats",
+        "CopyLicensing", "LicenseCenter", "Cryptography",
+      ] + wire),
+
+    .executableTarget(
+      name: "warifu",
+      dependencies: [
+        "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing", "LicenseCenter",
+        "Cryptography", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ] + wire,
+      path: "Sources/Command/warifu", swiftSettings: house),
+    .executableTarget(
+      name: "warifu-bench",
+      dependencies: [
+        "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing",
+        "LicenseCenter", "Cryptography", "COpenSSL", "CLinux",
+      ] + wire,
+      path: "Benchmarks", swiftSettings: house),
+
+    tests(of: "Octets", ["Octets"]),
+    tests(of: "Identifiers", ["Identifiers", "Octets", "CardProtocol"]),
+    tests(of: "ISO7816", ["ISO7816", "Octets"]),
+    tests(of: "SecureChannel", ["SecureChannel", "ISO7816", "Octets", "Cryptography"]),
+    tests(of: "SCSI", ["SCSI", "Octets"]),
+    tests(of: "Cryptography", ["Cryptography", "SecureChannel", "Octets", "Identifiers", "CLinux"]),
+    tests(of: "CardFirmware", ["CardFirmware", "Cryptography"] + wire),
+    tests(of: "Card", ["CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire),
+    tests(of: "DriveFirmware", ["DriveFirmware", "SCSI", "Octets"]),
+    tests(of: "Disc", ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography"]),
+    tests(of: "Formats", ["Formats", "Cryptography", "Octets", "Identifiers", "ISO7816"]),
+    tests(of: "LicenseCenter", ["LicenseCenter", "Formats", "Cryptography", "CardEmulator", "CardDriver"] + wire),
+    tests(of: "CopyLicensing", ["WarifuTesting", "CopyLicensing", "Formats", "Cryptography", "CLinux", "SCSI"] + wire),
+    tests(of: "Command", ["WarifuTesting", "Formats", "Cryptography", "CLinux"] + wire),
+  ]
+)

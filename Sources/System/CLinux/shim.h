@@ -1,0 +1,45 @@
+// Inline wrappers of system calls that Swift cannot call by itself: variadic ones, and ones behind _GNU_SOURCE.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// memfd_create(2): an anonymous file that can be sealed. -1 and errno on failure.
+static inline int warifu_memfd_create(const char *name) {
+  return (int)syscall(SYS_memfd_create, name, 0x0001U | 0x0002U /* MFD_CLOEXEC | MFD_ALLOW_SEALING */);
+}
+
+// fcntl(2) F_ADD_SEALS: no more writing, growing, shrinking or sealing.
+static inline int warifu_seal(int descriptor) {
+  return fcntl(descriptor, 1033 /* F_ADD_SEALS */, 0x0001 | 0x0002 | 0x0004 | 0x0008);
+}
+
+// fcntl(2) F_GET_SEALS.
+static inline int warifu_seals(int descriptor) { return fcntl(descriptor, 1034 /* F_GET_SEALS */); }
+
+// execveat(2) with AT_EMPTY_PATH: becomes the program behind a descriptor. Returns only on failure.
+static inline int warifu_execveat(int descriptor, char *const argv[], char *const envp[]) {
+  return (int)syscall(SYS_execveat, descriptor, "", argv, envp, 0x1000 /* AT_EMPTY_PATH */);
+}
+
+// explicit_bzero(3): a wipe that no optimiser removes.
+static inline void warifu_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
+
+// open(2) with a mode.
+static inline int warifu_open(const char *path, int flags, unsigned int mode) { return open(path, flags, (mode_t)mode); }
+
+// fcntl(2) F_OFD_SETLK: a whole-file write lock that belongs to the open file. -1 and EAGAIN when someone holds it.
+static inline int warifu_try_lock(int descriptor) {
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
+}
