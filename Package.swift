@@ -54,7 +54,7 @@ let package = Package(
     room("ISO7816", in: "Sources/Wire", ["Octets"]),
     room("SecureChannel", in: "Sources/Wire", ["Octets", "ISO7816"]),
     room("SCSI", in: "Sources/Wire", ["Octets"]),
-    room("CardProtocol", in: "Sources/Wire", ["Octets", "Identifiers"]),
+    room("CardProtocol", in: "Sources/Wire", ["Octets", "Identifiers", "ISO7816"]),
 
     // What runs inside the devices.
     room("CardFirmware", in: "firmware-sim", wire),
