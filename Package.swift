@@ -112,7 +112,8 @@ let package = Package(
     tests(of: "CardFirmware", ["CardFirmware", "Cryptography"] + wire),
     tests(of: "Card", ["CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire),
     tests(of: "DriveFirmware", ["DriveFirmware", "SCSI", "Octets"]),
-    tests(of: "Disc", ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography"]),
+    tests(
+      of: "Disc", ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography"]),
     tests(of: "Formats", ["Formats", "Cryptography", "Octets", "Identifiers", "ISO7816"]),
     tests(of: "LicenseCenter", ["LicenseCenter", "Formats", "Cryptography", "CardEmulator", "CardDriver"] + wire),
     tests(of: "CopyLicensing", ["WarifuTesting", "CopyLicensing", "Formats", "Cryptography", "CLinux", "SCSI"] + wire),

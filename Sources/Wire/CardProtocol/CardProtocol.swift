@@ -22,6 +22,8 @@ public enum Instruction: UInt8, Sendable, CaseIterable {
   case useKey = 0x12
   /// Proprietary, CLA 80: compare a certificate code, and on P1 = 01 release the content key (M7, M10).
   case certifyCopy = 0x14
+  /// Proprietary, CLA 80: take the centre's signed time (P8).
+  case setTime = 0x18
   /// Proprietary, CLA 80: read the states of the codes, never the codes.
   case listCodes = 0x1C
   /// ISO/IEC 7816-4.
@@ -90,6 +92,8 @@ public enum DataTag: UInt16, Sendable, CaseIterable {
   case issuerCertificate = 0xDF25
   /// X.509 certificate (DER) of the key that signs the centre's licences.
   case licenseCertificate = 0xDF26
+  /// The centre's P-256 key (65 octets) that signs times and is the default of PSO: VERIFY DIGITAL SIGNATURE.
+  case centerVerificationKey = 0xDF27
   /// The last charge receipt.
   case chargeReceipt = 0xDF28
   /// STORE DATA only: a batch of retrieval codes.

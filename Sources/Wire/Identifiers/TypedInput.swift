@@ -32,6 +32,12 @@ public enum FieldType: UInt8, Sendable {
   case certificateInput = 0x0E
   /// A licence centre's id (IDc), as encoded.
   case centerID = 0x0F
+  /// What a signed structure is for, a text.
+  case label = 0x10
+  /// A challenge, 8 to 64 octets.
+  case challenge = 0x11
+  /// Seconds since 1970 UTC, 8 octets.
+  case time = 0x12
 }
 
 extension OctetBuffer {
