@@ -102,18 +102,16 @@ extension MasterCatalogue {
     try check(Set(titles.map(\.softwareID)).count == titles.count, "software ids, one occurs twice")
     try check(Set(titles.map(\.path)).count == titles.count, "paths, one occurs twice")
     for title in titles {
-      try check(isPlainText(title.name, limit: 128), "name of a title")
-      try check(isPlainText(title.version, limit: 32), "version of a title")
+      try CatalogueTitle.validate(name: title.name, version: title.version, price: title.price)
       try check(MasterCatalogue.isPath(title.path), "path of a title")
       try check(title.ciphertextDigest.count == 32, "digest of a title")
-      try check((0...MasterCatalogue.largestNumber).contains(title.price.minorUnits), "price of a title")
       let sizes = [title.plaintextOctets, title.ciphertextOctets]
       try check(sizes.allSatisfy { $0 <= UInt64(MasterCatalogue.largestNumber) }, "size of a title")
     }
   }
 
   /// The largest integer that every JSON parser reads exactly (RFC 8259, 6): 2^53 - 1.
-  private static let largestNumber: Int64 = (1 << 53) - 1
+  fileprivate static let largestNumber: Int64 = (1 << 53) - 1
 
   private static func isPath(_ path: String) -> Bool {
     let components = path.utf8.split(separator: 0x2F, omittingEmptySubsequences: false)
@@ -126,6 +124,19 @@ extension MasterCatalogue {
           default: false
           }
         }
+    }
+  }
+}
+
+extension CatalogueTitle {
+  /// Checks what a title is known by, before anything else of it is settled.
+  ///
+  /// - Throws: ``FormatError/Code/invalid`` for a name, version or price that no catalogue may hold.
+  public static func validate(name: String, version: String, price: Money) throws(FormatError) {
+    guard isPlainText(name, limit: 128) else { throw FormatError(.invalid, "name of the title") }
+    guard isPlainText(version, limit: 32) else { throw FormatError(.invalid, "version of the title") }
+    guard (0...MasterCatalogue.largestNumber).contains(price.minorUnits) else {
+      throw FormatError(.invalid, "price of the title")
     }
   }
 }

@@ -26,7 +26,7 @@ public struct SignedCatalogue: Hashable, Sendable {
   public func open(under key: VerificationKey) throws(FormatError) -> MasterCatalogue {
     guard json.count <= MasterCatalogue.maximumOctetCount else { throw FormatError(.oversized, "catalogue") }
     do {
-      try key.verify(message: json, signature: signature)
+      try key.verify(json, signature)
     } catch {
       throw FormatError(.notAuthentic, "catalogue")
     }

@@ -112,7 +112,7 @@ extension Money: CustomStringConvertible {
     guard number.count == 1 || (1...max(1, currency.minorDigits)).contains(fraction.count),
       fraction.count <= currency.minorDigits
     else { return nil }
-    let digits = whole + fraction + String(repeating: "0", count: currency.minorDigits - fraction.count)
+    let digits = String(whole) + fraction + String(repeating: "0", count: currency.minorDigits - fraction.count)
     guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
     guard let minorUnits = Int64((negative ? "-" : "") + digits) else { return nil }
     self.init(minorUnits: minorUnits, currency: currency)

@@ -124,7 +124,7 @@ public struct CopyLicense: Hashable, Sendable {
   /// - Throws: ``FormatError/Code/notAuthentic``.
   public func verify(under key: VerificationKey) throws(FormatError) {
     do {
-      try key.verify(message: signedOctets, signature: signature)
+      try key.verify(signedOctets, signature)
     } catch {
       throw FormatError(.notAuthentic, CopyLicense.subject)
     }

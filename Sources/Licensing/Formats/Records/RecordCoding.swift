@@ -8,6 +8,7 @@ enum RecordKind: UInt8 {
   case productionRecord = 0x03
   case cardIssueOrder = 0x04
   case chargeOrder = 0x05
+  case sealSheetOrder = 0x06
 }
 
 /// What a field of a record means. The numbers stand in files and under signatures: never reuse one.
@@ -37,8 +38,10 @@ enum RecordTag: UInt8 {
   case quantity = 0x17
   case expiry = 0x18
   case uses = 0x19
-  case flags = 0x1A
+  case freshTime = 0x1A
   case messageID = 0x1B
+  case acceptsFewer = 0x1C
+  case url = 0x1D
 }
 
 /// Writes one record: `"WR"` ‖ kind (1) ‖ version (1) ‖ fields, each tag (1) ‖ length (2, big-endian) ‖ value.
@@ -119,6 +122,14 @@ struct RecordReader: ~Escapable {
     _ tag: RecordTag, _ name: String
   ) throws(FormatError) -> Value {
     try take(tag, exactly: Value.bitWidth / 8, name).reduce(0) { $0 << 8 | Value(truncatingIfNeeded: $1) }
+  }
+
+  /// The next field as a yes (01) or no (00).
+  @_lifetime(self: copy self)
+  mutating func flag(_ tag: RecordTag, _ name: String) throws(FormatError) -> Bool {
+    let octet: UInt8 = try integer(tag, name)
+    guard octet <= 1 else { throw FormatError(.invalid, "\(subject), \(name)") }
+    return octet == 1
   }
 
   /// The next field made into a value that may refuse it.
