@@ -207,7 +207,8 @@ final class CardDialogue {
 
   private func channelFailed() -> CenterError {
     CenterError(
-      .notCertified, operation, remedy: "A message was not authentic; run it again, and check the reader if it repeats.",
+      .notCertified, operation,
+      remedy: "A message was not authentic; run it again, and check the reader if it repeats.",
       cardMayHaveChanged: mayHaveChanged)
   }
 

@@ -121,7 +121,8 @@ extension Charging {
         [
           .integer(identifier), .blob(order.operationID.octets), .blob(Digest.sha256(order.encoded)),
           .blob(order.cardSerial.octets), .number(number), .blob(order.softwareID.octets), .number(order.quantity),
-          .number(quantity), .integer(title.price.minorUnits), .text(title.price.currency.code), .blob([]), .number(now),
+          .number(quantity), .integer(title.price.minorUnits), .text(title.price.currency.code), .blob([]),
+          .number(now),
         ])
       let codes = try CodeSales.make(
         transaction, context, count: quantity, title: title, conditions: order.conditions, state: .reserved,

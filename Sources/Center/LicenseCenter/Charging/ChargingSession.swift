@@ -63,7 +63,8 @@ final class ChargingSession {
     default:
       throw CenterError(
         .notCertified, operation,
-        remedy: "The card counts \(status.chargeCounter) charges, charge \(charge.outcome.number) is open: no copy fits.")
+        remedy:
+          "The card counts \(status.chargeCounter) charges, charge \(charge.outcome.number) is open: no copy fits.")
     }
   }
 

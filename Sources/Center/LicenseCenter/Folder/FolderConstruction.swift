@@ -45,7 +45,9 @@ struct FolderConstruction {
     defer { Foundation.close(descriptor) }
     var start = 0
     while start < octets.count {
-      let count = octets.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress?.advanced(by: start), $0.count - start) }
+      let count = octets.withUnsafeBytes {
+        Foundation.write(descriptor, $0.baseAddress?.advanced(by: start), $0.count - start)
+      }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { throw FolderConstruction.failure(operation) }
       start += count

@@ -41,7 +41,7 @@ public struct CopyLicenses: Sendable {
   public func licenses(of serial: CardSerial) async throws(CenterError) -> [CopyLicense] {
     try await context.database.read { transaction in
       try transaction.run("SELECT record FROM licenses WHERE card = $1 ORDER BY number", [.blob(serial.octets)])
-        .map { try CopyLicense(parsing: try $0.octets("record").span.bytes) }
+        .map { try CopyLicense($0) }
     }
   }
 
@@ -92,7 +92,7 @@ extension CopyLicenses {
     let row = try transaction.first(
       "SELECT record FROM licenses WHERE card = $1 AND software_id = $2 AND medium_id = $3",
       [.blob(request.cardSerial.octets), .blob(request.softwareID.octets), .blob(request.mediumID.octets)])
-    return try row.map { try CopyLicense(parsing: try $0.octets("record").span.bytes) }
+    return try row.map { try CopyLicense($0) }
   }
 
   private static func answer(
@@ -141,13 +141,21 @@ extension CopyLicenses {
   }
 }
 
+extension CopyLicense {
+  fileprivate init(_ row: SQLRow) throws {
+    let record = try row.octets("record")
+    try self.init(parsing: record.span.bytes)
+  }
+}
+
 extension LicenseRequest {
   fileprivate init(_ row: SQLRow) throws {
+    let terms = try row.octets("terms")
     self.init(
       operationID: try row.value("operation") { OperationID(octets: $0) },
       cardSerial: try row.value("card") { CardSerial(octets: $0) },
       softwareID: try row.value("software_id") { SoftwareID(octets: $0) },
       mediumID: try row.value("medium_id") { MediumID(octets: $0) },
-      terms: try LicenseTerms(parsing: try row.octets("terms").span.bytes))
+      terms: try LicenseTerms(parsing: terms.span.bytes))
   }
 }
