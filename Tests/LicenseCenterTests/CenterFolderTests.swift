@@ -64,6 +64,38 @@ import Testing
     }
   }
 
+  /// Kills creations at moments spread over the whole of one; what is there afterwards is nothing or a whole centre,
+  /// and the next creation needs no help.
+  @Test func killedCreationIsAllOrNothing() async throws {
+    let test = try await TestCenter()
+    let moments = 16
+    var whole = 0
+    for moment in 0..<moments {
+      let target = test.folder.appending(path: "killed-\(moment)").path
+      await #expect(processExitsWith: .signal(SIGKILL)) { [target = target as String, moment = moment as Int] in
+        if moment < 15 { killMyself(afterSeconds: 0.005 * Double(moment)) }
+        _ = try await CenterFolder.create(
+          at: target, name: "Killed", passphrase: Secret(copying: [1]), cost: .test, random: SeededRandom(seed: 1),
+          clock: StandingClock())
+        if moment == 15 { killMyself(afterSeconds: 0) }
+        try await Task.sleep(for: .seconds(60))
+      }
+      if FileManager.default.fileExists(atPath: target) {
+        whole += 1
+      } else {
+        _ = try await CenterFolder.create(
+          at: target, name: "Next", passphrase: Secret(copying: [1]), cost: .test, random: test.random,
+          clock: test.clock)
+      }
+      let center = try await CenterFolder(target).open(
+        passphrase: Secret(copying: [1]), random: test.random, clock: test.clock)
+      #expect(try await center.verify().sequence == 1)
+      try center.close()
+    }
+    #expect(whole >= 1 && whole < moments, "the first kill comes before the folder, the last after it")
+    #expect(try names(in: test).filter { $0.hasPrefix(".") }.isEmpty)
+  }
+
   @Test func failedCreationLeavesNothing() async throws {
     let test = try await TestCenter()
     await expectFailure(.invalid) { _ = try await create(test, test.folder.path + "/new", name: "") }
@@ -136,4 +168,12 @@ import Testing
       #expect(throws: OctetError.self) { _ = try KeyStore.parse(short.span.bytes) }
     }
   }
+}
+
+/// Ends the process by SIGKILL, from a thread of its own.
+private func killMyself(afterSeconds seconds: Double) {
+  Thread {
+    Thread.sleep(forTimeInterval: seconds)
+    kill(getpid(), SIGKILL)
+  }.start()
 }

@@ -17,6 +17,8 @@ import Testing
     #expect(try outcome.amount == Money(minorUnits: 1500, currency: .yen))
     #expect(try await test.balance(.holder(test.serial)) == -1500)
     #expect(try await test.balance(.seller("Publisher")) == 1500)
+    let statement = try await test.center.ledger.statement(of: .holder(test.serial), in: .yen)
+    #expect(statement.map(\.memo) == ["charge 1"] && statement.map(\.amount.minorUnits) == [-1500])
     #expect(test.card.state.codes.count == 5)
     for record in test.card.state.codes {
       let code = try #require(RetrievalCode(octets: record.code))
@@ -182,6 +184,25 @@ import Testing
           operationID: test.operationID(), cardSerial: test.serial, softwareID: title.softwareID, quantity: 1, url: "u")
       )
     }
+  }
+
+  /// Codes of a charge that is still open count: paper cannot sell what the card may already hold.
+  @Test func P16_openChargeCountsTowardsTheLimit() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle(maximumCodes: 7)
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    let order = try test.chargeOrder(title)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    func sheet(_ quantity: UInt16) throws -> SealSheetOrder {
+      try SealSheetOrder(
+        operationID: test.operationID(), cardSerial: test.serial, softwareID: title.softwareID, quantity: quantity,
+        url: "u")
+    }
+    await expectFailure(.limitReached) { _ = try await test.center.rightsSeller.sell(try sheet(3)) }
+    _ = try await test.center.rightsSeller.sell(try sheet(2))
+    _ = try await test.center.charging.charge(order, over: TestRelay(test.card))
+    #expect(try await test.center.cardIssuer.card(test.serial).codesSold == 7)
   }
 
   @Test func fullCardTakesWhatFits() async throws {
