@@ -174,6 +174,12 @@ final class Link {
     try host.unwrap(try transmit(try host.wrap(command)))
   }
 
+  var hostIsOpen: Bool { host.isOpen }
+
+  var cardIsOpen: Bool { card.channel.isOpen }
+
+  var cardLevel: SecurityLevel? { card.channel.level }
+
   /// What the host makes of `response` to a command of its own that never went anywhere else.
   func hostReceives(_ response: ResponseAPDU) throws -> ResponseAPDU {
     _ = try host.wrap(CommandAPDU(cla: 0x80, ins: 0xE2))
@@ -185,8 +191,4 @@ final class Link {
     let command = CommandAPDU(cla: 0x80, ins: 0x10, data: [1, 2, 3], le: 256)
     return (try? exchange(command)) == ResponseAPDU(data: [1, 2, 3], status: .ok)
   }
-}
-
-extension SecurityLevel: CustomStringConvertible {
-  public var description: String { Hex.encode([rawValue]) }
 }

@@ -121,7 +121,7 @@ private func response(_ octets: [UInt8]) throws -> ResponseAPDU { try ResponseAP
       let ok: [UInt8] = [0x90, 0x00]
       #expect(link.card.transmit(session.initialize) == session.answer + ok, "\(session.name)")
       #expect(link.card.transmit(session.authenticate) == ok, "\(session.name)")
-      #expect(link.card.channel.level == session.level)
+      #expect(link.cardLevel == session.level)
       #expect(try link.card.decryptSensitiveData(session.sensitive.wrapped) == session.sensitive.plain)
       let check = try KeyCheckValue.of(KeySet.staticSlots.enc, link.card.engine)
       #expect([check[0], check[1], check[2]] == session.keyCheckValue)
