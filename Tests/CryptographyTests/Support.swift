@@ -84,3 +84,12 @@ extension KeySlot {
 }
 
 let nothing: [UInt8] = []
+
+/// Lends an array to an engine for changes in place.
+func change(
+  _ octets: inout [UInt8], _ body: (inout MutableRawSpan) throws(CryptoError) -> Void
+) throws(CryptoError) {
+  var span = octets.mutableSpan
+  var bytes = span.mutableBytes
+  try body(&bytes)
+}

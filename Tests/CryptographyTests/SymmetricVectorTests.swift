@@ -161,12 +161,4 @@ import Testing
     #expect(throws: CryptoError.badLength) { _ = try XTS(key: Secret(copying: short)) }
     #expect(throws: CryptoError.badKey) { _ = try XTS(key: Secret(copying: twice)) }
   }
-
-  private func change(
-    _ octets: inout [UInt8], _ body: (inout MutableRawSpan) throws(CryptoError) -> Void
-  ) throws(CryptoError) {
-    var span = octets.mutableSpan
-    var bytes = span.mutableBytes
-    try body(&bytes)
-  }
 }
