@@ -51,6 +51,7 @@ public struct Certificate: Hashable, Sendable {
   /// - Throws: ``CertificateError/malformed`` for anything else, octets after the end too.
   public init(der: [UInt8]) throws(CertificateError) {
     let certificate = try X509Certificate(der: der)
+    guard certificate.isWellFormed else { throw .malformed }
     self.der = der
     subject = try certificate.subjectCommonName()
     issuer = try certificate.issuerCommonName()

@@ -81,6 +81,11 @@ extension X509Certificate {
     do { return try VerificationKey(octets: octets) } catch { throw .malformed }
   }
 
+  /// Whether it is of version 3 and its extensions could be read.
+  var isWellFormed: Bool {
+    X509_get_version(pointer) == 2 && X509_get_extension_flags(pointer) & UInt32(EXFLAG_INVALID) == 0
+  }
+
   var isAuthority: Bool { X509_get_extension_flags(pointer) & UInt32(EXFLAG_CA) != 0 }
 
   var usage: KeyUsage {
