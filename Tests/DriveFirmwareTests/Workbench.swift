@@ -103,3 +103,6 @@ extension EmulatedDrive {
 func pattern(_ count: Int, seed: UInt8 = 1) -> [UInt8] {
   (0..<count).map { UInt8(truncatingIfNeeded: $0 &+ $0 / 251 &+ Int(seed)) }
 }
+
+/// Lends octets for as long as `body` runs.
+func lend<R>(_ octets: [UInt8], _ body: (RawSpan) throws -> R) rethrows -> R { try body(octets.span.bytes) }

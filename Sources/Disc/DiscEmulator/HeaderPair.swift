@@ -13,11 +13,11 @@ struct HeaderPair {
   init(reading file: ImageFile, _ path: String) throws(DiscImageError) {
     let size: UInt64?
     do throws(SyscallFailure) { size = try file.regularFileSize() } catch { throw .syscall(error, path) }
-    guard let size, size >= ImageLayout.defectAreasOffset else { throw .foreign(path) }
+    guard let size else { throw .foreign(path) }
 
     var found: (copy: Int, header: ImageHeader)?
     var failures: [ImageHeader.ParsingError] = []
-    for (copy, offset) in ImageLayout.headerOffsets.enumerated() {
+    for (copy, offset) in ImageLayout.headerOffsets.enumerated() where offset + UInt64(ImageLayout.pageOctets) <= size {
       let page = try file.page(at: offset, path)
       do throws(ImageHeader.ParsingError) {
         let header = try ImageHeader(parsing: page)

@@ -61,6 +61,20 @@ public enum DriveCommand: Hashable, Sendable {
     public var isLong: Bool
     /// Room at the host.
     public var allocation: UInt32
+
+    /// A request; by default for the current values, with the short block descriptor.
+    public init(
+      page: UInt8, subpage: UInt8 = 0, control: Control = .current, withoutBlockDescriptor: Bool = false,
+      acceptsLongDescriptor: Bool = false, isLong: Bool, allocation: UInt32
+    ) {
+      self.page = page
+      self.subpage = subpage
+      self.control = control
+      self.withoutBlockDescriptor = withoutBlockDescriptor
+      self.acceptsLongDescriptor = acceptsLongDescriptor
+      self.isLong = isLong
+      self.allocation = allocation
+    }
   }
 }
 
