@@ -43,3 +43,17 @@ static inline int warifu_try_lock(int descriptor) {
   lock.l_whence = SEEK_SET;
   return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
+
+// fcntl(2) F_OFD_SETLK: a whole-file read lock, for files open only for reading. -1 and EAGAIN when a writer holds it.
+static inline int warifu_try_shared_lock(int descriptor) {
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
+}
+
+// renameat2(2) with RENAME_NOREPLACE: a rename that fails with EEXIST instead of replacing a file.
+static inline int warifu_rename_new(const char *from, const char *to) {
+  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
+}
