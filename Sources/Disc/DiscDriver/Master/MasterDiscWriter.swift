@@ -125,7 +125,7 @@ public final class MasterDiscWriter {
     guard openFile == nil else { throw lengthMismatch("fewer") }
     try check(archive_write_close(archive), "write the image")
     try image.synchronize()
-    guard warifu_rename_exclusively(image.path, finalPath) == 0 else {
+    guard warifu_rename_new(image.path, finalPath) == 0 else {
       throw MasterDiscError(errno: errno, "cannot move the image to '\(finalPath)'")
     }
     isFinished = true
