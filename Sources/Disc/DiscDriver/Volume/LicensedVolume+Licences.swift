@@ -78,13 +78,11 @@ extension LicensedVolume {
     }
     var found: [VolumeRecord.Found] = []
     for index in 0..<count {
-      do throws(DiscError) {
-        let octets =
-          try all?[(index * length)..<((index + 1) * length)]
-          ?? store.read(at: store.layout.offset(ofLicenceSlot: index, copy: copy), count: length)[...]
-        found.append(VolumeRecord.find(.licence, of: store.volumeID, in: octets))
-      } catch {
-        found.append(try VolumeStore.loss(for: error))
+      if let all {
+        found.append(
+          VolumeRecord.find(.licence, of: store.volumeID, in: all[(index * length)..<((index + 1) * length)]))
+      } else {
+        found.append(try store.find(.licence, at: store.layout.offset(ofLicenceSlot: index, copy: copy), length))
       }
     }
     return found

@@ -28,6 +28,12 @@ struct PartitionTable: Hashable {
     entries = [generalUse, licensedVolume, nil, nil]
   }
 
+  /// A table of nothing.
+  init(signature: UInt32) {
+    self.signature = signature
+    entries = [nil, nil, nil, nil]
+  }
+
   /// Reads block 0; `nil` if there is no table in it.
   init?(parsing block: [UInt8]) {
     guard block.count >= PartitionTable.octetCount, block[510] == 0x55, block[511] == 0xAA else { return nil }

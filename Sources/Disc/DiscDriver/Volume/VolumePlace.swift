@@ -64,13 +64,8 @@ struct VolumePlace {
   static func findHeader(
     _ store: VolumeStore, _ copy: VolumeLayout.Copy
   ) throws(DiscError) -> VolumeRecord.Found {
-    do throws(DiscError) {
-      let octets = try store.read(
-        at: store.layout.offset(of: VolumeLayout.headerOffset, copy: copy), count: 4096)
-      return VolumeRecord.find(.header, of: nil, in: octets)
-    } catch {
-      return try VolumeStore.loss(for: error)
-    }
+    try store.find(
+      .header, at: store.layout.offset(of: VolumeLayout.headerOffset, copy: copy), VolumeLayout.tableLength)
   }
 
   /// The layout of a volume in this entry; `nil` unless it lies on the medium as volumes do.

@@ -48,13 +48,21 @@ struct VolumeRecord: Hashable {
     case blank
   }
 
+  /// How long the record is that begins in `octets`; `nil` if none of this kind does.
+  static func octetCount(of kind: Kind, in octets: [UInt8]) -> Int? {
+    guard octets.starts(with: kind.rawValue.utf8) else { return nil }
+    var reader = OctetReader(octets.span.bytes)
+    guard (try? reader.take(12)) != nil, let length = try? reader.u32() else { return nil }
+    return Int(length) + overhead
+  }
+
   /// Reads what lies in `octets`; behind the record anything may follow.
   ///
   /// - Parameter volumeID: whose records are looked for; `nil` for any.
   static func find(_ kind: Kind, of volumeID: [UInt8]?, in octets: some Collection<UInt8>) -> Found {
     let octets = Array(octets)
     var reader = OctetReader(octets.span.bytes)
-    do throws(DiscError) {
+    do {
       guard try reader.take(8).octets == Array(kind.rawValue.utf8) else { return .blank }
       let version = try reader.u16()
       _ = try reader.u16()

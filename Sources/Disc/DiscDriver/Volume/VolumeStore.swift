@@ -6,7 +6,7 @@ final class VolumeStore {
   let session: DriveSession
   let layout: VolumeLayout
   let firstBlock: UInt64
-  /// Whose records are looked for and written.
+  /// Whose records are looked for and written; empty to look for any.
   let volumeID: [UInt8]
   /// Digest of the id of the medium in the drive, which goes into every record.
   let mediumDigest: [UInt8]
@@ -93,16 +93,23 @@ final class VolumeStore {
   /// Reads both copies. What the medium cannot give any more counts as damaged, not as a failure.
   func load(_ kind: VolumeRecord.Kind, at offset: UInt64, length: Int) throws(DiscError) -> Pair {
     Pair(
-      kind: kind, offset: offset, length: length, a: try find(kind, at: offset, .a, length),
-      b: try find(kind, at: offset, .b, length))
+      kind: kind, offset: offset, length: length, a: try find(kind, at: layout.offset(of: offset, copy: .a), length),
+      b: try find(kind, at: layout.offset(of: offset, copy: .b), length))
   }
 
-  private func find(
-    _ kind: VolumeRecord.Kind, at offset: UInt64, _ copy: VolumeLayout.Copy, _ length: Int
+  /// Reads what may be a record at `offset`, and no block behind it: those may be torn from a longer one's days.
+  func find(
+    _ kind: VolumeRecord.Kind, at offset: UInt64, _ length: Int
   ) throws(DiscError) -> VolumeRecord.Found {
+    let volumeID = volumeID.isEmpty ? nil : volumeID
     do throws(DiscError) {
-      return VolumeRecord.find(
-        kind, of: volumeID, in: try read(at: layout.offset(of: offset, copy: copy), count: length))
+      let blockSize = session.blockSize
+      var octets = try read(at: offset, count: blockSize)
+      if let count = VolumeRecord.octetCount(of: kind, in: octets), count <= length {
+        let whole = (count + blockSize - 1) / blockSize * blockSize
+        if whole > blockSize { octets += try read(at: offset + UInt64(blockSize), count: whole - blockSize) }
+      }
+      return VolumeRecord.find(kind, of: volumeID, in: octets)
     } catch {
       return try VolumeStore.loss(for: error)
     }
