@@ -53,7 +53,10 @@ static inline int warifu_try_shared_lock(int descriptor) {
   return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
 
-// renameat2(2) with RENAME_NOREPLACE: a rename that fails with EEXIST instead of replacing a file.
+// renameat2(2) with RENAME_NOREPLACE: a rename that fails with EEXIST instead of replacing a file. File systems without
+// it (NFS) get link(2), which does not replace either, and unlink(2).
 static inline int warifu_rename_new(const char *from, const char *to) {
-  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
+  if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+  return link(from, to) == 0 ? unlink(from) : -1;
 }
