@@ -1,0 +1,226 @@
+import CardProtocol
+import Cryptography
+import Identifiers
+import ISO7816
+import Octets
+import SecureChannel
+
+/// One conversation with a card over a relay: plain at first, then inside SCP03 at level 33.
+///
+/// Belongs to one task. After any failure it is over; the service that led it starts a new one.
+final class CardDialogue {
+  private let relay: any CardRelay
+  private let engine: OpenSSLEngine
+  private let random: any RandomSource
+  private var channel: SecureChannelHost?
+  private let operation: String
+
+  /// Set once a command that writes has been sent: from then on a break leaves the card's state open.
+  private var mayHaveChanged = false
+
+  private static let staticKeys = StaticKeySlots(
+    enc: KeySlot(rawValue: 0), mac: KeySlot(rawValue: 1), dek: KeySlot(rawValue: 2))
+  private static let sessionKeys = SessionKeySlots(
+    enc: KeySlot(rawValue: 3), mac: KeySlot(rawValue: 4), rmac: KeySlot(rawValue: 5))
+  private static let checkValueSlot = KeySlot(rawValue: 6)
+
+  /// Data octets of one command that still fit a short APDU at level 33: 239 and one octet of padding are 15 blocks,
+  /// and the MAC makes 248.
+  static let shortBlockOctets = 239
+
+  init(_ relay: any CardRelay, random: any RandomSource, operation: String) {
+    self.relay = relay
+    self.random = random
+    self.operation = operation
+    engine = OpenSSLEngine(random: random)
+  }
+
+  /// Selects the Warifu application, which ends any session that was open.
+  func select() async throws(CenterError) {
+    channel = nil
+    let response = try await exchange(.select(applicationID: CardProtocol.applicationID))
+    try expectDone(response)
+  }
+
+  /// Opens SCP03 at level 33 under key set 1, which comes from the card's individual key.
+  func openIndividualChannel(
+    to serial: CardSerial, issuerRoot: UInt32, _ keys: KeyStore
+  ) async throws(CenterError) {
+    do {
+      let individualKey = try CardKeys.individualKey(of: serial, version: issuerRoot, keys)
+      try await openChannel(
+        version: KeyVersion.individualSet, try ChannelKeys.individual(individualKey, serial))
+    } catch {
+      throw CenterError(error, during: operation)
+    }
+  }
+
+  /// Opens SCP03 at level 33 with this key set: the mutual certification of S11 (P6).
+  func openChannel(version: UInt8, _ keys: borrowing ChannelKeys) async throws(CenterError) {
+    do {
+      try load(keys.enc, CardDialogue.staticKeys.enc)
+      try load(keys.mac, CardDialogue.staticKeys.mac)
+      try load(keys.dek, CardDialogue.staticKeys.dek)
+    } catch {
+      throw CenterError(error, during: operation)
+    }
+    var host = SecureChannelHost(
+      engine: engine, staticKeys: CardDialogue.staticKeys, sessionKeys: CardDialogue.sessionKeys, mode: .s8,
+      level: [.commandMAC, .commandDecryption, .responseMAC, .responseEncryption], keyVersion: version,
+      hostChallenge: random.octets(8))
+    let answer = try await exchange(host.initializeUpdate())
+    let proof: CommandAPDU
+    do { proof = try host.externalAuthenticate(after: answer) } catch { throw notCertified(answer.status) }
+    let confirmation = try await exchange(proof)
+    do { try host.confirm(confirmation) } catch { throw notCertified(confirmation.status) }
+    channel = consume host
+  }
+
+  /// Sends a command, inside the channel if there is one, and answers whatever the card says.
+  func send(_ command: CommandAPDU, writes: Bool = false) async throws(CenterError) -> ResponseAPDU {
+    mayHaveChanged = mayHaveChanged || writes
+    guard channel != nil else { return try await exchange(command) }
+    let wrapped: CommandAPDU?
+    do { wrapped = try channel?.wrap(command) } catch { throw channelFailed() }
+    guard let wrapped else { throw channelFailed() }
+    let response = try await exchange(wrapped)
+    do {
+      guard let plain = try channel?.unwrap(response) else { throw channelFailed() }
+      return plain
+    } catch let error as CenterError {
+      throw error
+    } catch {
+      throw channelFailed()
+    }
+  }
+
+  /// Sends a command that must succeed.
+  @discardableResult
+  func perform(_ command: CommandAPDU, writes: Bool = false) async throws(CenterError) -> [UInt8] {
+    let response = try await send(command, writes: writes)
+    try expectDone(response)
+    return response.data
+  }
+
+  /// A data object, or `nil` when the card has none.
+  func object(_ tag: DataTag) async throws(CenterError) -> [UInt8]? {
+    let response = try await send(.getData(tag))
+    if response.status == .referencedDataNotFound { return nil }
+    try expectDone(response)
+    do {
+      return try CardStatus.content(of: tag, in: response.data.span.bytes).octets
+    } catch {
+      throw malformed()
+    }
+  }
+
+  /// The card's status; must be that of `serial`.
+  func status(of serial: CardSerial) async throws(CenterError) -> CardStatus {
+    let octets = try await object(.applicationStatus)
+    guard let octets, let status = try? CardStatus(parsing: octets.span.bytes) else { throw malformed() }
+    guard status.serial == serial else {
+      throw CenterError(
+        .notCertified, operation, remedy: "The card in the reader is \(status.serial), not \(serial).")
+    }
+    guard !status.hasTestKeys else {
+      throw CenterError(
+        .notCertified, operation, remedy: "The card was made with public test keys; a centre never uses one.")
+    }
+    return status
+  }
+
+  /// Which keys the card has.
+  func keyVersions() async throws(CenterError) -> Set<UInt8> {
+    let octets = try await object(.keyInformation)
+    guard let octets, let versions = try? CardStatus.keyVersions(parsing: octets.span.bytes) else { throw malformed() }
+    return versions
+  }
+
+  /// PUT KEY of one key, encrypted under the session's data-encryption key; checks the card's check value.
+  func putKey(_ key: borrowing Secret, version: UInt8) async throws(CenterError) {
+    let encrypted: CommandAPDU.EncryptedKey?
+    do {
+      let plain = key.withBytes { $0.octets }
+      encrypted = try channel?.encryptSensitiveData(plain).asKey(of: key.count, try checkValue(key))
+    } catch {
+      throw channelFailed()
+    }
+    guard let encrypted else { throw channelFailed() }
+    let answer = try await perform(.putKey(version: version, [encrypted]), writes: true)
+    guard answer == [version] + encrypted.checkValue else { throw malformed() }
+  }
+
+  /// STORE DATA of a sequence of objects; answers what the last block's response carries.
+  func store(_ objects: [UInt8]) async throws(CenterError) -> ResponseAPDU {
+    // 256 blocks is what P2 can count; what does not fit them short needs a reader that carries extended lengths.
+    let blockOctets = max(CardDialogue.shortBlockOctets, (objects.count + 255) / 256)
+    let blocks: [CommandAPDU]
+    do { blocks = try CommandAPDU.storeData(objects, blockOctets: blockOctets) } catch { throw malformed() }
+    var last = ResponseAPDU(status: .ok)
+    for block in blocks {
+      last = try await send(block, writes: true)
+      guard last.status == .ok else { break }
+    }
+    return last
+  }
+
+  /// Throws unless the card said 9000.
+  func expectDone(_ response: ResponseAPDU) throws(CenterError) {
+    guard response.status == .ok else { throw refused(response.status) }
+  }
+
+  /// The error for a status word.
+  func refused(_ status: StatusWord) -> CenterError {
+    CenterError(
+      .cardRefused, operation, remedy: "The card refused; look the status word up in docs/card-protocol.md.",
+      statusWord: status, cardMayHaveChanged: mayHaveChanged)
+  }
+
+  private func exchange(_ command: CommandAPDU) async throws(CenterError) -> ResponseAPDU {
+    do {
+      return try await relay.exchange(command)
+    } catch {
+      throw CenterError(
+        .cardUnreachable, operation, remedy: "Put the card back and run it again; nothing is done twice.",
+        cardMayHaveChanged: mayHaveChanged)
+    }
+  }
+
+  private func load(_ key: borrowing Secret, _ slot: KeySlot) throws(CryptoError) {
+    try key.withBytes { (bytes) throws(CryptoError) in try engine.load(bytes, into: slot) }
+  }
+
+  /// The first 3 octets of AES over sixteen octets 01 (Amendment D, 4.1.3).
+  private func checkValue(_ key: borrowing Secret) throws(CryptoError) -> [UInt8] {
+    try load(key, CardDialogue.checkValueSlot)
+    defer { engine.erase(CardDialogue.checkValueSlot) }
+    var block = Block(repeating: 0x01)
+    try engine.encryptBlock(CardDialogue.checkValueSlot, &block)
+    return [block[0], block[1], block[2]]
+  }
+
+  private func notCertified(_ status: StatusWord) -> CenterError {
+    CenterError(
+      .notCertified, operation, remedy: "The card and this centre do not share a key; check which centre issued it.",
+      statusWord: status == .ok ? nil : status, cardMayHaveChanged: mayHaveChanged)
+  }
+
+  private func channelFailed() -> CenterError {
+    CenterError(
+      .notCertified, operation,
+      remedy: "A message was not authentic; run it again, and check the reader if it repeats.",
+      cardMayHaveChanged: mayHaveChanged)
+  }
+
+  private func malformed() -> CenterError {
+    CenterError(
+      .notCertified, operation, remedy: "The card's answer is none that a Warifu card gives.",
+      cardMayHaveChanged: mayHaveChanged)
+  }
+}
+
+extension [UInt8] {
+  fileprivate func asKey(of count: Int, _ checkValue: [UInt8]) -> CommandAPDU.EncryptedKey {
+    CommandAPDU.EncryptedKey(keyOctets: UInt8(clamping: count), ciphertext: self, checkValue: checkValue)
+  }
+}

@@ -1,0 +1,83 @@
+import CardProtocol
+import Cryptography
+import Formats
+import Identifiers
+import Octets
+
+/// What became of a charge order (P6): desired against actual quantity, the codes' title, the amount.
+public struct ChargeOutcome: Hashable, Sendable {
+  /// Whether and how the charge was settled.
+  public enum State: String, Hashable, Sendable {
+    /// Its fate on the card is not known yet; running the order again settles it.
+    case open
+    /// The card has the codes, and they are billed.
+    case booked
+    /// The codes are worth nothing, and nothing was billed.
+    case voided
+  }
+
+  /// The order's name.
+  public var operationID: OperationID
+  /// The card.
+  public var cardSerial: CardSerial
+  /// The charge's number on the card.
+  public var number: UInt32
+  /// The title.
+  public var softwareID: SoftwareID
+  /// How many codes were wanted.
+  public var desired: Int
+  /// How many were made.
+  public var actual: Int
+  /// The price of one.
+  public var price: Money
+  /// Where it stands.
+  public var state: State
+  /// When it was opened, seconds since 1970 UTC.
+  public var openedAt: UInt64
+
+  /// What all of them cost.
+  public var amount: Money { get throws(MoneyError) { try price.multiplied(by: actual) } }
+}
+
+/// A row of the charge table.
+struct ChargeRow {
+  var identifier: Int64
+  var outcome: ChargeOutcome
+  var orderDigest: [UInt8]
+  var batchDigest: [UInt8]
+
+  init(_ row: SQLRow) throws {
+    identifier = try row.integer("id")
+    orderDigest = try row.octets("order_digest")
+    batchDigest = try row.octets("batch_digest")
+    outcome = ChargeOutcome(
+      operationID: try row.value("operation") { OperationID(octets: $0) },
+      cardSerial: try row.value("card") { CardSerial(octets: $0) }, number: try row.number("number"),
+      softwareID: try row.value("software_id") { SoftwareID(octets: $0) }, desired: try row.number("desired"),
+      actual: try row.number("actual"), price: try row.money("price"),
+      state: try row.value("state") { ChargeOutcome.State(rawValue: $0) }, openedAt: try row.number("opened_at"))
+  }
+
+  static func find(_ transaction: any Transaction, operation: OperationID) throws -> ChargeRow? {
+    try transaction.first("SELECT * FROM charges WHERE operation = $1", [.blob(operation.octets)]).map(ChargeRow.init)
+  }
+
+  /// The one charge of a card whose fate is not known.
+  static func open(_ transaction: any Transaction, card: CardSerial) throws -> ChargeRow? {
+    try transaction.first("SELECT * FROM charges WHERE card = $1 AND state = 'open'", [.blob(card.octets)])
+      .map(ChargeRow.init)
+  }
+
+  /// Whether some charge of this number was voided: then the card may have it all the same.
+  static func wasVoided(_ transaction: any Transaction, card: CardSerial, number: UInt32) throws -> Bool {
+    try transaction.first(
+      "SELECT id FROM charges WHERE card = $1 AND number = $2 AND state = 'voided'",
+      [.blob(card.octets), .number(number)]) != nil
+  }
+
+  /// The batch as it goes to the card; the same octets each time.
+  func batch(_ transaction: any Transaction, _ context: CenterContext) throws -> ChargeBatch {
+    let codes = try CodeSales.open(transaction, context, .charge(identifier))
+    return ChargeBatch(number: outcome.number, records: codes.map { $0.record.chargeRecord($0.code) })
+  }
+}

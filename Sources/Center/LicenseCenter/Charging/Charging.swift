@@ -1,0 +1,210 @@
+import CardProtocol
+import Cryptography
+import Formats
+import Identifiers
+import ISO7816
+import Octets
+import SecureChannel
+
+/// Charges retrieval codes onto cards (P6): each reaches the card once and is billed once, over a line that may break at
+/// any message (center.md, truth 2).
+///
+/// A charge is opened in the database with its codes reserved, sent, and booked when the card's receipt proves that it
+/// holds this very batch. While its fate is unknown it stays open, and nothing else is charged onto that card: the next
+/// run asks the card, which either has the batch (then it is booked) or takes it now.
+public struct Charging: Sendable {
+  let context: CenterContext
+
+  /// Carries an order out, or on, or answers what became of it.
+  ///
+  /// - Throws: ``CenterError``. With `cardUnreachable` the charge may be open; run the order again. Any other error has
+  ///   billed nothing (S13 of the seeds).
+  public func charge(_ order: ChargeOrder, over relay: any CardRelay) async throws(CenterError) -> ChargeOutcome {
+    let operation = "Charging card \(order.cardSerial)"
+    if let settled = try await earlierOutcome(of: order, operation), settled.state == .booked { return settled }
+    let session = try await ChargingSession(
+      context: context, serial: order.cardSerial, relay: relay, operation: operation)
+    if let settled = try await session.settleOpenCharge(), settled.operationID == order.operationID {
+      guard settled.state == .booked else { throw session.lastRefusal }
+      return settled
+    }
+    let status = try await session.checkedStatus()
+    let charge = try await open(order, status, operation)
+    return try await session.complete(charge)
+  }
+
+  /// What became of an order; `nil` for one that never began.
+  public func outcome(of operationID: OperationID) async throws(CenterError) -> ChargeOutcome? {
+    try await context.database.read { try ChargeRow.find($0, operation: operationID)?.outcome }
+  }
+
+  /// The charges of a card, oldest first.
+  public func charges(of serial: CardSerial) async throws(CenterError) -> [ChargeOutcome] {
+    try await context.database.read { transaction in
+      try transaction.run("SELECT * FROM charges WHERE card = $1 ORDER BY id", [.blob(serial.octets)])
+        .map { try ChargeRow($0).outcome }
+    }
+  }
+
+  /// Gives up an open charge whose card will not come back, and pays its price back from the holder's credit.
+  ///
+  /// The codes are voided in the same transaction, before any money moves: should the card hold them after all, they
+  /// are worth nothing. Repeating it changes nothing.
+  public func refund(_ operationID: OperationID) async throws(CenterError) -> ChargeOutcome {
+    let context = context
+    let operation = "Refunding a charge"
+    return try await context.database.write { transaction in
+      guard var charge = try ChargeRow.find(transaction, operation: operationID) else {
+        throw CenterError(.notFound, operation, remedy: "There is no charge of this name.")
+      }
+      guard charge.outcome.state != .booked else {
+        throw CenterError(.conflict, operation, remedy: "The card holds these codes; they are not refunded.")
+      }
+      if charge.outcome.state == .open { try Charging.void(transaction, context, &charge, reason: "given up") }
+      let amount = try charge.outcome.amount
+      let holder = LedgerAccount.holder(charge.outcome.cardSerial)
+      let name = "refund:\(operationID)"
+      let isPaid = try transaction.first("SELECT id FROM ledger_entries WHERE operation = $1", [.text(name)]) != nil
+      let credit = try Ledger.balance(transaction, holder, amount.currency)
+      guard isPaid || credit.minorUnits >= amount.minorUnits else { return charge.outcome }
+      let now = context.clock.now()
+      let isNew = try Ledger.transfer(
+        transaction, amount, from: holder, to: .cash, operation: name, memo: "refund", at: now)
+      if isNew {
+        try AuditLog.append(
+          transaction, at: now, "charge.refund", subject: charge.outcome.cardSerial, detail: amount.description)
+      }
+      return charge.outcome
+    }
+  }
+}
+
+extension Charging {
+  /// What became of this very order before; another order under its name is a conflict.
+  private func earlierOutcome(of order: ChargeOrder, _ operation: String) async throws(CenterError) -> ChargeOutcome? {
+    let digest = Digest.sha256(order.encoded)
+    let earlier = try await context.database.read { transaction in
+      let charge = try ChargeRow.find(transaction, operation: order.operationID)
+      return charge.map { (outcome: $0.outcome, digest: $0.orderDigest) }
+    }
+    guard let earlier else { return nil }
+    guard earlier.digest == digest else {
+      throw CenterError(.conflict, operation, remedy: "This operation was begun before with another order.")
+    }
+    guard earlier.outcome.state != .voided else {
+      throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
+    }
+    return earlier.outcome
+  }
+
+  /// Reserves the codes and notes the charge as open; from here on only the card knows.
+  private func open(
+    _ order: ChargeOrder, _ status: CardStatus, _ operation: String
+  ) async throws(CenterError) -> ChargeRow {
+    let context = context
+    return try await context.database.write { transaction in
+      let card = try CardRow.issued(transaction, order.cardSerial)
+      let title = try TitleRow.get(transaction, order.softwareID).record
+      guard try card.generationKeys.contains(order.conditions.generationKey) else {
+        throw CenterError(.invalid, operation, remedy: "The card was not issued with that generation key.")
+      }
+      let quantity = try Charging.quantity(order, card, status, operation)
+      let identifier = try transaction.nextNumber(of: "charge")
+      let now = context.clock.now()
+      let number = status.chargeCounter + 1
+      try transaction.run(
+        """
+        INSERT INTO charges (id, operation, order_digest, card, number, software_id, desired, actual, price, currency,
+          batch_digest, state, opened_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open', $12)
+        """,
+        [
+          .integer(identifier), .blob(order.operationID.octets), .blob(Digest.sha256(order.encoded)),
+          .blob(order.cardSerial.octets), .number(number), .blob(order.softwareID.octets), .number(order.quantity),
+          .number(quantity), .integer(title.price.minorUnits), .text(title.price.currency.code), .blob([]),
+          .number(now),
+        ])
+      let codes = try CodeSales.make(
+        transaction, context, count: quantity, title: title, conditions: order.conditions, state: .reserved,
+        owner: .charge(identifier))
+      guard let charge = try ChargeRow.find(transaction, operation: order.operationID) else {
+        throw CenterError(.storage, operation, remedy: "Run it again.")
+      }
+      let batch = try charge.batch(transaction, context)
+      guard batch.records.count == codes.count else { throw CryptoError.notAuthentic }
+      let rows = try transaction.run(
+        "UPDATE charges SET batch_digest = $2 WHERE id = $1 RETURNING *",
+        [.integer(identifier), .blob(Digest.sha256(try batch.encoded()))])
+      try AuditLog.append(
+        transaction, at: now, "charge.open", subject: order.cardSerial,
+        detail: "number \(number), desired \(order.quantity), actual \(quantity)")
+      return try rows.first.map(ChargeRow.init) ?? charge
+    }
+  }
+
+  /// How many codes can be charged: the wish, the card's limit (P16), its room, and what it can take in at once.
+  private static func quantity(
+    _ order: ChargeOrder, _ card: CardRow, _ status: CardStatus, _ operation: String
+  ) throws -> Int {
+    let desired = Int(order.quantity)
+    let recordOctets = ChargeBatch.recordOctets + order.conditions.messageID.count
+    // Tag and length of the object take up to 6 octets.
+    let staged = max(0, status.stagingOctets - ChargeBatch.headerOctets - 6) / recordOctets
+    let possible = min(try card.remainingCodes, max(0, status.capacity - status.codesOnCard), staged)
+    guard status.chargeCounter < .max, possible >= (order.acceptsFewer ? 1 : desired) else {
+      throw CenterError(
+        .limitReached, operation,
+        remedy: "At most \(possible) more codes can be charged onto this card now; order no more, or accept fewer.")
+    }
+    return min(desired, possible)
+  }
+
+  /// Books a charge that the card's receipt proved, once.
+  static func book(
+    _ transaction: any Transaction, _ context: CenterContext, _ charge: ChargeRow
+  ) throws -> ChargeOutcome {
+    let now = context.clock.now()
+    let changed = try transaction.run(
+      "UPDATE charges SET state = 'booked', closed_at = $2 WHERE id = $1 AND state = 'open' RETURNING *",
+      [.integer(charge.identifier), .number(now)])
+    guard let row = changed.first else {
+      guard let current = try ChargeRow.find(transaction, operation: charge.outcome.operationID) else {
+        throw CenterError(.damaged, "Booking a charge", remedy: "The charge is gone; restore a backup.")
+      }
+      return current.outcome
+    }
+    let outcome = try ChargeRow(row).outcome
+    let serial = outcome.cardSerial
+    try CodeSales.settle(transaction, .charge(charge.identifier), state: .unused, forgettingCopies: true)
+    try transaction.run(
+      "UPDATE cards SET charge_number = $2, charged_codes = charged_codes + $3 WHERE serial = $1",
+      [.blob(serial.octets), .number(outcome.number), .number(outcome.actual)])
+    let title = try TitleRow.get(transaction, outcome.softwareID).record
+    let amount = try outcome.amount
+    try Ledger.transfer(
+      transaction, amount, from: .holder(serial), to: .seller(title.seller),
+      operation: "charge:\(outcome.operationID)", memo: "charge \(outcome.number)", at: now)
+    try AuditLog.append(
+      transaction, at: now, "charge.book", subject: serial,
+      detail: "number \(outcome.number), \(outcome.actual) codes, \(amount)")
+    return outcome
+  }
+
+  /// Gives an open charge up: its codes are worth nothing from now on.
+  static func void(
+    _ transaction: any Transaction, _ context: CenterContext, _ charge: inout ChargeRow, reason: String
+  ) throws {
+    let now = context.clock.now()
+    try CodeSales.settle(transaction, .charge(charge.identifier), state: .voided, forgettingCopies: true)
+    let rows = try transaction.run(
+      "UPDATE charges SET state = 'voided', closed_at = $2 WHERE id = $1 AND state = 'open' RETURNING *",
+      [.integer(charge.identifier), .number(now)])
+    guard let row = rows.first else {
+      throw CenterError(.conflict, "Giving a charge up", remedy: "It was settled meanwhile; look at it again.")
+    }
+    charge = try ChargeRow(row)
+    try AuditLog.append(
+      transaction, at: now, "charge.void", subject: charge.outcome.cardSerial,
+      detail: "number \(charge.outcome.number), \(reason)")
+  }
+}

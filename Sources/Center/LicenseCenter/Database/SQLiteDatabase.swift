@@ -1,0 +1,110 @@
+import CLinux
+import Foundation
+import GRDB
+
+/// The database in one file, through GRDB: write-ahead log, every commit synced to the disk before it is answered,
+/// foreign keys enforced, freed pages overwritten, file mode 0600.
+public struct SQLiteDatabase: Database {
+  private let pool: DatabasePool
+
+  /// SQLite's types.
+  public var dialect: SQLDialect { .sqlite }
+
+  /// Opens the file at `path`, making it if it is not there, and brings its schema up to date.
+  public init(path: String) async throws(CenterError) {
+    let operation = "Opening the centre's database"
+    do {
+      try SQLiteDatabase.makeFile(path)
+      pool = try DatabasePool(path: path, configuration: SQLiteDatabase.configuration)
+      // GRDB sets NORMAL with the write-ahead log, under which a power cut may undo an answered commit.
+      try await pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+    } catch {
+      throw CenterError(error, during: operation)
+    }
+    try await write { try Schema.migrate($0, .sqlite) }
+  }
+
+  /// Runs `body` on a snapshot.
+  public func read<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    do {
+      return try await pool.read { try body(SQLiteTransaction(connection: $0)) }
+    } catch {
+      throw CenterError(error, during: "Reading the centre's database")
+    }
+  }
+
+  /// Runs `body` in an immediate transaction.
+  public func write<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    do {
+      return try await pool.write { try body(SQLiteTransaction(connection: $0)) }
+    } catch {
+      throw CenterError(error, during: "Writing the centre's database")
+    }
+  }
+
+  /// Folds the log into the file and closes it.
+  public func close() throws(CenterError) {
+    do { try pool.close() } catch { throw CenterError(error, during: "Closing the centre's database") }
+  }
+
+  private static var configuration: Configuration {
+    var configuration = Configuration()
+    configuration.label = "centre"
+    configuration.busyMode = .timeout(10)
+    configuration.foreignKeysEnabled = true
+    configuration.prepareDatabase { connection in
+      try connection.execute(sql: "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF")
+    }
+    return configuration
+  }
+
+  /// Makes the file before SQLite would, so that it and its companions are the owner's alone from the first octet on.
+  private static func makeFile(_ path: String) throws {
+    let descriptor = warifu_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw CenterError(
+        .storage, "Opening \(path)", remedy: "The system says: \(String(cString: strerror(errno))).")
+    }
+    Foundation.close(descriptor)
+  }
+}
+
+private struct SQLiteTransaction: Transaction {
+  let connection: GRDB.Database
+
+  func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
+    let statement = try connection.cachedStatement(sql: sql)
+    // `$1` is a named parameter to SQLite; binding by name keeps a parameter's number what it is in PostgreSQL.
+    var arguments: [String: (any DatabaseValueConvertible)?] = [:]
+    for (index, value) in values.enumerated() { arguments[String(index + 1)] = value.databaseValue }
+    let rows = try Row.fetchAll(statement, arguments: StatementArguments(arguments))
+    return rows.map { row in
+      SQLRow(Dictionary(row.map { ($0, SQLValue($1)) }, uniquingKeysWith: { first, _ in first }))
+    }
+  }
+}
+
+extension SQLValue {
+  fileprivate var databaseValue: DatabaseValue {
+    switch self {
+    case .integer(let value): value.databaseValue
+    case .text(let value): value.databaseValue
+    case .blob(let value): Data(value).databaseValue
+    case .null: .null
+    }
+  }
+
+  fileprivate init(_ value: DatabaseValue) {
+    switch value.storage {
+    case .int64(let value): self = .integer(value)
+    case .string(let value): self = .text(value)
+    case .blob(let value): self = .blob(Array(value))
+    // The centre stores no floating-point numbers; a foreign one reads as nothing and fails where it is asked for.
+    case .null, .double: self = .null
+    }
+  }
+}

@@ -1,0 +1,202 @@
+/// The tables, as a list of migrations that only ever grows.
+enum Schema {
+  /// Brings a database up to date, inside one transaction.
+  static func migrate(_ transaction: any Transaction, _ dialect: SQLDialect) throws {
+    try transaction.run(
+      "CREATE TABLE IF NOT EXISTS schema_version (version \(dialect.integer) NOT NULL)\(dialect.tableSuffix)")
+    let version = Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
+    let migrations = [first]
+    guard version <= migrations.count else {
+      throw CenterError(
+        .storage, "Opening the centre's database", remedy: "A newer program made it; use that one or a newer one.")
+    }
+    for migration in migrations[version...] {
+      for table in migration(dialect) { try transaction.run(table) }
+    }
+    try transaction.run("DELETE FROM schema_version")
+    try transaction.run("INSERT INTO schema_version (version) VALUES ($1)", [.number(migrations.count)])
+  }
+
+  private static func first(_ dialect: SQLDialect) -> [String] {
+    let integer = dialect.integer
+    let blob = dialect.blob
+    func table(_ name: String, _ columns: String) -> String {
+      "CREATE TABLE \(name) (\n\(columns)\n)\(dialect.tableSuffix)"
+    }
+    return [
+      table("counters", "name TEXT PRIMARY KEY, value \(integer) NOT NULL"),
+      // Every change, chained by hashes (center.md, truth 4).
+      table(
+        "audit_log",
+        """
+        sequence \(integer) PRIMARY KEY,
+        time \(integer) NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        previous \(blob) NOT NULL,
+        hash \(blob) NOT NULL
+        """),
+      // Fig 8 (P16). Sealed columns: transport_keys, purchaser, reference_data.
+      table(
+        "cards",
+        """
+        serial \(blob) PRIMARY KEY,
+        state TEXT NOT NULL CHECK (state IN ('registered', 'issuing', 'issued')),
+        module_type TEXT NOT NULL,
+        production_number TEXT NOT NULL,
+        produced_at \(integer) NOT NULL,
+        registered_at \(integer) NOT NULL,
+        transport_keys \(blob),
+        issuer_root \(integer) NOT NULL,
+        purchaser \(blob),
+        maximum_codes \(integer),
+        generation_keys \(blob),
+        reference_data \(blob),
+        issued_at \(integer),
+        charge_number \(integer) NOT NULL DEFAULT 0,
+        charged_codes \(integer) NOT NULL DEFAULT 0
+        """),
+      table(
+        "card_certificates",
+        """
+        card \(blob) NOT NULL REFERENCES cards (serial),
+        role TEXT NOT NULL,
+        public_key \(blob) NOT NULL,
+        certificate \(blob) NOT NULL,
+        PRIMARY KEY (card, role)
+        """),
+      // Sealed column: content_key.
+      table(
+        "titles",
+        """
+        software_id \(blob) PRIMARY KEY,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        type TEXT NOT NULL,
+        seller TEXT NOT NULL,
+        price \(integer) NOT NULL CHECK (price >= 0),
+        currency TEXT NOT NULL,
+        content_key \(blob) NOT NULL,
+        registered_at \(integer) NOT NULL,
+        pressed_at \(integer)
+        """),
+      table(
+        "charges",
+        """
+        id \(integer) PRIMARY KEY,
+        operation \(blob) NOT NULL UNIQUE,
+        order_digest \(blob) NOT NULL,
+        card \(blob) NOT NULL REFERENCES cards (serial),
+        number \(integer) NOT NULL,
+        software_id \(blob) NOT NULL REFERENCES titles (software_id),
+        desired \(integer) NOT NULL,
+        actual \(integer) NOT NULL,
+        price \(integer) NOT NULL,
+        currency TEXT NOT NULL,
+        batch_digest \(blob) NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('open', 'booked', 'voided')),
+        opened_at \(integer) NOT NULL,
+        closed_at \(integer)
+        """),
+      // A card has at most one charge whose fate is unknown.
+      "CREATE UNIQUE INDEX one_open_charge ON charges (card) WHERE state = 'open'",
+      "CREATE UNIQUE INDEX one_booking ON charges (card, number) WHERE state = 'booked'",
+      table(
+        "seal_sheets",
+        """
+        id \(integer) PRIMARY KEY,
+        operation \(blob) NOT NULL UNIQUE,
+        order_digest \(blob) NOT NULL,
+        card \(blob) NOT NULL REFERENCES cards (serial),
+        software_id \(blob) NOT NULL REFERENCES titles (software_id),
+        url TEXT NOT NULL,
+        expiry \(integer),
+        sold_at \(integer) NOT NULL,
+        printed_at \(integer)
+        """),
+      // Sealed column: code, erased once the charge is booked or the sheet printed.
+      table(
+        "codes",
+        """
+        id \(integer) PRIMARY KEY,
+        lookup \(blob) NOT NULL UNIQUE,
+        pepper \(integer) NOT NULL,
+        code \(blob),
+        state TEXT NOT NULL CHECK (state IN ('reserved', 'unused', 'inUse', 'used', 'voided')),
+        software_id \(blob) NOT NULL REFERENCES titles (software_id),
+        generation_key \(integer) NOT NULL,
+        generation_root \(integer) NOT NULL,
+        expiry \(integer),
+        uses \(integer),
+        fresh_time \(integer) NOT NULL,
+        message_id \(blob) NOT NULL,
+        price \(integer) NOT NULL,
+        currency TEXT NOT NULL,
+        made_at \(integer) NOT NULL,
+        charge \(integer) REFERENCES charges (id),
+        sheet \(integer) REFERENCES seal_sheets (id),
+        position \(integer) NOT NULL
+        """),
+      "CREATE INDEX codes_by_charge ON codes (charge, position)",
+      "CREATE INDEX codes_by_sheet ON codes (sheet, position)",
+      // Database 13 of the seeds: users and their requests (M4).
+      table(
+        "user_profiles",
+        "card \(blob) PRIMARY KEY REFERENCES cards (serial), registered_at \(integer) NOT NULL"),
+      table(
+        "licenses",
+        """
+        number \(integer) PRIMARY KEY,
+        card \(blob) NOT NULL REFERENCES cards (serial),
+        software_id \(blob) NOT NULL REFERENCES titles (software_id),
+        medium_id \(blob) NOT NULL,
+        terms \(blob) NOT NULL,
+        root_version \(integer) NOT NULL,
+        price \(integer) NOT NULL,
+        currency TEXT NOT NULL,
+        issued_at \(integer) NOT NULL,
+        record \(blob) NOT NULL,
+        UNIQUE (card, software_id, medium_id)
+        """),
+      table(
+        "license_requests",
+        """
+        operation \(blob) PRIMARY KEY,
+        card \(blob) NOT NULL REFERENCES user_profiles (card),
+        software_id \(blob) NOT NULL,
+        medium_id \(blob) NOT NULL,
+        terms \(blob) NOT NULL,
+        requested_at \(integer) NOT NULL,
+        license \(integer) REFERENCES licenses (number)
+        """),
+      table(
+        "accounts",
+        """
+        id \(integer) PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('cash', 'holder', 'seller')),
+        owner TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        balance \(integer) NOT NULL,
+        UNIQUE (kind, owner, currency)
+        """),
+      table(
+        "ledger_entries",
+        """
+        id \(integer) PRIMARY KEY,
+        operation TEXT NOT NULL UNIQUE,
+        memo TEXT NOT NULL,
+        time \(integer) NOT NULL
+        """),
+      table(
+        "postings",
+        """
+        entry \(integer) NOT NULL REFERENCES ledger_entries (id),
+        line \(integer) NOT NULL,
+        account \(integer) NOT NULL REFERENCES accounts (id),
+        amount \(integer) NOT NULL,
+        PRIMARY KEY (entry, line)
+        """),
+    ]
+  }
+}

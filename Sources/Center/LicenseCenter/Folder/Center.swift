@@ -1,0 +1,33 @@
+import Cryptography
+import Formats
+
+/// An open licence centre: its offices, each a service of its own.
+public struct Center: Sendable {
+  let context: CenterContext
+
+  /// What anybody may know.
+  public var facts: CenterFacts { context.facts }
+  /// Issues cards.
+  public var cardIssuer: CardIssuer { CardIssuer(context: context) }
+  /// Registers titles and signs catalogues.
+  public var titles: Titles { Titles(context: context) }
+  /// Sells codes on paper.
+  public var rightsSeller: RightsSeller { RightsSeller(context: context) }
+  /// Charges codes onto cards.
+  public var charging: Charging { Charging(context: context) }
+  /// Gives copy licences.
+  public var copyLicenses: CopyLicenses { CopyLicenses(context: context) }
+  /// Keeps the accounts.
+  public var ledger: Ledger { Ledger(context: context) }
+  /// Tells cards the time.
+  public var cardTime: CardTime { CardTime(context: context) }
+
+  /// Checks ledger and audit log from their first record on, and answers the log's head.
+  public func verify() async throws(CenterError) -> AuditHead {
+    try await ledger.verify()
+    return try await context.database.read { try AuditLog.verify($0) }
+  }
+
+  /// Closes the database. The keys are wiped when the last copy of this value goes.
+  public func close() throws(CenterError) { try context.database.close() }
+}

@@ -1,0 +1,90 @@
+import Cryptography
+import Formats
+import Foundation
+import Octets
+
+/// What anybody may know about a centre: the file `center.json` in its folder.
+public struct CenterFacts: Hashable, Sendable {
+  /// IDc.
+  public var centerID: CenterID
+  /// The centre's name.
+  public var name: String
+  /// When it was made, seconds since 1970 UTC.
+  public var createdAt: UInt64
+  /// X.509 certificate (DER) of its certification authority.
+  public var authorityCertificate: [UInt8]
+  /// X.509 certificate (DER) of the key that signs licences.
+  public var licenseCertificate: [UInt8]
+  /// X.509 certificate (DER) of the key that signs catalogues.
+  public var catalogueCertificate: [UInt8]
+  /// The key that signs times for cards, 65 octets.
+  public var timeKey: [UInt8]
+
+  /// The key under which licences are verified.
+  public var licenseKey: VerificationKey {
+    get throws(CertificateError) { try Certificate(der: licenseCertificate).publicKey }
+  }
+
+  /// The key under which catalogues are verified.
+  public var catalogueKey: VerificationKey {
+    get throws(CertificateError) { try Certificate(der: catalogueCertificate).publicKey }
+  }
+}
+
+extension CenterFacts {
+  /// The file's content.
+  public func json() throws(CenterError) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    do {
+      return Array(try encoder.encode(FactsDocument(self))) + [0x0A]
+    } catch {
+      throw CenterError(error, during: "Writing the centre's facts")
+    }
+  }
+
+  /// Reads the file's content.
+  public init(json octets: [UInt8]) throws(CenterError) {
+    guard octets.count <= 1 << 20, let document = try? JSONDecoder().decode(FactsDocument.self, from: Data(octets)),
+      let facts = document.facts
+    else {
+      throw CenterError(
+        .damaged, "Reading the centre's facts", remedy: "center.json is not this program's; restore it from a backup.")
+    }
+    self = facts
+  }
+}
+
+/// The shape of the file.
+private struct FactsDocument: Codable {
+  static let version = 1
+
+  var authorityCertificate: Data
+  var catalogueCertificate: Data
+  var center: String
+  var createdAt: UInt64
+  var licenseCertificate: Data
+  var name: String
+  var timeKey: Data
+  var version: Int
+
+  init(_ facts: CenterFacts) {
+    authorityCertificate = Data(facts.authorityCertificate)
+    catalogueCertificate = Data(facts.catalogueCertificate)
+    center = facts.centerID.description
+    createdAt = facts.createdAt
+    licenseCertificate = Data(facts.licenseCertificate)
+    name = facts.name
+    timeKey = Data(facts.timeKey)
+    version = FactsDocument.version
+  }
+
+  /// The facts, unless a value in the file is none.
+  var facts: CenterFacts? {
+    guard version == FactsDocument.version, let centerID = CenterID(center), timeKey.count == 65 else { return nil }
+    return CenterFacts(
+      centerID: centerID, name: name, createdAt: createdAt, authorityCertificate: Array(authorityCertificate),
+      licenseCertificate: Array(licenseCertificate), catalogueCertificate: Array(catalogueCertificate),
+      timeKey: Array(timeKey))
+  }
+}

@@ -1,0 +1,117 @@
+import CLinux
+import Cryptography
+import Formats
+import Foundation
+import Octets
+import SecureChannel
+
+/// The embedded centre: one folder with `center.json` (public), `keys.sealed` (the key store under the passphrase) and
+/// `center.db`.
+///
+/// Creation is all or nothing: everything is written into a hidden folder beside the target, synced, and renamed into
+/// place. A creation that is killed leaves at most that hidden folder, which the next one removes.
+public struct CenterFolder: Sendable {
+  /// Path of the folder.
+  public let path: String
+
+  /// The folder at `path`, whether it is there or not.
+  public init(_ path: String) { self.path = path }
+
+  /// Makes a centre with new keys.
+  ///
+  /// - Parameters:
+  ///   - name: 1 to 64 octets of UTF-8; it stands in the centre's certificates.
+  ///   - cost: What guessing the passphrase costs.
+  /// - Throws: ``CenterError/Code/conflict`` when something is at `path` already.
+  public static func create(
+    at path: String, name: String, passphrase: borrowing Secret, cost: ScryptCost = .keyStore,
+    random: any RandomSource, clock: any CenterClock
+  ) async throws(CenterError) -> CenterFolder {
+    let operation = "Creating the centre \(path)"
+    guard (1...64).contains(name.utf8.count) else {
+      throw CenterError(.invalid, operation, remedy: "A name has 1 to 64 octets.")
+    }
+    guard passphrase.count > 0 else {
+      throw CenterError(.invalid, operation, remedy: "Give a passphrase; it protects every key of the centre.")
+    }
+    let construction = try FolderConstruction(target: path, operation: operation)
+    do {
+      let (facts, keys) = try makeIdentity(name: name, random: random, clock: clock)
+      let store = try keys.encoded()
+      try construction.write(
+        try SealedBox.seal(store, passphrase: passphrase, cost: cost, random: random), to: FileName.keys)
+      try construction.write(try facts.json(), to: FileName.facts)
+      let database = try await SQLiteDatabase(path: construction.path(of: FileName.database))
+      try await database.write { transaction in
+        try AuditLog.append(transaction, at: facts.createdAt, "center.create", subject: facts.centerID)
+      }
+      try database.close()
+      try construction.finish()
+    } catch {
+      construction.abandon()
+      throw CenterError(error, during: operation)
+    }
+    return CenterFolder(path)
+  }
+
+  /// Opens the centre.
+  ///
+  /// - Throws: ``CenterError/Code/notFound`` when there is none, ``CenterError/Code/keyStore`` for a wrong passphrase.
+  public func open(
+    passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock
+  ) async throws(CenterError) -> Center {
+    let operation = "Opening the centre \(path)"
+    let facts = try facts()
+    let box = try FolderConstruction.read(path + "/" + FileName.keys, operation)
+    let keys: KeyStore
+    do {
+      let store = try SealedBox.open(box, passphrase: passphrase)
+      keys = try store.withBytes { (bytes) throws(OctetError) in try KeyStore.parse(bytes) }
+    } catch {
+      throw CenterError(
+        .keyStore, operation, remedy: "The passphrase is wrong, or keys.sealed is damaged; try again or restore it.")
+    }
+    let databasePath = path + "/" + FileName.database
+    guard FileManager.default.fileExists(atPath: databasePath) else {
+      throw CenterError(.damaged, operation, remedy: "center.db is missing; restore it from a backup.")
+    }
+    let database = try await SQLiteDatabase(path: databasePath)
+    return Center(
+      context: CenterContext(facts: facts, database: database, keys: keys, clock: clock, random: random))
+  }
+
+  /// What anybody may know; needs no passphrase.
+  public func facts() throws(CenterError) -> CenterFacts {
+    try CenterFacts(
+      json: try FolderConstruction.read(path + "/" + FileName.facts, "Opening the centre \(path)"))
+  }
+
+  private enum FileName {
+    static let facts = "center.json"
+    static let keys = "keys.sealed"
+    static let database = "center.db"
+  }
+
+  /// New keys, and the certificates that name them.
+  private static func makeIdentity(
+    name: String, random: any RandomSource, clock: any CenterClock
+  ) throws -> (CenterFacts, KeyStore) {
+    let now = clock.now()
+    let validity = now...(now + Authority.centerValiditySeconds)
+    let authority = try CertificateAuthority(name: "\(name) authority", validity: validity, random: random)
+    let keys = try KeyStore.generate(authorityKey: try authority.exportKey(), random: random)
+    func certify(_ purpose: KeyPurpose, _ role: String) throws -> [UInt8] {
+      try authority.issue(
+        subject: "\(name) \(role)", publicKey: try Authority.verificationKey(purpose, keys), usage: .digitalSignature,
+        validity: validity, serial: .init(random: random)
+      ).der
+    }
+    guard let centerID = CenterID(octets: random.octets(CenterID.octetCount)) else { throw CryptoError.failed }
+    let facts = CenterFacts(
+      centerID: centerID, name: name, createdAt: now, authorityCertificate: authority.certificate.der,
+      licenseCertificate: try certify(.licenseSigning, "licences"),
+      catalogueCertificate: try certify(.catalogueSigning, "catalogues"),
+      timeKey: try Authority.verificationKey(.timeSigning, keys).octets)
+    return (facts, keys)
+  }
+}

@@ -1,0 +1,83 @@
+import CardProtocol
+import Cryptography
+import Formats
+import Identifiers
+import ISO7816
+import Octets
+import SecureChannel
+
+/// Which of a card's key pairs a certificate is for.
+enum CertificateRole: String, CaseIterable {
+  case authentication
+  case signature
+
+  var keyPair: CommandAPDU.KeyPair { self == .authentication ? .authentication : .signature }
+  var publicKeyTag: DataTag { self == .authentication ? .authenticationPublicKey : .signaturePublicKey }
+  var certificateTag: DataTag { self == .authentication ? .authenticationCertificate : .signatureCertificate }
+
+  /// A signature key's signatures are someone's word; the other only shows that the card is there.
+  var usage: KeyUsage { self == .authentication ? .digitalSignature : [.digitalSignature, .contentCommitment] }
+}
+
+/// What the centre signs with its private keys.
+enum Authority {
+  /// How long certificates of cards are good: ten years.
+  static let cardValiditySeconds: UInt64 = 10 * 366 * 86_400
+  /// How long the centre's own certificates are good: thirty years.
+  static let centerValiditySeconds: UInt64 = 30 * 366 * 86_400
+
+  /// A signature over `message` with the newest key for `purpose`, 64 octets.
+  static func sign(_ message: [UInt8], _ purpose: KeyPurpose, _ keys: KeyStore) throws -> [UInt8] {
+    try keys.withKey(purpose) { try SigningKey(scalar: $0.copy()).sign(message) }
+  }
+
+  /// The public half of the newest key for `purpose`.
+  static func verificationKey(_ purpose: KeyPurpose, _ keys: KeyStore) throws -> VerificationKey {
+    try keys.withKey(purpose) { try SigningKey(scalar: $0.copy()).verificationKey }
+  }
+
+  /// A certificate (DER) of a card's key under the centre's authority.
+  static func certifyCard(
+    _ serial: CardSerial, _ role: CertificateRole, publicKey: [UInt8], _ context: CenterContext
+  ) throws -> [UInt8] {
+    let root = try Certificate(der: context.facts.authorityCertificate)
+    let now = context.clock.now()
+    guard root.validity.contains(now) else {
+      throw CenterError(
+        .conflict, "Certifying card \(serial)", remedy: "The centre's certificate is not valid now; check the clock.")
+    }
+    return try context.keys.withKey(.authority) { key in
+      let authority = try CertificateAuthority(certificate: root, key: SigningKey(pkcs8: key))
+      return try authority.issue(
+        subject: "Warifu card \(serial) \(role.rawValue)", publicKey: VerificationKey(octets: publicKey),
+        usage: role.usage, validity: now...min(now + cardValiditySeconds, root.validity.upperBound),
+        serial: .init(random: context.random)
+      ).der
+    }
+  }
+}
+
+/// Tells cards the time (card.md): a card believes only the centre's signature over its own challenge.
+public struct CardTime: Sendable {
+  let context: CenterContext
+
+  /// The time now, and the centre's signature over {serial, challenge, time} for SET TIME.
+  ///
+  /// - Parameter challenge: What the card answered to GET CHALLENGE in this session, 8 to 64 octets.
+  public func sign(
+    for serial: CardSerial, challenge: [UInt8]
+  ) throws(CenterError) -> (time: UInt64, signature: [UInt8]) {
+    let operation = "Telling card \(serial) the time"
+    guard (8...64).contains(challenge.count) else {
+      throw CenterError(.invalid, operation, remedy: "A challenge has 8 to 64 octets.")
+    }
+    let time = context.clock.now()
+    let buffer = OctetBuffer(capacity: 256)
+    do {
+      try buffer.becomeTimeInput(serial: serial.octets.span.bytes, challenge: challenge.span.bytes, time: time)
+      return (time, try Authority.sign(buffer.withBytes { $0.octets }, .timeSigning, context.keys))
+    } catch {
+      throw CenterError(error, during: operation)
+    }
+  }
+}

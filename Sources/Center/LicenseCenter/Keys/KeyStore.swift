@@ -1,0 +1,147 @@
+import Cryptography
+import Octets
+import SecureChannel
+
+/// What a key of the centre is for. One purpose per key (crypto.md); the numbers stand in the key store's file.
+public enum KeyPurpose: UInt8, Sendable, CaseIterable {
+  /// Individual keys of cards come from it.
+  case issuerMaster = 1
+  /// KEYc of every copy licence comes from it (M5).
+  case certificationRoot = 2
+  /// Secret-key-generation keys of codes, numbers 1...16 (P22).
+  case generation = 3
+  /// Pepper of the codes' look-up values.
+  case codePepper = 4
+  /// Seals columns of the database.
+  case dataEncryption = 5
+  /// The certification authority's private key.
+  case authority = 6
+  /// Signs copy licences.
+  case licenseSigning = 7
+  /// Signs catalogues of master discs.
+  case catalogueSigning = 8
+  /// Signs times for cards.
+  case timeSigning = 9
+}
+
+/// Which key: its purpose, its number where one purpose has several, and the version of its root.
+struct KeyID: Hashable, Sendable {
+  var purpose: KeyPurpose
+  var number: UInt8
+  var version: UInt32
+}
+
+/// The centre's secret keys in memory. Rotation adds a version; old ones stay until their last user expires.
+final class KeyStore: Sendable {
+  private let keys: [KeyID: KeyHolder]
+
+  private init(_ keys: [KeyID: KeyHolder]) { self.keys = keys }
+
+  /// New keys for every purpose, all of version 1; the authority's (PKCS #8) was made with its certificate.
+  static func generate(authorityKey: consuming Secret, random: any RandomSource) throws(CenterError) -> KeyStore {
+    var keys = [KeyID(purpose: .authority, number: 0, version: 1): KeyHolder(authorityKey)]
+    do {
+      for purpose in KeyPurpose.allCases where purpose != .authority {
+        for number in purpose.numbers {
+          keys[KeyID(purpose: purpose, number: number, version: 1)] = KeyHolder(
+            try purpose.makeKey(random: random))
+        }
+      }
+    } catch {
+      throw CenterError(error, during: "Making the centre's keys")
+    }
+    return KeyStore(keys)
+  }
+
+  /// The newest version of a key.
+  func currentVersion(of purpose: KeyPurpose, number: UInt8 = 0) throws(CenterError) -> UInt32 {
+    let versions = keys.keys.filter { $0.purpose == purpose && $0.number == number }.map(\.version)
+    guard let version = versions.max() else { throw KeyStore.missing(purpose) }
+    return version
+  }
+
+  /// Every version of a key, newest first.
+  func versions(of purpose: KeyPurpose) -> [UInt32] {
+    keys.keys.filter { $0.purpose == purpose }.map(\.version).sorted(by: >)
+  }
+
+  /// Lends a key; without a version, the newest.
+  func withKey<R: ~Copyable>(
+    _ purpose: KeyPurpose, number: UInt8 = 0, version: UInt32? = nil, _ body: (borrowing Secret) throws -> R
+  ) throws -> R {
+    let version = try version ?? currentVersion(of: purpose, number: number)
+    guard let holder = keys[KeyID(purpose: purpose, number: number, version: version)] else {
+      throw KeyStore.missing(purpose)
+    }
+    return try body(holder.secret)
+  }
+
+  private static func missing(_ purpose: KeyPurpose) -> CenterError {
+    CenterError(
+      .keyStore, "Looking up the key \(purpose)", remedy: "The key store lacks it; restore keys.sealed from a backup.")
+  }
+}
+
+/// A noncopyable secret where a dictionary wants a reference.
+private final class KeyHolder: Sendable {
+  let secret: Secret
+
+  init(_ secret: consuming Secret) { self.secret = secret }
+}
+
+extension KeyPurpose {
+  /// Which numbers a key of this purpose has.
+  fileprivate var numbers: ClosedRange<UInt8> { self == .generation ? 1...16 : 0...0 }
+
+  /// A new key of the kind that the purpose needs: 256 random bits, or a P-256 private key's scalar.
+  fileprivate func makeKey(random: any RandomSource) throws -> Secret {
+    switch self {
+    case .authority, .licenseSigning, .catalogueSigning, .timeSigning: try SigningKey(random: random).exportScalar()
+    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption: Secret(random: 32, from: random)
+    }
+  }
+}
+
+extension KeyStore {
+  private static let magic: [UInt8] = Array("WKS1".utf8)
+  private static let entryLimit = 4096
+
+  /// The keys as one secret: "WKS1" ‖ count (2) ‖ entries, each purpose (1) ‖ number (1) ‖ version (4) ‖ length (2) ‖ key.
+  func encoded() throws(OctetError) -> Secret {
+    let size = keys.values.reduce(6) { $0 + 8 + $1.secret.count }
+    let buffer = OctetBuffer(capacity: size)
+    try buffer.append(KeyStore.magic.span.bytes)
+    try buffer.append(UInt16(clamping: keys.count))
+    let order = keys.keys.sorted {
+      ($0.purpose.rawValue, $0.number, $0.version) < ($1.purpose.rawValue, $1.number, $1.version)
+    }
+    for identifier in order {
+      guard let holder = keys[identifier] else { continue }
+      try buffer.append(identifier.purpose.rawValue)
+      try buffer.append(identifier.number)
+      try buffer.append(identifier.version)
+      try buffer.append(UInt16(clamping: holder.secret.count))
+      try holder.secret.withBytes { (bytes) throws(OctetError) in try buffer.append(bytes) }
+    }
+    return buffer.withBytes { Secret(copying: $0) }
+  }
+
+  /// Reads what ``encoded()`` wrote.
+  static func parse(_ octets: RawSpan) throws(OctetError) -> KeyStore {
+    var reader = OctetReader(octets)
+    for expected in magic {
+      guard try reader.u8() == expected else { throw .invalid }
+    }
+    let count = Int(try reader.u16())
+    guard count <= entryLimit else { throw .invalid }
+    var keys: [KeyID: KeyHolder] = [:]
+    for _ in 0..<count {
+      guard let purpose = KeyPurpose(rawValue: try reader.u8()) else { throw .invalid }
+      let identifier = KeyID(purpose: purpose, number: try reader.u8(), version: try reader.u32())
+      let length = Int(try reader.u16())
+      keys[identifier] = KeyHolder(Secret(copying: try reader.take(length)))
+    }
+    try reader.expectEnd()
+    return KeyStore(keys)
+  }
+}

@@ -1,0 +1,169 @@
+import Formats
+import Identifiers
+
+/// An account of the ledger.
+public enum LedgerAccount: Hashable, Sendable {
+  /// What crossed the counter: the till holds the negative of its balance.
+  case cash
+  /// The holder of a card: positive is credit, negative is owed.
+  case holder(CardSerial)
+  /// A seller of titles: positive is earned.
+  case seller(String)
+
+  var kind: String {
+    switch self {
+    case .cash: "cash"
+    case .holder: "holder"
+    case .seller: "seller"
+    }
+  }
+
+  var owner: String {
+    switch self {
+    case .cash: ""
+    case .holder(let serial): serial.description
+    case .seller(let name): name
+    }
+  }
+}
+
+/// The double-entry ledger: money only ever moves from one account to another, in integer minor units, and every
+/// entry adds up to nothing (requirements, resolution 11; center.md, truth 4).
+public struct Ledger: Sendable {
+  let context: CenterContext
+
+  /// Takes money in over the counter for a card's holder. The same operation again changes nothing.
+  public func deposit(
+    _ amount: Money, for holder: CardSerial, operation: OperationID
+  ) async throws(CenterError) {
+    guard amount.minorUnits > 0 else {
+      throw CenterError(.invalid, "Taking in money", remedy: "The amount must be positive.")
+    }
+    let context = context
+    try await context.database.write { transaction in
+      let isNew = try Ledger.transfer(
+        transaction, amount, from: .cash, to: .holder(holder), operation: "deposit:\(operation)", memo: "deposit",
+        at: context.clock.now())
+      guard isNew else { return }
+      try AuditLog.append(
+        transaction, at: context.clock.now(), "ledger.deposit", subject: holder, detail: amount.description)
+    }
+  }
+
+  /// The balance of an account in one currency.
+  public func balance(of account: LedgerAccount, in currency: Currency) async throws(CenterError) -> Money {
+    try await context.database.read { try Ledger.balance($0, account, currency) }
+  }
+
+  /// Checks that every entry, every balance and the whole add up.
+  public func verify() async throws(CenterError) {
+    try await context.database.read { transaction in
+      let unbalanced = try transaction.first(
+        """
+        SELECT p.entry FROM postings p JOIN accounts a ON a.id = p.account
+        GROUP BY p.entry, a.currency HAVING SUM(p.amount) <> 0
+        """)
+      let drifted = try transaction.first(
+        """
+        SELECT a.id FROM accounts a LEFT JOIN postings p ON p.account = a.id
+        GROUP BY a.id, a.balance HAVING a.balance <> COALESCE(SUM(p.amount), 0)
+        """)
+      guard unbalanced == nil, drifted == nil else {
+        throw CenterError(.damaged, "Checking the ledger", remedy: "It does not balance; compare it with a backup.")
+      }
+    }
+  }
+}
+
+extension Ledger {
+  /// Moves `amount` (not negative) between accounts, once for each `operation`.
+  ///
+  /// - Returns: Whether anything moved; `false` when this very operation had been done before.
+  /// - Throws: ``CenterError/Code/conflict`` when the operation had been done with other content.
+  @discardableResult
+  static func transfer(
+    _ transaction: any Transaction, _ amount: Money, from payer: LedgerAccount, to payee: LedgerAccount,
+    operation: String, memo: String, at time: UInt64
+  ) throws -> Bool {
+    guard amount.minorUnits >= 0, payer != payee else {
+      throw CenterError(.invalid, "Booking", remedy: "An amount moves between two accounts and is not negative.")
+    }
+    let postings = [(payer, try amount.negated()), (payee, amount)]
+    guard
+      let entry = try transaction.first(
+        """
+        INSERT INTO ledger_entries (id, operation, memo, time) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (operation) DO NOTHING RETURNING id
+        """,
+        [.integer(try transaction.nextNumber(of: "ledger entry")), .text(operation), .text(memo), .number(time)])
+    else {
+      try expectSame(transaction, operation, postings)
+      return false
+    }
+    let identifier = try entry.integer("id")
+    for (line, posting) in postings.enumerated() {
+      let account = try credit(transaction, posting.0, posting.1)
+      try transaction.run(
+        "INSERT INTO postings (entry, line, account, amount) VALUES ($1, $2, $3, $4)",
+        [.integer(identifier), .number(line), .integer(account), .integer(posting.1.minorUnits)])
+    }
+    try expectBalanced(transaction, entry: identifier)
+    return true
+  }
+
+  static func balance(_ transaction: any Transaction, _ account: LedgerAccount, _ currency: Currency) throws -> Money {
+    let row = try transaction.first(
+      "SELECT balance FROM accounts WHERE kind = $1 AND owner = $2 AND currency = $3",
+      [.text(account.kind), .text(account.owner), .text(currency.code)])
+    return Money(minorUnits: try row?.integer("balance") ?? 0, currency: currency)
+  }
+
+  /// Adds `amount` to an account's balance and answers the account's number.
+  private static func credit(
+    _ transaction: any Transaction, _ account: LedgerAccount, _ amount: Money
+  ) throws -> Int64 {
+    let balance = try balance(transaction, account, amount.currency).adding(amount)
+    let rows = try transaction.run(
+      """
+      INSERT INTO accounts (id, kind, owner, currency, balance) VALUES ($1, $2, $3, $4, $5)
+      ON CONFLICT (kind, owner, currency) DO UPDATE SET balance = $5 RETURNING id
+      """,
+      [
+        .integer(try transaction.nextNumber(of: "account")), .text(account.kind), .text(account.owner),
+        .text(amount.currency.code), .integer(balance.minorUnits),
+      ])
+    guard let row = rows.first else { throw CenterError(.storage, "Booking", remedy: "Run it again.") }
+    return try row.integer("id")
+  }
+
+  private static func expectBalanced(_ transaction: any Transaction, entry: Int64) throws {
+    let unbalanced = try transaction.first(
+      """
+      SELECT a.currency FROM postings p JOIN accounts a ON a.id = p.account WHERE p.entry = $1
+      GROUP BY a.currency HAVING SUM(p.amount) <> 0
+      """, [.integer(entry)])
+    guard unbalanced == nil else {
+      throw CenterError(.damaged, "Booking", remedy: "The entry does not balance; nothing was booked.")
+    }
+  }
+
+  private static func expectSame(
+    _ transaction: any Transaction, _ operation: String, _ postings: [(LedgerAccount, Money)]
+  ) throws {
+    let rows = try transaction.run(
+      """
+      SELECT a.kind, a.owner, a.currency, p.amount FROM ledger_entries e
+      JOIN postings p ON p.entry = e.id JOIN accounts a ON a.id = p.account
+      WHERE e.operation = $1 ORDER BY p.line
+      """, [.text(operation)])
+    let isSame =
+      try rows.count == postings.count
+      && zip(rows, postings).allSatisfy { row, posting in
+        try row.text("kind") == posting.0.kind && row.text("owner") == posting.0.owner
+          && row.text("currency") == posting.1.currency.code && row.integer("amount") == posting.1.minorUnits
+      }
+    guard isSame else {
+      throw CenterError(.conflict, "Booking", remedy: "This operation was booked before with other content.")
+    }
+  }
+}

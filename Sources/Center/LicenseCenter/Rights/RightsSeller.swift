@@ -1,0 +1,117 @@
+import Cryptography
+import Formats
+import Identifiers
+import Octets
+
+/// The seller of rights: retrieval codes on printed sheets (P2, P3), and what is known of any code.
+public struct RightsSeller: Sendable {
+  let context: CenterContext
+
+  /// Sells the codes of a seal sheet with a card, and bills them to its holder once.
+  ///
+  /// - Returns: The sheet, ready to be printed; the same order gives the same sheet until ``confirmPrinted(_:)``.
+  public func sell(_ order: SealSheetOrder) async throws(CenterError) -> SealSheet {
+    let context = context
+    let operation = "Selling codes with card \(order.cardSerial)"
+    let digest = Digest.sha256(order.encoded)
+    return try await context.database.write { transaction in
+      let earlier = try transaction.first(
+        "SELECT id, order_digest FROM seal_sheets WHERE operation = $1", [.blob(order.operationID.octets)])
+      if let earlier {
+        guard try earlier.octets("order_digest") == digest else {
+          throw CenterError(.conflict, operation, remedy: "This operation was done before with another order.")
+        }
+        return try RightsSeller.sheet(transaction, context, number: try earlier.integer("id"))
+      }
+      let card = try CardRow.issued(transaction, order.cardSerial)
+      let title = try TitleRow.get(transaction, order.softwareID).record
+      let remaining = try card.remainingCodes
+      guard Int(order.quantity) <= remaining else {
+        throw CenterError(
+          .limitReached, operation, remedy: "At most \(remaining) more codes may be sold with this card.")
+      }
+      let number = try RightsSeller.record(transaction, context, order, digest, title)
+      return try RightsSeller.sheet(transaction, context, number: number)
+    }
+  }
+
+  /// A sheet that is sold and not yet printed.
+  public func sheet(number: UInt64) async throws(CenterError) -> SealSheet {
+    let context = context
+    return try await context.database.read { transaction in
+      try RightsSeller.sheet(transaction, context, number: Int64(clamping: number))
+    }
+  }
+
+  /// Says that a sheet is on paper: the centre forgets its copies of the codes. Saying so again changes nothing.
+  public func confirmPrinted(_ number: UInt64) async throws(CenterError) {
+    let context = context
+    try await context.database.write { transaction in
+      let row = try RightsSeller.row(transaction, number: Int64(clamping: number))
+      guard try row.optionalNumber("printed_at", as: UInt64.self) == nil else { return }
+      let now = context.clock.now()
+      let identifier = try row.integer("id")
+      try transaction.run(
+        "UPDATE seal_sheets SET printed_at = $2 WHERE id = $1", [.integer(identifier), .number(now)])
+      try transaction.run("UPDATE codes SET code = NULL WHERE sheet = $1", [.integer(identifier)])
+      try AuditLog.append(transaction, at: now, "sheet.print", subject: identifier)
+    }
+  }
+
+  /// What the centre knows of a code; `nil` for one that it never made.
+  public func record(of code: RetrievalCode) async throws(CenterError) -> CodeRecord? {
+    let keys = context.keys
+    return try await context.database.read { try CodeSales.find($0, code, keys) }
+  }
+
+  private static func record(
+    _ transaction: any Transaction, _ context: CenterContext, _ order: SealSheetOrder, _ digest: [UInt8],
+    _ title: TitleRecord
+  ) throws -> Int64 {
+    let number = try transaction.nextNumber(of: "seal sheet")
+    let now = context.clock.now()
+    try transaction.run(
+      """
+      INSERT INTO seal_sheets (id, operation, order_digest, card, software_id, url, expiry, sold_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+      """,
+      [
+        .integer(number), .blob(order.operationID.octets), .blob(digest), .blob(order.cardSerial.octets),
+        .blob(order.softwareID.octets), .text(order.url), .number(order.conditions.expiry), .number(now),
+      ])
+    _ = try CodeSales.make(
+      transaction, context, count: Int(order.quantity), title: title, conditions: order.conditions, state: .unused,
+      owner: .sheet(number))
+    try transaction.run(
+      "UPDATE cards SET charged_codes = charged_codes + $2 WHERE serial = $1",
+      [.blob(order.cardSerial.octets), .number(order.quantity)])
+    let amount = try title.price.multiplied(by: Int(order.quantity))
+    try Ledger.transfer(
+      transaction, amount, from: .holder(order.cardSerial), to: .seller(title.seller), operation: "sheet:\(number)",
+      memo: "seal sheet", at: now)
+    try AuditLog.append(
+      transaction, at: now, "sheet.sell", subject: order.cardSerial,
+      detail: "sheet \(number), \(order.quantity) codes, \(amount)")
+    return number
+  }
+
+  private static func row(_ transaction: any Transaction, number: Int64) throws -> SQLRow {
+    guard let row = try transaction.first("SELECT * FROM seal_sheets WHERE id = $1", [.integer(number)]) else {
+      throw CenterError(.notFound, "Looking up sheet \(number)", remedy: "Check the number.")
+    }
+    return row
+  }
+
+  private static func sheet(
+    _ transaction: any Transaction, _ context: CenterContext, number: Int64
+  ) throws -> SealSheet {
+    let row = try row(transaction, number: number)
+    let softwareID = try row.value("software_id") { SoftwareID(octets: $0) }
+    let title = try TitleRow.get(transaction, softwareID).record
+    return SealSheet(
+      number: try row.number("id"), centerName: context.facts.name,
+      cardSerial: try row.value("card") { CardSerial(octets: $0) }, title: "\(title.name) \(title.version)",
+      softwareID: softwareID, url: try row.text("url"), expiry: try row.optionalNumber("expiry"),
+      codes: try CodeSales.open(transaction, context, .sheet(number)).map(\.code))
+  }
+}

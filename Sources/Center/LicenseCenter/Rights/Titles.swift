@@ -1,0 +1,156 @@
+import Cryptography
+import Formats
+import Identifiers
+import Octets
+
+/// One title as the centre knows it.
+public struct TitleRecord: Hashable, Sendable {
+  /// SIDi.
+  public var softwareID: SoftwareID
+  /// Its name.
+  public var name: String
+  /// Its version.
+  public var version: String
+  /// What it is.
+  public var type: TitleType
+  /// Whose ledger account earns its price.
+  public var seller: String
+  /// What a licence or a code for it costs.
+  public var price: Money
+  /// When it first went onto a master disc, seconds since 1970 UTC; `nil` before.
+  public var pressedAt: UInt64?
+}
+
+/// The distributor's office: titles, their content keys, and the catalogues of master discs (M2).
+public struct Titles: Sendable {
+  let context: CenterContext
+
+  /// Registers a title; the centre makes its software id and its content key Kd.
+  public func register(
+    name: String, version: String, type: TitleType, seller: String, price: Money
+  ) async throws(CenterError) -> TitleRecord {
+    let operation = "Registering the title"
+    guard !seller.isEmpty, seller.utf8.count <= 128 else {
+      throw CenterError(.invalid, operation, remedy: "Name the seller in at most 128 octets.")
+    }
+    guard let softwareID = SoftwareID(octets: context.random.octets(SoftwareID.octetCount)) else {
+      throw CenterError(.invalid, operation, remedy: "The random source gave no 16 octets.")
+    }
+    let record = TitleRecord(
+      softwareID: softwareID, name: name, version: version, type: type, seller: seller, price: price)
+    let contentKey: [UInt8]
+    do {
+      try CatalogueTitle.validate(name: name, version: version, price: price)
+      contentKey = try context.vault.seal(
+        Secret(random: CardKeys.octets, from: context.random), .contentKey, row: softwareID.octets)
+    } catch {
+      throw CenterError(error, during: operation)
+    }
+    let context = context
+    try await context.database.write { transaction in
+      let now = context.clock.now()
+      try transaction.run(
+        """
+        INSERT INTO titles (software_id, name, version, type, seller, price, currency, content_key, registered_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        [
+          .blob(record.softwareID.octets), .text(name), .text(version), .text(type.rawValue), .text(seller),
+          .integer(price.minorUnits), .text(price.currency.code), .blob(contentKey), .number(now),
+        ])
+      try AuditLog.append(
+        transaction, at: now, "title.register", subject: record.softwareID, detail: price.description)
+    }
+    return record
+  }
+
+  /// The content key Kd of a title, for the machine that presses it.
+  public func contentKey(of softwareID: SoftwareID) async throws(CenterError) -> Secret {
+    let sealed = try await context.database.read { transaction in
+      try TitleRow.get(transaction, softwareID).sealedContentKey
+    }
+    do {
+      return try context.vault.open(sealed, .contentKey, row: softwareID.octets)
+    } catch {
+      throw CenterError(error, during: "Opening the content key of \(softwareID)")
+    }
+  }
+
+  /// A title.
+  public func title(_ softwareID: SoftwareID) async throws(CenterError) -> TitleRecord {
+    try await context.database.read { try TitleRow.get($0, softwareID).record }
+  }
+
+  /// Every title, oldest first.
+  public func titles() async throws(CenterError) -> [TitleRecord] {
+    try await context.database.read { transaction in
+      try transaction.run("SELECT * FROM titles ORDER BY registered_at, software_id").map { try TitleRow($0).record }
+    }
+  }
+
+  /// Signs the catalogue of a master disc, after checking that every title in it is the one registered here.
+  public func sign(_ catalogue: MasterCatalogue) async throws(CenterError) -> SignedCatalogue {
+    let operation = "Signing the catalogue"
+    guard catalogue.centerID == context.facts.centerID else {
+      throw CenterError(.invalid, operation, remedy: "The catalogue names another centre.")
+    }
+    let signed: SignedCatalogue
+    do {
+      let json = try catalogue.json()
+      signed = SignedCatalogue(json: json, signature: try Authority.sign(json, .catalogueSigning, context.keys))
+    } catch {
+      throw CenterError(error, during: operation)
+    }
+    let context = context
+    try await context.database.write { transaction in
+      let now = context.clock.now()
+      for entry in catalogue.titles {
+        let title = try TitleRow.get(transaction, entry.softwareID).record
+        guard title.name == entry.name, title.version == entry.version, title.type == entry.type,
+          title.price == entry.price
+        else {
+          throw CenterError(.conflict, operation, remedy: "The title \(entry.softwareID) is registered otherwise.")
+        }
+        try transaction.run(
+          "UPDATE titles SET pressed_at = COALESCE(pressed_at, $2) WHERE software_id = $1",
+          [.blob(entry.softwareID.octets), .number(now)])
+      }
+      try AuditLog.append(
+        transaction, at: now, "catalogue.sign", subject: Hex.encode(Digest.sha256(signed.json)),
+        detail: "\(catalogue.titles.count) titles")
+    }
+    return signed
+  }
+}
+
+/// A row of the title table, its content key still sealed.
+struct TitleRow {
+  var record: TitleRecord
+  var sealedContentKey: [UInt8]
+
+  init(_ row: SQLRow) throws {
+    record = TitleRecord(
+      softwareID: try row.value("software_id") { SoftwareID(octets: $0) }, name: try row.text("name"),
+      version: try row.text("version"), type: try row.value("type") { TitleType(rawValue: $0) },
+      seller: try row.text("seller"), price: try row.money("price"),
+      pressedAt: try row.optionalNumber("pressed_at"))
+    sealedContentKey = try row.octets("content_key")
+  }
+
+  static func get(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitleRow {
+    let row = try transaction.first("SELECT * FROM titles WHERE software_id = $1", [.blob(softwareID.octets)])
+    guard let row else {
+      throw CenterError(
+        .notFound, "Looking up the title \(softwareID)", remedy: "Register it first, or check the software id.")
+    }
+    return try TitleRow(row)
+  }
+}
+
+extension SQLRow {
+  /// The amount in `column`, in the currency of the column `currency`.
+  func money(_ column: String) throws(CenterError) -> Money {
+    let currency = try value("currency") { (text: String) in Currency(text) }
+    return Money(minorUnits: try integer(column), currency: currency)
+  }
+}
