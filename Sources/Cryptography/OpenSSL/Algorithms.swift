@@ -17,9 +17,9 @@ enum Algorithms {
   nonisolated(unsafe) static let aes256GCM = cipher("AES-256-GCM")
   nonisolated(unsafe) static let aes256XTS = cipher("AES-256-XTS")
   nonisolated(unsafe) static let cmac = required(EVP_MAC_fetch(nil, "CMAC", nil), "CMAC")
+  nonisolated(unsafe) static let hmac = required(EVP_MAC_fetch(nil, "HMAC", nil), "HMAC")
   nonisolated(unsafe) static let sha256 = required(EVP_MD_fetch(nil, "SHA2-256", nil), "SHA2-256")
   nonisolated(unsafe) static let kbkdf = required(EVP_KDF_fetch(nil, "KBKDF", nil), "KBKDF")
-  nonisolated(unsafe) static let hkdf = required(EVP_KDF_fetch(nil, "HKDF", nil), "HKDF")
   nonisolated(unsafe) static let scrypt = required(EVP_KDF_fetch(nil, "SCRYPT", nil), "SCRYPT")
 
   private static func cipher(_ name: String) -> OpaquePointer {

@@ -3,7 +3,7 @@ import SecureChannel
 
 /// Owns one `EVP_CIPHER_CTX`. Freeing it wipes the key schedule.
 struct CipherContext: ~Copyable {
-  private let pointer: OpaquePointer
+  let pointer: OpaquePointer
 
   init() throws(CryptoError) {
     guard let pointer = EVP_CIPHER_CTX_new() else { throw OpenSSL.failure() }
@@ -52,9 +52,9 @@ struct CipherContext: ~Copyable {
     guard try process(input, into: output.baseAddress, else: .notAuthentic) == output.count else { throw .notAuthentic }
   }
 
-  /// `EVP_CipherUpdate`; answers how many octets came out.
+  /// `EVP_CipherUpdate`, which counts in 31 bits; answers how many octets came out.
   @inline(__always)
-  private func process(
+  func process(
     _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawPointer?, else error: CryptoError = .failed
   ) throws(CryptoError) -> Int {
     guard let length = Int32(exactly: input.count) else { throw .badLength }

@@ -66,6 +66,19 @@ struct P256Key: ~Copyable {
     }
   }
 
+  /// Whether any `EVP_PKEY` is a key on this curve.
+  static func isP256(_ key: OpaquePointer) -> Bool {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { name in
+      var length = 0
+      guard EVP_PKEY_get_group_name(key, name.baseAddress, name.count, &length) == 1, let start = name.baseAddress
+      else {
+        ERR_clear_error()
+        return false
+      }
+      return OBJ_txt2nid(start) == NID_X9_62_prime256v1
+    }
+  }
+
   private static func make(_ selection: Int32, _ parameters: [OSSL_PARAM]) throws(CryptoError) -> OpaquePointer {
     let context = EVP_PKEY_CTX_new_from_name(nil, "EC", nil)
     defer { EVP_PKEY_CTX_free(context) }
