@@ -88,6 +88,7 @@ struct CommandCase: CustomTestStringConvertible, Sendable {
     ("00A40400" + "01" + "AA" + "0000", .wrongLength),  // two octets after the data of a short command
     ("00A40400" + "0000", .wrongLength),  // neither Le nor extended length
     ("00A40400" + "000000" + "01", .wrongLength),  // extended Lc of zero
+    ("00A40400" + "000000" + "0100", .wrongLength),  // the same before an Le
     ("00A40400" + "000002" + "AA", .wrongLength),  // extended Lc 2, one octet of data
     ("00A40400" + "000002" + "AABB" + "00", .wrongLength),  // extended Lc with a short Le
     ("00A40400" + "000002" + "AABB" + "000000", .wrongLength),  // extended Lc with a three-octet Le

@@ -51,6 +51,7 @@ public struct Certificate: Hashable, Sendable {
   /// - Throws: ``CertificateError/malformed`` for anything else, octets after the end too.
   public init(der: [UInt8]) throws(CertificateError) {
     let certificate = try X509Certificate(der: der)
+    guard certificate.isWellFormed else { throw .malformed }
     self.der = der
     subject = try certificate.subjectCommonName()
     issuer = try certificate.issuerCommonName()
@@ -66,8 +67,10 @@ public struct Certificate: Hashable, Sendable {
   ///
   /// - Throws: ``CertificateError/notAuthentic``, ``CertificateError/notYetValid`` or ``CertificateError/expired``.
   public func verify(chainTo authority: Certificate, at time: UInt64) throws(CertificateError) {
-    let leaf = try X509Certificate(der: der)
-    let root = try X509Certificate(der: authority.der)
-    try leaf.verify(chainTo: root, at: time)
+    try X509Certificate(der: der).verify(chainTo: X509Certificate(der: authority.der))
+    for certificate in [authority, self] {
+      guard time >= certificate.validity.lowerBound else { throw .notYetValid }
+      guard time <= certificate.validity.upperBound else { throw .expired }
+    }
   }
 }

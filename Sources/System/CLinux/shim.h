@@ -43,3 +43,20 @@ static inline int warifu_try_lock(int descriptor) {
   lock.l_whence = SEEK_SET;
   return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
+
+// fcntl(2) F_OFD_SETLK: a whole-file read lock, for files open only for reading. -1 and EAGAIN when a writer holds it.
+static inline int warifu_try_shared_lock(int descriptor) {
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
+}
+
+// renameat2(2) with RENAME_NOREPLACE: a rename that fails with EEXIST instead of replacing a file. File systems without
+// it (NFS) get link(2), which does not replace either, and unlink(2).
+static inline int warifu_rename_new(const char *from, const char *to) {
+  if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+  return link(from, to) == 0 ? unlink(from) : -1;
+}

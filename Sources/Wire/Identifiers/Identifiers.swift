@@ -19,9 +19,7 @@ public struct SoftwareID: Hashable, Sendable, CustomStringConvertible {
 
   /// The id that `text` spells, `S-` and 32 hexadecimal digits.
   public init?(_ text: some StringProtocol) {
-    let utf8 = Array(text.utf8)
-    guard utf8.count == 34, utf8[0] == 0x53 || utf8[0] == 0x73, utf8[1] == 0x2D else { return nil }
-    guard let octets = Hex.decode(text.dropFirst(2)) else { return nil }
+    guard let octets = decode(text, prefix: 0x53) else { return nil }
     self.init(octets: octets)
   }
 
@@ -45,9 +43,7 @@ public struct MediumID: Hashable, Sendable, CustomStringConvertible {
 
   /// The id that `text` spells, `M-` and hexadecimal digits.
   public init?(_ text: some StringProtocol) {
-    let utf8 = Array(text.utf8)
-    guard utf8.count > 2, utf8[0] == 0x4D || utf8[0] == 0x6D, utf8[1] == 0x2D else { return nil }
-    guard let octets = Hex.decode(text.dropFirst(2)) else { return nil }
+    guard let octets = decode(text, prefix: 0x4D) else { return nil }
     self.init(octets: octets)
   }
 
@@ -77,4 +73,16 @@ public struct CardSerial: Hashable, Sendable, CustomStringConvertible {
 
   /// 16 hexadecimal digits.
   public var description: String { Hex.encode(octets) }
+}
+
+/// The octets that `text` spells behind `prefix` (an upper case letter; lower case will do) and a hyphen, in digits only:
+/// an identifier has one spelling but for the case of its letters.
+private func decode(_ text: some StringProtocol, prefix: UInt8) -> [UInt8]? {
+  let utf8 = Array(text.utf8)
+  guard utf8.count > 2, utf8[0] == prefix || utf8[0] == prefix + 0x20, utf8[1] == 0x2D else { return nil }
+  let digits = utf8[2...]
+  guard let octets = Hex.decode(String(decoding: digits, as: UTF8.self)), octets.count * 2 == digits.count else {
+    return nil
+  }
+  return octets
 }

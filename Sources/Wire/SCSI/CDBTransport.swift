@@ -14,8 +14,8 @@ public protocol CDBTransport: AnyObject {
 
 /// How one command ended.
 public struct CDBOutcome: Sendable {
-  /// The status octet (SAM-5, 5.3.1): 00h GOOD, 02h CHECK CONDITION, 18h RESERVATION CONFLICT, ...
-  public var status: UInt8
+  /// GOOD, CHECK CONDITION, RESERVATION CONFLICT, ...
+  public var status: SCSIStatus
   /// Octets put into the caller's buffer.
   public var transferred: Int
   /// Fixed-format sense data (SPC-4, 4.5.3), 18 octets; all zero unless the status is CHECK CONDITION.
@@ -23,7 +23,7 @@ public struct CDBOutcome: Sendable {
 
   /// An outcome.
   public init(
-    status: UInt8, transferred: Int = 0, sense: InlineArray<18, UInt8> = InlineArray(repeating: 0)
+    status: SCSIStatus, transferred: Int = 0, sense: InlineArray<18, UInt8> = InlineArray(repeating: 0)
   ) {
     self.status = status
     self.transferred = transferred

@@ -127,7 +127,7 @@ public struct SecureChannelCard: ~Copyable {
 
     let cryptogram = data.extracting(0..<octets)
     let mac: Block
-    do { mac = try messaging.commandMAC(header, cryptogram) } catch { throw fail(error) }
+    do { mac = try messaging.commandMAC(header, cryptogram) } catch { throw end(.noPreciseDiagnosis) }
     guard messaging.matches(mac, data.extracting(octets..<(2 * octets))) else {
       throw end(.securityStatusNotSatisfied)
     }
@@ -224,6 +224,7 @@ public struct SecureChannelCard: ~Copyable {
     return status
   }
 
+  /// Ends an opening that the engine could not carry out: an empty slot is a key set that is not there.
   private mutating func fail(_ error: CryptoError) -> StatusWord {
     end(error == .noSuchKey ? .referencedDataNotFound : .noPreciseDiagnosis)
   }
@@ -303,7 +304,7 @@ extension SecureChannelCard {
         return messaging.matches(mac, bytes.extracting(end..<bytes.byteCount)) ? mac : nil
       }
     } catch {
-      throw fail(error)
+      throw self.end(.noPreciseDiagnosis)
     }
     guard let mac else { throw self.end(.securityStatusNotSatisfied) }
     messaging.advance(mac)
@@ -320,7 +321,7 @@ extension SecureChannelCard {
         return Padding.unpaddedCount(bytes.bytes)
       }
     } catch {
-      throw fail(error)
+      throw self.end(.noPreciseDiagnosis)
     }
     guard let plainCount else { throw end(.securityStatusNotSatisfied) }
     data.truncate(to: start + plainCount)

@@ -1,3 +1,5 @@
+import Octets
+
 /// Which of SCP03's two sizes of challenge, cryptogram and MAC a session uses (Amendment D, 1.2, section 5.1).
 public enum SecureChannelMode: UInt8, Sendable, CaseIterable {
   /// Eight octets each.
@@ -55,6 +57,11 @@ public struct SecurityLevel: OptionSet, Hashable, Sendable {
     default: false
     }
   }
+}
+
+extension SecurityLevel: CustomStringConvertible {
+  /// Its two hexadecimal digits.
+  public var description: String { Hex.encode([rawValue]) }
 }
 
 /// The protocol's parameter "i": which options a card uses (Amendment D, 5.1, table 5-1).

@@ -1,0 +1,84 @@
+# Every target does all it needs on a Debian or Ubuntu machine that has only Swift: it installs the packages that are
+# missing (as root or through sudo, else it says which), builds and runs. `make` alone lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+TARGETS := help deps build release demo test soak bench lint firmware-check clean
+.PHONY: $(TARGETS) swift python
+
+ifneq ($(lastword $(MAKEFILE_LIST)),Makefile)
+
+# Called as `make -f somewhere/Makefile`: everything below wants to run in that folder.
+$(TARGETS):
+	@$(MAKE) --no-print-directory -C '$(dir $(lastword $(MAKEFILE_LIST)))' $@
+
+else
+
+# Debian packages, by what needs them.
+packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev pkg-config
+packages-to-test := openssl libarchive-tools xorriso python3 python3-venv
+packages-to-demo := openssl xorriso
+packages-to-lint := git python3 shellcheck
+
+# Packages from PyPI that the tests compare with. They live in a folder of their own.
+python-packages := 'cryptography>=42'
+python-folder := .build/venv
+
+house := Tests/House
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
+
+deps: packages-to-build packages-to-test packages-to-demo packages-to-lint python ## Install what any target needs
+
+build: swift packages-to-build ## Build for debugging
+	swift build
+
+release: swift packages-to-build ## Build for use
+	swift build -c release
+
+demo: swift packages-to-build packages-to-demo ## Show the main job in ./demo: card, disc, copy, run, refusals
+	swift build --product warifu
+	@PATH="$$(swift build --show-bin-path):$$PATH" Tests/Demo/demo.sh demo
+
+# In a test run `python3` is the one that has the packages above.
+run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" swift test --parallel
+
+test: swift packages-to-build packages-to-test python ## Run every test, the long ones as a seeded sample
+	$(run-tests)
+
+soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
+	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \
+	echo "Seed: $$WARIFU_SEED"; \
+	$(run-tests) -c release --scratch-path .build/soak
+
+bench: swift packages-to-build ## Measure, each figure beside its reference
+	swift build -c release --product warifu-bench
+	@"$$(swift build -c release --show-bin-path)/warifu-bench"
+
+lint: swift packages-to-lint ## Check format, doors, traceability, tidiness and shell scripts
+	swift format lint --strict --parallel --recursive Sources Tests firmware-sim Benchmarks Package.swift
+	python3 -B $(house)/doors.py
+	python3 -B $(house)/traceability.py
+	python3 -B $(house)/tidy.py
+	git grep --untracked --files-with-matches -E '^#!.*\b(ba)?sh$$' | xargs shellcheck
+
+firmware-check: swift ## Compile the firmware as Embedded Swift for a bare Cortex-M4
+	firmware-sim/check.sh
+
+clean: ## Remove what was built and what the demo made
+	rm -rf .build demo
+
+swift:
+	@command -v swift >/dev/null || { echo 'Warifu needs Swift 6.2 or newer: https://www.swift.org/install' >&2; exit 69; }
+
+packages-to-%:
+	@$(house)/install-packages $($@)
+
+python: packages-to-test
+	@$(house)/install-python $(python-folder) $(python-packages)
+
+endif

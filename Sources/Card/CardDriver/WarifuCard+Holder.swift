@@ -1,0 +1,112 @@
+import CardProtocol
+import Cryptography
+import ISO7816
+import Identifiers
+import Octets
+
+/// What the card's holder may do, most of it after the PIN.
+extension WarifuCard {
+  /// Tries left of the PIN; 0 when it is blocked.
+  public func pinTriesLeft() throws(CardError) -> Int {
+    let response = try connection.exchange(.verify(.pin), operation: "ask for the PIN's tries")
+    if response.status == .authenticationMethodBlocked { return 0 }
+    if let left = response.status.retriesLeft { return left }
+    return try status().pinTries
+  }
+
+  /// Verifies the PIN, 4 to 8 characters.
+  ///
+  /// - Throws: ``CardError/Code/wrongReferenceData(triesLeft:)``; it is not tried again.
+  public func verify(pin: borrowing Secret) throws(CardError) {
+    let padded = try WarifuCard.padded(pin, "verify the PIN")
+    _ = try connection.data(.verify(.pin, value: padded), operation: "verify the PIN")
+  }
+
+  /// Changes the PIN or the PUK.
+  public func change(
+    _ reference: ReferenceData, from old: borrowing Secret, to new: borrowing Secret
+  ) throws(CardError) {
+    let operation = reference == .pin ? "change the PIN" : "change the PUK"
+    let before = try WarifuCard.padded(old, operation)
+    let after = try WarifuCard.padded(new, operation)
+    _ = try connection.data(.change(reference, from: before, to: after), operation: operation)
+  }
+
+  /// Sets a new PIN by the PUK.
+  public func unblock(puk: borrowing Secret, newPIN: borrowing Secret) throws(CardError) {
+    let operation = "unblock the PIN"
+    let key = try WarifuCard.padded(puk, operation)
+    let pin = try WarifuCard.padded(newPIN, operation)
+    _ = try connection.data(.unblock(puk: key, newPIN: pin), operation: operation)
+  }
+
+  /// A code that was handed over.
+  public struct HandedOverCode: ~Copyable {
+    /// The code, 10 octets.
+    public let code: Secret
+    /// The title that it buys.
+    public let softwareID: SoftwareID
+  }
+
+  /// Hands over the code at `index` (P3); wants the PIN. Asked again, it gives the same code again.
+  public func handOver(index: UInt16) throws(CardError) -> HandedOverCode {
+    let operation = "hand over the code"
+    let octets = try connection.data(.handOverCode(index: index), operation: operation)
+    guard octets.count == CardProtocol.codeOctets + SoftwareID.octetCount,
+      let softwareID = SoftwareID(octets: Array(octets[CardProtocol.codeOctets...]))
+    else { throw .unexpectedAnswer(operation) }
+    return HandedOverCode(code: Secret(copying: Array(octets[..<CardProtocol.codeOctets])), softwareID: softwareID)
+  }
+
+  /// Wraps a key (16, 24 or 32 octets) under the right or message key of a code (RFC 3394); wants the PIN.
+  public func wrap(
+    _ key: borrowing Secret, level: CommandAPDU.KeyLevel, codeIndex: UInt16, messageID: [UInt8] = []
+  ) throws(CardError) -> [UInt8] {
+    let octets = key.withBytes { $0.octets }
+    return try connection.data(
+      .useKey(.wrap, level: level, codeIndex: codeIndex, messageID: messageID, key: octets),
+      operation: "wrap a key on the card")
+  }
+
+  /// Unwraps what ``wrap(_:level:codeIndex:messageID:)`` made, on this card or another with the same generation key.
+  public func unwrap(
+    _ wrapped: [UInt8], level: CommandAPDU.KeyLevel, codeIndex: UInt16, messageID: [UInt8] = []
+  ) throws(CardError) -> Secret {
+    let octets = try connection.data(
+      .useKey(.unwrap, level: level, codeIndex: codeIndex, messageID: messageID, key: wrapped),
+      operation: "unwrap a key on the card")
+    return Secret(copying: octets)
+  }
+
+  /// Signs a SHA-256 digest with the card's signature key; wants the PIN.
+  public func sign(digest: [UInt8]) throws(CardError) -> [UInt8] {
+    try connection.data(.computeSignature(digest: digest), operation: "sign on the card")
+  }
+
+  /// Reads a carried file (P24); wants the PIN.
+  public func readFile(_ identifier: UInt16) throws(CardError) -> [UInt8] {
+    let operation = "read the carried file"
+    _ = try connection.data(.select(file: identifier), operation: operation)
+    var content: [UInt8] = []
+    while content.count <= 32_767 {
+      let response = try connection.exchange(
+        .readBinary(offset: UInt16(content.count), count: 256), operation: operation)
+      if response.status == .wrongOffset { return content }
+      guard response.status == .ok else { throw CardError(response.status, operation: operation) }
+      guard !response.data.isEmpty else { throw .unexpectedAnswer(operation) }
+      content += response.data
+      if response.data.count < 256 { return content }
+    }
+    return content
+  }
+
+  private static func padded(_ value: borrowing Secret, _ operation: String) throws(CardError) -> [UInt8] {
+    guard (4...CardProtocol.pinOctets).contains(value.count) else {
+      throw CardError(
+        .refused(.wrongLength), operation: operation, cardMayHaveChanged: false,
+        remedy: "A PIN or PUK has 4 to 8 characters.")
+    }
+    let octets = value.withBytes { $0.octets }
+    return octets + [UInt8](repeating: 0xFF, count: CardProtocol.pinOctets - octets.count)
+  }
+}

@@ -1,0 +1,135 @@
+import CardProtocol
+import Cryptography
+import ISO7816
+import Identifiers
+import Octets
+
+/// A Warifu card: the typed commands of its application that need no administrator.
+///
+/// Secrets go in and come out as ``Secret``s. A failed PIN is never tried again by itself.
+public final class WarifuCard {
+  /// The way to the card.
+  public let connection: CardConnection
+
+  /// Selects the application.
+  ///
+  /// - Throws: ``CardError``, with ``StatusWord/fileNotFound`` when the card is none of ours.
+  public init(_ connection: CardConnection) throws(CardError) {
+    self.connection = connection
+    let response = try connection.exchange(
+      .select(applicationID: CardProtocol.applicationID), operation: "select the Warifu application")
+    guard response.status == .ok || response.status == .selectedFileInvalidated else {
+      throw CardError(
+        response.status, operation: "select the Warifu application",
+        remedy: "This is no Warifu card; insert one, or name the right reader.")
+    }
+  }
+
+  // MARK: What anybody may ask
+
+  /// What the card says of itself.
+  public func status() throws(CardError) -> ApplicationStatus {
+    let octets = try connection.data(.getData(.applicationStatus), operation: "read the card's status")
+    do { return try ApplicationStatus(octets.span.bytes) } catch { throw .unexpectedAnswer("read the card's status") }
+  }
+
+  /// A certificate, as X.509 DER.
+  public func certificate(_ tag: DataTag) throws(CardError) -> [UInt8] {
+    try connection.data(.getData(tag), operation: "read a certificate")
+  }
+
+  /// The receipt of the last charge; `nil` before the first.
+  public func lastReceipt() throws(CardError) -> ChargeReceipt? {
+    let operation = "read the charge receipt"
+    let response = try connection.exchange(.getData(.chargeReceipt), operation: operation)
+    if response.status == .referencedDataNotFound { return nil }
+    guard response.status == .ok else { throw CardError(response.status, operation: operation) }
+    do { return try ChargeReceipt(response.data.span.bytes) } catch { throw .unexpectedAnswer(operation) }
+  }
+
+  /// States of all codes.
+  public func codes() throws(CardError) -> [CodeEntry] {
+    let operation = "list the codes"
+    var entries: [CodeEntry] = []
+    var next: UInt16 = 0
+    while true {
+      let response = try connection.exchange(.listCodes(from: next), operation: operation)
+      guard response.status == .ok || response.status == StatusWord(0x63, 0x10) else {
+        throw CardError(response.status, operation: operation)
+      }
+      let page = try CodeEntry.parse(response.data, operation)
+      entries += page
+      guard response.status != .ok else { return entries }
+      guard let last = page.last, last.index >= next, last.index < .max else { throw .unexpectedAnswer(operation) }
+      next = last.index + 1
+    }
+  }
+
+  /// Signs a challenge with the card's authentication key: proof that this card is here.
+  public func authenticate(challenge: [UInt8]) throws(CardError) -> [UInt8] {
+    try connection.data(.internalAuthenticate(challenge: challenge), operation: "authenticate the card")
+  }
+
+  // MARK: Copy licences
+
+  /// What the card needs to judge a copy licence.
+  public struct CopyCertificate: Sendable, Hashable {
+    /// SIDi.
+    public var softwareID: SoftwareID
+    /// IDk, as read from the medium at hand.
+    public var mediumID: MediumID
+    /// The terms, as encoded in the licence.
+    public var terms: [UInt8]
+    /// E_KU(KEYc), 40 octets.
+    public var wrappedCertificationKey: [UInt8]
+    /// CS, 16 octets.
+    public var certificateCode: [UInt8]
+
+    /// A certificate.
+    public init(
+      softwareID: SoftwareID, mediumID: MediumID, terms: [UInt8], wrappedCertificationKey: [UInt8],
+      certificateCode: [UInt8]
+    ) {
+      self.softwareID = softwareID
+      self.mediumID = mediumID
+      self.terms = terms
+      self.wrappedCertificationKey = wrappedCertificationKey
+      self.certificateCode = certificateCode
+    }
+  }
+
+  /// Has the card recompute and compare the certificate code (M7).
+  ///
+  /// - Throws: ``CardError`` with 6982 when the codes differ or the licence is another card's.
+  public func certify(_ certificate: CopyCertificate) throws(CardError) {
+    _ = try connection.data(command(certificate, nil), operation: "certify the copy")
+  }
+
+  /// The same, and answers the content key Kd, to run (M10).
+  public func releaseContentKey(
+    _ certificate: CopyCertificate, wrappedContentKey: [UInt8]
+  ) throws(CardError) -> Secret {
+    let operation = "release the content key"
+    let key = try connection.data(command(certificate, wrappedContentKey), operation: operation)
+    guard key.count == 32 else { throw .unexpectedAnswer(operation) }
+    return Secret(copying: key)
+  }
+
+  private func command(_ certificate: CopyCertificate, _ wrappedContentKey: [UInt8]?) -> CommandAPDU {
+    .certifyCopy(
+      softwareID: certificate.softwareID, mediumID: certificate.mediumID, terms: certificate.terms,
+      wrappedCertificationKey: certificate.wrappedCertificationKey, certificateCode: certificate.certificateCode,
+      wrappedContentKey: wrappedContentKey)
+  }
+}
+
+extension CodeEntry {
+  fileprivate static func parse(_ octets: [UInt8], _ operation: String) throws(CardError) -> [CodeEntry] {
+    var reader = OctetReader(octets.span.bytes)
+    var entries: [CodeEntry] = []
+    while !reader.isAtEnd {
+      do { entries.append(try CodeEntry(&reader)) } catch { throw .unexpectedAnswer(operation) }
+    }
+    return entries
+  }
+}

@@ -1,0 +1,218 @@
+import CLinux
+import CardFirmware
+import Cryptography
+import Glibc
+import Octets
+import SecureChannel
+
+/// The file behind an emulated card: a header page, then the flash, encrypted page by page.
+///
+/// Layout: one page of 4,096 octets {magic `WARIFUCD` (8), version 1 (2), reserved (2), page size (4), page count (4), word
+/// size (4), salt (16), HMAC-SHA-256 over all that (32), zeros}, then `page size × page count` octets of flash under
+/// AES-256-XTS, the page number as tweak. Both keys come from the emulator's key and the salt by HKDF, so a copied file
+/// says nothing without that key.
+///
+/// A word of flash is one XTS block and is written by one `pwrite`, so killing the process at any moment leaves what a
+/// power cut leaves on real flash, and the firmware's store recovers from that.
+final class CardStateFile {
+  /// Octets before the flash.
+  static let headerOctets = 4_096
+  private static let magic: [UInt8] = Array("WARIFUCD".utf8)
+  private static let version: UInt16 = 1
+  private static let saltOctets = 16
+  private static let authenticatedOctets = 40
+
+  let path: String
+  let geometry: FlashGeometry
+  private let descriptor: Int32
+  private var cipher: XTS
+  private var scratch: [UInt8]
+
+  private init(path: String, descriptor: Int32, geometry: FlashGeometry, cipher: consuming XTS) {
+    self.path = path
+    self.descriptor = descriptor
+    self.geometry = geometry
+    self.cipher = cipher
+    scratch = [UInt8](repeating: 0, count: geometry.pageSize)
+  }
+
+  deinit { close(descriptor) }
+
+  // MARK: Making and opening
+
+  /// Writes a new file with erased flash, whole or not at all, and opens it.
+  static func create(
+    at path: String, geometry: FlashGeometry, key: borrowing Secret, random: any RandomSource
+  ) throws(CardStateError) -> CardStateFile {
+    let descriptor = warifu_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+      throw errno == EEXIST ? CardStateError(.exists, path) : CardStateError(.storage, path, reason())
+    }
+    let salt = random.octets(saltOctets)
+    let file: CardStateFile
+    do {
+      let keys = try FileKeys(key, salt: salt)
+      let head = header(geometry, salt)
+      let tag = try HMAC256.tag(key: keys.authentication, head)
+      file = CardStateFile(
+        path: path, descriptor: descriptor, geometry: geometry, cipher: try XTS(key: keys.encryption))
+      try file.lock()
+      try file.fillErased()
+      try file.write(head + tag + [UInt8](repeating: 0, count: headerOctets - head.count - tag.count), at: 0)
+      try file.sync()
+    } catch {
+      unlink(path)
+      throw error as? CardStateError ?? CardStateError(.storage, path, "no key")
+    }
+    return file
+  }
+
+  /// Opens a file and checks everything that can be checked without the firmware.
+  static func open(_ path: String, key: borrowing Secret) throws(CardStateError) -> CardStateFile {
+    let descriptor = warifu_open(path, O_RDWR | O_CLOEXEC, 0)
+    guard descriptor >= 0 else { throw CardStateError(.unreadable, path, reason()) }
+    var isHandedOver = false
+    defer { if !isHandedOver { close(descriptor) } }
+    guard warifu_try_lock(descriptor) == 0 else { throw CardStateError(.busy, path) }
+    let (geometry, salt, tag, head) = try readHeader(descriptor, path)
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw CardStateError(.unreadable, path, reason()) }
+    let expected = headerOctets + geometry.pageSize * geometry.pageCount
+    guard Int(status.st_size) == expected else {
+      throw CardStateError(.wrongSize, path, "\(status.st_size) octets instead of \(expected)")
+    }
+    do {
+      let keys = try FileKeys(key, salt: salt)
+      try HMAC256.verify(key: keys.authentication, head, tag: tag)
+      let cipher = try XTS(key: keys.encryption)
+      isHandedOver = true
+      return CardStateFile(path: path, descriptor: descriptor, geometry: geometry, cipher: cipher)
+    } catch {
+      throw CardStateError(.notAuthentic, path)
+    }
+  }
+
+  private static func readHeader(
+    _ descriptor: Int32, _ path: String
+  ) throws(CardStateError) -> (FlashGeometry, salt: [UInt8], tag: [UInt8], head: [UInt8]) {
+    var octets = [UInt8](repeating: 0, count: headerOctets)
+    let count = pread(descriptor, &octets, headerOctets, 0)
+    guard count == headerOctets else { throw CardStateError(.notACard, path) }
+    let head = Array(octets[..<authenticatedOctets])
+    do {
+      var reader = OctetReader(octets.span.bytes)
+      guard try reader.take(8).octets == magic, try reader.u16() == version else { throw OctetError.invalid }
+      _ = try reader.u16()
+      let pageSize = Int(try reader.u32())
+      let pageCount = Int(try reader.u32())
+      let wordSize = Int(try reader.u32())
+      let salt = try reader.take(saltOctets).octets
+      let tag = try reader.take(32).octets
+      guard pageSize == headerOctets, (4...4_096).contains(pageCount), wordSize == 16 else { throw OctetError.invalid }
+      return (FlashGeometry(pageSize: pageSize, pageCount: pageCount, wordSize: wordSize), salt, tag, head)
+    } catch {
+      throw CardStateError(.notACard, path)
+    }
+  }
+
+  private static func header(_ geometry: FlashGeometry, _ salt: [UInt8]) -> [UInt8] {
+    var head = magic
+    head += [UInt8(version >> 8), UInt8(version & 0xFF), 0, 0]
+    for value in [geometry.pageSize, geometry.pageCount, geometry.wordSize] {
+      for shift in [24, 16, 8, 0] { head.append(UInt8(truncatingIfNeeded: value >> shift)) }
+    }
+    return head + salt
+  }
+
+  private func lock() throws(CardStateError) {
+    guard warifu_try_lock(descriptor) == 0 else { throw CardStateError(.busy, path) }
+  }
+
+  private func fillErased() throws(CardStateError) {
+    for page in 0..<geometry.pageCount {
+      for index in scratch.indices { scratch[index] = 0xFF }
+      try encryptScratch(page)
+      try write(scratch, at: CardStateFile.headerOctets + page * geometry.pageSize)
+    }
+  }
+
+  // MARK: Flash
+
+  /// Reads all the flash, decrypted, into `memory`, which has the flash's size.
+  func readFlash(into memory: UnsafeMutableRawBufferPointer) throws(CardStateError) {
+    for page in 0..<geometry.pageCount {
+      let offset = page * geometry.pageSize
+      let part = UnsafeMutableRawBufferPointer(rebasing: memory[offset..<(offset + geometry.pageSize)])
+      guard pread(descriptor, &scratch, scratch.count, off_t(CardStateFile.headerOctets + offset)) == scratch.count
+      else { throw CardStateError(.unreadable, path, CardStateFile.reason()) }
+      do {
+        var span = scratch.mutableSpan
+        var bytes = span.mutableBytes
+        try cipher.decrypt(&bytes, tweak: UInt64(page))
+      } catch {
+        throw CardStateError(.damaged, path)
+      }
+      // An untouched page stays a shared one in memory: comparing is cheaper than owning it.
+      if scratch.contains(where: { $0 != 0xFF }) {
+        scratch.withUnsafeBytes { part.copyMemory(from: $0) }
+      }
+    }
+    for index in scratch.indices { scratch[index] = 0 }
+  }
+
+  /// Writes `count` octets at `offset` of the flash, all in one page, as they are in `memory`.
+  func writeFlash(_ memory: UnsafeRawBufferPointer, offset: Int, count: Int) throws(CardStateError) {
+    let page = offset / geometry.pageSize
+    let start = page * geometry.pageSize
+    scratch.withUnsafeMutableBytes {
+      $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[start..<(start + geometry.pageSize)]))
+    }
+    try encryptScratch(page)
+    let written = scratch.withUnsafeBytes { bytes in
+      pwrite(
+        descriptor, bytes.baseAddress.map { $0 + (offset - start) }, count, off_t(CardStateFile.headerOctets + offset))
+    }
+    guard written == count else { throw CardStateError(.storage, path, CardStateFile.reason()) }
+  }
+
+  /// Takes a file away that was never finished.
+  func remove() { unlink(path) }
+
+  /// Everything written before is on the disk when this returns.
+  func sync() throws(CardStateError) {
+    guard fdatasync(descriptor) == 0 else { throw CardStateError(.storage, path, CardStateFile.reason()) }
+  }
+
+  private func encryptScratch(_ page: Int) throws(CardStateError) {
+    do {
+      var span = scratch.mutableSpan
+      var bytes = span.mutableBytes
+      try cipher.encrypt(&bytes, tweak: UInt64(page))
+    } catch {
+      throw CardStateError(.storage, path, "encryption failed")
+    }
+  }
+
+  private func write(_ octets: [UInt8], at offset: Int) throws(CardStateError) {
+    guard pwrite(descriptor, octets, octets.count, off_t(offset)) == octets.count else {
+      throw CardStateError(.storage, path, CardStateFile.reason())
+    }
+  }
+
+  private static func reason() -> String { String(cString: strerror(errno)) }
+}
+
+/// The two keys of one file.
+private struct FileKeys: ~Copyable {
+  let encryption: Secret
+  let authentication: Secret
+
+  init(_ key: borrowing Secret, salt: [UInt8]) throws(CryptoError) {
+    let encryption = try Derivation.hkdf(
+      key, salt: salt, info: Array("warifu card state 1: flash".utf8), octets: XTS.keyOctets)
+    let authentication = try Derivation.hkdf(
+      key, salt: salt, info: Array("warifu card state 1: header".utf8), octets: 32)
+    self.encryption = encryption
+    self.authentication = authentication
+  }
+}

@@ -1,0 +1,199 @@
+import CardFirmware
+import CardProtocol
+import Cryptography
+import ISO7816
+import Identifiers
+import Octets
+import SecureChannel
+
+/// A card in this process: the firmware, with a state file or in memory alone.
+///
+/// With a file, a response leaves only after what it reports is on the disk, so the process may be killed at any moment.
+/// One thread at a time.
+public final class EmulatedCard: APDUTransport {
+  private let flash: EmulatedFlash
+  private let engine: OpenSSLEngine
+  private var card: Card?
+  private let path: String?
+
+  /// The answer to reset, fixed for the card's life.
+  private let answerToReset: [UInt8]
+
+  /// Opens a card's state file.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - key: the emulator key it was made under, 32 octets.
+  ///   - random: where the card's chance comes from.
+  public convenience init(path: String, key: borrowing Secret, random: any RandomSource) throws(CardStateError) {
+    let file = try CardStateFile.open(path, key: key)
+    let flash = try EmulatedFlash(geometry: file.geometry, file: file)
+    try self.init(flash: flash, path: path, random: random)
+  }
+
+  private init(flash: EmulatedFlash, path: String?, random: any RandomSource) throws(CardStateError) {
+    self.flash = flash
+    self.path = path
+    engine = OpenSSLEngine(random: random)
+    do {
+      answerToReset = try EmulatedCard.makeAnswerToReset()
+    } catch {
+      throw CardStateError(.damaged, path ?? "memory")
+    }
+    try start()
+  }
+
+  /// Power: mounts the store, which recovers from whatever the last cut left.
+  private func start() throws(CardStateError) {
+    do {
+      card = try Card(store: try KeyValueStore(flash: flash), engine: engine)
+    } catch {
+      throw CardStateError(.damaged, path ?? "memory")
+    }
+  }
+
+  // MARK: Making
+
+  /// What the factory knows of a new card.
+  public struct Production: ~Copyable {
+    /// Its serial.
+    public let serial: CardSerial
+    /// ENC ‖ MAC ‖ DEK of the transport key set, three keys of 32 octets.
+    public let transportKeys: Secret
+  }
+
+  /// Makes a blank card with a new state file.
+  ///
+  /// - Returns: the card, and what the issuer must know of it.
+  public static func make(
+    at path: String, key: borrowing Secret, profile: CardProfile = .standard, serial: CardSerial? = nil,
+    random: any RandomSource
+  ) throws(CardStateError) -> Production {
+    let geometry = FlashGeometry.emulated(profile)
+    let file = try CardStateFile.create(at: path, geometry: geometry, key: key, random: random)
+    do {
+      let flash = try EmulatedFlash(geometry: geometry, file: file)
+      return try manufacture(on: flash, path: path, profile, serial, random)
+    } catch {
+      file.remove()
+      throw error
+    }
+  }
+
+  /// Makes a blank card that lives in memory alone.
+  ///
+  /// - Returns: the card, and what the issuer must know of it.
+  public static func inMemory(
+    profile: CardProfile = .standard, serial: CardSerial? = nil, random: any RandomSource
+  ) throws(CardStateError) -> Made {
+    let flash = try EmulatedFlash(geometry: .emulated(profile), file: nil)
+    let production = try manufacture(on: flash, path: "memory", profile, serial, random)
+    return Made(card: try EmulatedCard(flash: flash, path: nil, random: random), production: production)
+  }
+
+  /// A new card with what the issuer must know of it.
+  public struct Made: ~Copyable {
+    /// The card.
+    public let card: EmulatedCard
+    /// Serial and transport keys.
+    public let production: Production
+  }
+
+  private static func manufacture(
+    on flash: EmulatedFlash, path: String, _ profile: CardProfile, _ wanted: CardSerial?, _ random: any RandomSource
+  ) throws(CardStateError) -> Production {
+    guard let serial = wanted ?? CardSerial(octets: random.octets(CardSerial.octetCount)) else {
+      throw CardStateError(.damaged, path)
+    }
+    let keys = profile.hasTestKeys ? Secret(copying: testKeys) : Secret(random: 96, from: random)
+    var octets = InlineArray<8, UInt8>(repeating: 0)
+    for index in 0..<8 { octets[index] = serial.octets[index] }
+    do {
+      let store = try KeyValueStore(flash: flash)
+      try keys.withBytes { (keys) throws(FirmwareError) in
+        try Card.manufacture(
+          in: store, serial: octets, profile: profile, transportKeys: keys, lifeCycleData: lifeCycleData(serial))
+      }
+    } catch {
+      throw CardStateError(.storage, path)
+    }
+    return Production(serial: serial, transportKeys: keys)
+  }
+
+  /// GlobalPlatform's public test key, three times (AES-128): 404142…4F.
+  private static let testKeys: [UInt8] = {
+    let key = (0x40...0x4F).map { UInt8($0) }
+    return key + key + key
+  }()
+
+  /// Card production life cycle data (GlobalPlatform 2.3.1, 11.3.3.3): an emulator's, so fabricator and type are zero; IC
+  /// serial and batch are the card's serial.
+  private static func lifeCycleData(_ serial: CardSerial) -> InlineArray<42, UInt8> {
+    var data = InlineArray<42, UInt8>(repeating: 0)
+    for index in 0..<4 { data[12 + index] = serial.octets[4 + index] }
+    for index in 0..<2 { data[16 + index] = serial.octets[2 + index] }
+    return data
+  }
+
+  private static func makeAnswerToReset() throws(ATRError) -> [UInt8] {
+    let capabilities = CardCapabilities(
+      selectionMethods: 0x90, dataCoding: 0x01, commandChaining: true, extendedLength: true,
+      extendedLengthInformation: false, channelsAssignedByCard: false, channelsAssignedByHost: false,
+      logicalChannels: 1)
+    let historical = HistoricalBytes(
+      serviceData: 0x80, capabilities: capabilities, issuerData: Array("WARIFU".utf8))
+    return try AnswerToReset(.t1, historicalBytes: historical).encoded()
+  }
+
+  // MARK: APDUTransport
+
+  /// What the in-process way can carry.
+  public var limits: CardTransportLimits { .wide }
+
+  /// Switches the card off and on; answers its ATR.
+  public func reset() throws(CardTransportError) -> [UInt8] {
+    if flash.faults.isDark { flash.plan(StorageFaults()) }
+    do {
+      if card == nil { try start() }
+    } catch {
+      throw CardTransportError(
+        .unavailable, operation: "reset", cardMayHaveChanged: false, remedy: error.description)
+    }
+    card?.powerOn()
+    return answerToReset
+  }
+
+  /// Executes one command APDU.
+  public func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+    guard let card else { throw EmulatedCard.powerLost(cardMayHaveChanged: false) }
+    card.process(command.span.bytes)
+    if flash.faults.isDark {
+      self.card = nil
+      throw EmulatedCard.powerLost(cardMayHaveChanged: true)
+    }
+    return card.response.withBytes { $0.octets }
+  }
+
+  private static func powerLost(cardMayHaveChanged: Bool) -> CardTransportError {
+    CardTransportError(
+      .cardRemoved, operation: "transmit", cardMayHaveChanged: cardMayHaveChanged,
+      remedy: "The card lost power; reset it and ask it what it knows before repeating the command.")
+  }
+
+  // MARK: Faults
+
+  /// Arms a plan by which the power fails during storage operations; ``reset()`` gives power again.
+  public func plan(_ faults: StorageFaults) { flash.plan(faults) }
+
+  /// Storage operations since the last plan was armed.
+  public var storageOperations: Int { flash.faults.operations }
+}
+
+extension FlashGeometry {
+  /// The emulator's flash for a profile: pages of 4 KiB, words of 16 octets; room for the codes, the carried files and
+  /// three quarters as much again.
+  static func emulated(_ profile: CardProfile) -> FlashGeometry {
+    let needed = Int(profile.codeCapacity) * 96 + 16 * Int(profile.fileOctets) + 65_536
+    return FlashGeometry(pageSize: 4_096, pageCount: max(16, needed * 7 / 4 / 4_096), wordSize: 16)
+  }
+}

@@ -1,0 +1,145 @@
+import Cryptography
+import Identifiers
+import Octets
+import SCSI
+
+/// The licensed volume of a target medium (M6): licences in a predetermined region, and the software they are for.
+///
+/// ``VolumeLayout`` says where everything lies, `VolumeRecord` in what form. Every change is atomic: a power cut at any
+/// moment leaves the state before it or the state after it. Everything but the software lies on the medium in two copies,
+/// and damage to either loses nothing. What is read is untrusted: whatever a medium holds, a ``DiscError`` is the worst
+/// outcome. The general-use partition beside the volume is never touched.
+///
+/// Blocking, and not for more than one thread at a time, as ``DriveSession`` is.
+public final class LicensedVolume {
+  /// The medium that is in the drive.
+  public let identity: MediumIdentity
+  /// Whether the volume was made on another medium: it can be read, but not changed, and its licences are not for this
+  /// medium (M10).
+  public let isForeign: Bool
+  /// Where the volume's parts lie, in octets from its first block.
+  public let layout: VolumeLayout
+  /// The volume's first block on the medium.
+  public var firstBlock: UInt64 { store.firstBlock }
+  /// The partition for general use, which is the user's to format.
+  public let generalUse: BlockRange
+
+  let store: VolumeStore
+  var licencePairs: [VolumeStore.Pair]
+  /// What lies on the volume; `nil` if neither copy of the catalogue can be read.
+  var catalogue: Catalogue?
+  var isWriting = false
+  private var header: VolumeHeader
+  private var headerPair: VolumeStore.Pair
+  private var cataloguePair: VolumeStore.Pair
+  private var needsPartitionTable: Bool
+
+  /// Opens the licensed volume of the medium in the drive.
+  ///
+  /// - Throws: ``DiscError/Code/unformatted`` if there is none, ``DiscError/Code/damaged`` if neither copy of its header
+  ///   can be read, ``DiscError/Code/unsupported`` if a later version made it, and whatever the drive reports.
+  public init(opening session: DriveSession) throws(DiscError) {
+    let operation = "cannot open the licensed volume"
+    identity = try session.mediumIdentity()
+    let digest = LicensedVolume.digest(of: identity.id)
+    let place = try VolumePlace.find(on: session, operation)
+    let scout = VolumeStore(
+      session: session, layout: place.layout, firstBlock: UInt64(place.volume.first), volumeID: [], mediumDigest: digest
+    )
+    let found = try LicensedVolume.loadHeader(scout, place, operation)
+    header = found.header
+    needsPartitionTable = place.needsPartitionTable
+    layout = place.layout
+    isForeign = found.record.mediumDigest != digest
+    let general = found.header.table.entries[0]
+    generalUse = BlockRange(first: UInt64(general?.first ?? 0), count: general?.count ?? 0)
+
+    store = VolumeStore(
+      session: session, layout: place.layout, firstBlock: UInt64(place.volume.first), volumeID: found.record.volumeID,
+      mediumDigest: digest)
+    headerPair = try store.load(
+      .header, at: VolumeLayout.headerOffset, length: VolumeLayout.tableLength)
+    cataloguePair = try store.load(
+      .catalogue, at: VolumeLayout.catalogueOffset, length: VolumeLayout.tableLength)
+    licencePairs = try LicensedVolume.loadLicences(store)
+    catalogue = cataloguePair.newest.flatMap { try? Catalogue(parsing: $0.record.payload, layout: place.layout) }
+  }
+
+  /// The digest of a medium id that goes into records: SHA-256 of the id as a typed field.
+  static func digest(of id: MediumID) -> [UInt8] {
+    var octets: [UInt8] = [FieldType.mediumID.rawValue]
+    octets.append(bigEndian: UInt16(clamping: id.octets.count))
+    return Digest.sha256(octets + id.octets)
+  }
+
+  /// Finds the header without knowing the volume id yet: the newest of the copies that fit the place.
+  private static func loadHeader(
+    _ store: VolumeStore, _ place: VolumePlace, _ operation: String
+  ) throws(DiscError) -> (header: VolumeHeader, record: VolumeRecord) {
+    var best: (header: VolumeHeader, record: VolumeRecord)?
+    var isDamaged = false
+    for copy in VolumeLayout.Copy.allCases {
+      switch try VolumePlace.findHeader(store, copy) {
+      case .valid(let record):
+        guard let header = try? VolumeHeader(parsing: record.payload), header.volume == place.volume,
+          header.blockSize == store.session.capacity.blockSize
+        else {
+          isDamaged = true
+          continue
+        }
+        if best.map({ record.sequence > $0.record.sequence }) ?? true { best = (header, record) }
+      case .newer:
+        throw DiscError(.unsupported, operation, remedy: "a later version of this program made it; use that one")
+      case .damaged: isDamaged = true
+      case .blank: break
+      }
+    }
+    if let best { return best }
+    guard isDamaged else { throw LicensedVolume.unformatted(operation) }
+    throw DiscError(
+      .damaged, operation,
+      remedy: "both copies of its header are damaged; save what else is on the disc, then format it again")
+  }
+
+  static func unformatted(_ operation: String) -> DiscError {
+    DiscError(.unformatted, operation, remedy: "there is none on this disc; format the disc first")
+  }
+}
+
+// MARK: - Before and after changes
+
+extension LicensedVolume {
+  /// Checks that the volume may be changed, and first brings all copies up to date: so a change never leaves a copy
+  /// behind that describes what is gone.
+  func prepareToChange(_ operation: String) throws(DiscError) {
+    guard !isForeign else {
+      throw DiscError(
+        .foreign, operation,
+        remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
+    }
+    if needsPartitionTable {
+      let block = header.table.encoded(blockSize: store.session.blockSize)
+      try VolumePlace.writeDurably(block, toBlock: 0, of: store.session)
+      needsPartitionTable = false
+    }
+    try store.settle(&headerPair)
+    try store.settle(&cataloguePair)
+  }
+
+  /// The catalogue, if it can be read.
+  func readableCatalogue(_ operation: String) throws(DiscError) -> Catalogue {
+    guard let catalogue else {
+      throw DiscError(
+        .damaged, operation,
+        remedy: "both copies of the volume's catalogue are damaged; its licences are readable, the software must be "
+          + "installed again after formatting")
+    }
+    return catalogue
+  }
+
+  /// Makes `new` the volume's catalogue.
+  func commit(_ new: Catalogue) throws(DiscError) {
+    defer { catalogue = cataloguePair.newest.flatMap { try? Catalogue(parsing: $0.record.payload, layout: layout) } }
+    try store.replace(&cataloguePair, with: new.encoded)
+  }
+}

@@ -1,0 +1,99 @@
+import Cryptography
+
+/// Streams a title's software onto a licensed volume at constant memory, and commits it in the end.
+///
+/// Software given in whole mebibytes goes to the drive straight from the caller's memory; any other pieces are first
+/// gathered into one. A writer that is dropped without ``commit()`` leaves nothing: its room is free again.
+public struct TitleWriter: ~Copyable {
+  private let volume: LicensedVolume
+  private let space: TitleSpace
+  private let segment: UnsafeMutableRawBufferPointer
+  private var manifest: TitleManifest
+  private var filled = 0
+  private var written: UInt64 = 0
+
+  init(_ volume: LicensedVolume, _ manifest: TitleManifest, _ space: TitleSpace) {
+    self.volume = volume
+    self.manifest = manifest
+    self.space = space
+    segment = .allocate(byteCount: TitleManifest.segmentLength, alignment: 4096)
+  }
+
+  deinit {
+    segment.deallocate()
+    volume.isWriting = false
+  }
+
+  /// Octets that are still to be written.
+  public var remaining: UInt64 { manifest.length - written - UInt64(filled) }
+
+  /// Writes the next octets of the software.
+  ///
+  /// - Throws: ``DiscError/Code/invalidArgument`` for more than was announced; what was committed before is safe whatever
+  ///   happens here.
+  public mutating func write(_ bytes: UnsafeRawBufferPointer) throws(DiscError) {
+    guard UInt64(bytes.count) <= remaining else {
+      throw DiscError(
+        .invalidArgument, operation, remedy: "there is more software than was announced; announce its exact length")
+    }
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = min(segment.count - filled, rest.count)
+      let part = UnsafeRawBufferPointer(rebasing: rest[..<count])
+      if count == segment.count {
+        try put(part)
+      } else {
+        UnsafeMutableRawBufferPointer(rebasing: segment[filled..<(filled + count)]).copyMemory(from: part)
+        filled += count
+        if filled == segment.count { try flush() }
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+  }
+
+  /// Writes the manifest, waits until everything is on the medium, and only then puts the title into the catalogue.
+  ///
+  /// - Throws: ``DiscError/Code/invalidArgument`` if less was written than announced. If this fails the volume is as it
+  ///   was before, or, when only the catalogue's second copy failed, has the title.
+  @discardableResult
+  public consuming func commit() throws(DiscError) -> InstalledTitle {
+    guard remaining == 0 else {
+      throw DiscError(
+        .invalidArgument, operation, remedy: "there is less software than was announced; announce its exact length",
+        discMayHaveChanged: false)
+    }
+    if filled > 0 { try flush() }
+    let record = VolumeRecord(
+      kind: .manifest, sequence: 1, volumeID: space.store.volumeID, mediumDigest: space.store.mediumDigest,
+      payload: manifest.encoded)
+    let octets = record.encoded(paddedTo: 1)
+    let padded = octets + [UInt8](repeating: 0, count: space.roundedUp(octets.count) - octets.count)
+    try padded.withOctets { (all) throws(DiscError) in
+      try space.write(all, at: TitleSpace.manifestOffset(length: manifest.length))
+    }
+    try space.store.session.synchronize()
+    try volume.commit(
+      Catalogue.Entry(
+        softwareID: manifest.softwareID, length: manifest.length, manifestLength: octets.count,
+        manifestDigest: Digest.sha256(octets), extents: space.extents))
+    return InstalledTitle(softwareID: manifest.softwareID, length: manifest.length)
+  }
+
+  private var operation: String { "cannot install \(manifest.softwareID)" }
+
+  /// Writes what was gathered, with zeros up to a whole block.
+  private mutating func flush() throws(DiscError) {
+    let count = space.roundedUp(filled)
+    for index in filled..<count { segment[index] = 0 }
+    try put(UnsafeRawBufferPointer(rebasing: segment[..<count]), length: filled)
+    filled = 0
+  }
+
+  private mutating func put(_ bytes: UnsafeRawBufferPointer, length: Int? = nil) throws(DiscError) {
+    var hasher = SHA256Hasher()
+    hasher.update(UnsafeRawBufferPointer(rebasing: bytes[..<(length ?? bytes.count)]))
+    try space.write(bytes, at: written)
+    manifest.digests.append(hasher.finalize())
+    written += UInt64(length ?? bytes.count)
+  }
+}

@@ -1,0 +1,99 @@
+import CLinux
+import DriveFirmware
+import Glibc
+import Identifiers
+import Octets
+
+extension EmulatedDisc {
+  /// Octets of a medium id that is drawn by lot.
+  public static let randomMediumIDOctets = 16
+
+  /// Makes a new disc, all zeros, with the given medium id, and opens it.
+  ///
+  /// The image appears under its name complete or not at all. It is sparse: a fresh disc takes a few pages.
+  ///
+  /// - Parameters:
+  ///   - path: where; nothing may be there yet.
+  ///   - geometry: the disc's layout.
+  ///   - mediumID: its id for ever, 4 to 64 octets and a multiple of 4.
+  ///   - manufactured: when, in seconds since 1970.
+  ///   - signature: the factory's signature over the record, at most 256 octets; empty for none.
+  ///   - protection: blocks that must not be written from the first day on.
+  @discardableResult
+  public static func manufacture(
+    at path: String, geometry: MediumGeometry, mediumID: MediumID, manufactured: UInt64, signature: [UInt8] = [],
+    protection: WriteProtection = WriteProtection()
+  ) throws(DiscImageError) -> EmulatedDisc {
+    guard let record = FactoryRecord(mediumID: mediumID.octets, manufactured: manufactured, signature: signature) else {
+      throw DiscImageError(
+        .invalidParameter, path, "a medium id has 4 to 64 octets, a multiple of 4, and a signature at most 256",
+        remedy: "give an id of 16 octets")
+    }
+    try ImageHeader.require(protection, geometry, path)
+    let header = ImageHeader(geometry: geometry, protection: protection, generation: 1)
+    do throws(SyscallFailure) {
+      try publish(path) { (file) throws(SyscallFailure) in
+        try file.resize(ImageLayout(geometry: geometry).fileOctets)
+        for offset in ImageLayout.headerOffsets { try file.write(at: offset, header.page()) }
+        for offset in ImageLayout.factoryOffsets { try file.write(at: offset, record.page()) }
+      }
+    } catch {
+      throw .syscall(error, path)
+    }
+    return try EmulatedDisc(openingAt: path)
+  }
+
+  /// Makes a new disc with an id drawn by lot, 16 octets that `random` fills in.
+  @discardableResult
+  public static func manufacture(
+    at path: String, geometry: MediumGeometry, manufactured: UInt64, signature: [UInt8] = [],
+    protection: WriteProtection = WriteProtection(), random: (UnsafeMutableRawBufferPointer) -> Void
+  ) throws(DiscImageError) -> EmulatedDisc {
+    var octets = [UInt8](repeating: 0, count: randomMediumIDOctets)
+    octets.withUnsafeMutableBytes { random($0) }
+    guard let mediumID = MediumID(octets: octets) else {
+      throw DiscImageError(.invalidParameter, path, "no medium id was drawn", remedy: "give one")
+    }
+    return try manufacture(
+      at: path, geometry: geometry, mediumID: mediumID, manufactured: manufactured, signature: signature,
+      protection: protection)
+  }
+
+  /// Writes a file under another name, makes it lasting, and gives it its name unless that is taken.
+  private static func publish(
+    _ path: String, _ write: (ImageFile) throws(SyscallFailure) -> Void
+  ) throws(SyscallFailure) {
+    guard access(path, F_OK) != 0 else { throw SyscallFailure(call: "open", number: EEXIST) }
+    let (temporary, file) = try createBeside(path)
+    do throws(SyscallFailure) {
+      try write(file)
+      try file.synchronize()
+      guard warifu_rename_new(temporary, path) == 0 else { throw .last("renameat2") }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+    try ImageFile.synchronizeFolder(of: path)
+  }
+
+  /// A new file in the folder of `path`, under a name that nothing else has.
+  private static func createBeside(_ path: String) throws(SyscallFailure) -> (String, ImageFile) {
+    var number = 0
+    while true {
+      let name = "\(path).new\(number)"
+      do throws(SyscallFailure) {
+        return (name, try ImageFile.create(name))
+      } catch {
+        guard error.number == EEXIST, number < 1000 else { throw error }
+        number += 1
+      }
+    }
+  }
+}
+
+extension ImageFile {
+  /// Writes all of `octets` from `offset` on.
+  fileprivate func write(at offset: UInt64, _ octets: [UInt8]) throws(SyscallFailure) {
+    try FileWindow(self, start: offset, length: UInt64(octets.count)).write(at: 0, octets)
+  }
+}

@@ -1,0 +1,70 @@
+"""Which room may open which door: every `import` in the house is held against the table below.
+
+Imports point down only (Command, Testing → Center → Licensing → Card, Disc → Cryptography → Wire), a driver never meets
+an emulator or firmware, and OpenSSL and PC/SC each have one door. The compiler knows none of this.
+"""
+
+import re
+
+from house import files, report, text
+
+WIRE = {"Octets", "Identifiers", "ISO7816", "SecureChannel", "SCSI", "CardProtocol"}
+FIRMWARE = {"CardFirmware", "DriveFirmware"}
+EMULATORS = {"CardEmulator", "DiscEmulator"}
+DRIVERS = {"CardDriver", "DiscDriver"}
+LICENSING = {"Formats", "CopyLicensing"}
+HOST = {"Foundation", "FoundationEssentials", "Glibc", "Dispatch", "Synchronization", "CLinux"}
+BELOW_COMMAND = WIRE | {"Cryptography"} | EMULATORS | DRIVERS | LICENSING | {"LicenseCenter"} | HOST
+EVERY_ROOM = BELOW_COMMAND | FIRMWARE | {"WarifuTesting"}
+
+# Folder → what its files may import. The longest folder that holds a file decides.
+DOORS = {
+    # No Foundation, no operating system: this runs on a board too.
+    "Sources/Wire": WIRE,
+    "firmware-sim": WIRE,
+    # The one door to OpenSSL.
+    "Sources/Cryptography": WIRE | HOST | {"COpenSSL"},
+    # A driver and an emulator meet in bytes only: what works on the emulator works on a reader.
+    "Sources/Card/CardEmulator": WIRE | HOST | {"Cryptography", "CardFirmware"},
+    "Sources/Card/CardDriver": WIRE | HOST | {"Cryptography", "CPCSC"},
+    "Sources/Disc/DiscEmulator": WIRE | HOST | {"Cryptography", "DriveFirmware"},
+    "Sources/Disc/DiscDriver": WIRE | HOST | {"Cryptography", "CArchive"},
+    # Records: no device, no network.
+    "Sources/Licensing/Formats": WIRE | HOST | {"Cryptography"},
+    "Sources/Licensing/CopyLicensing": WIRE | HOST | {"Cryptography", "Formats"} | DRIVERS,
+    # No driver in the server.
+    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "GRDB"},
+    "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
+    "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser"},
+    # Measures against the bare OpenSSL calls that an exchange needs.
+    "Benchmarks": EVERY_ROOM | {"COpenSSL"},
+    "Tests": EVERY_ROOM | {"Testing"},
+}
+
+IMPORT = re.compile(
+    r"^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?"
+    r"import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias|actor)\s+)?(\w+)"
+)
+
+
+def folder(path: str) -> str | None:
+    """The row of the table that speaks for a file."""
+    rows = [row for row in DOORS if path.startswith(row + "/")]
+    return max(rows, key=len, default=None)
+
+
+def main() -> None:
+    findings = []
+    for path in files("Sources/*.swift", "firmware-sim/*.swift", "Tests/*.swift", "Benchmarks/*.swift"):
+        row = folder(path)
+        if row is None:
+            findings.append(f"{path}: no row in Tests/House/doors.py says what this room may import")
+            continue
+        for number, line in enumerate(text(path).splitlines(), start=1):
+            match = IMPORT.match(line)
+            if match and match[1] not in DOORS[row]:
+                findings.append(f"{path}:{number}: {row} has no door to {match[1]}")
+    report(findings)
+
+
+main()

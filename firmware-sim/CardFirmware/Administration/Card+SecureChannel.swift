@@ -1,0 +1,105 @@
+import CardProtocol
+import ISO7816
+import Identifiers
+import Octets
+import SecureChannel
+
+/// SCP03 (Amendment D): which key set a session runs under, and what must be protected.
+extension Card {
+  /// Whether a session with command MAC and command encryption is open: what administration needs.
+  var isAdministrationOpen: Bool {
+    guard let level = channel.level else { return false }
+    return level.contains(.commandMAC) && level.contains(.commandDecryption)
+  }
+
+  /// Whether the session is at level 33.
+  var isFullyProtected: Bool { channel.level == .full }
+
+  /// INITIALIZE UPDATE: P1 is the key version, 00 for the first there is of set 1, transport set, test set.
+  func initializeUpdate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    endSession()
+    guard data.byteCount == Int(profile.macOctets) else { throw .wrongLength }
+    let version = try loadStaticKeys(header.p1)
+    var diversification = InlineArray<10, UInt8>(repeating: 0)
+    diversification[0] = 0x57
+    diversification[1] = 0x46
+    for index in 0..<8 { diversification[2 + index] = production.serial[index] }
+    try channel.initializeUpdate(
+      header, hostChallenge: data, keyVersion: version, diversificationData: diversification.span.bytes, into: output)
+    session.keyVersion = version
+  }
+
+  /// EXTERNAL AUTHENTICATE. Its own MAC is the channel's to check, so it comes here with its data as sent.
+  func externalAuthenticate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    try channel.externalAuthenticate(header, data: data)
+  }
+
+  /// Takes the secure channel off the command in `input`.
+  ///
+  /// Inside a session every command is secured, but for INITIALIZE UPDATE and a SELECT by AID, which end it
+  /// (GlobalPlatform 2.3.1, 10.2.3).
+  ///
+  /// - Returns: the plain header, and whether the answer must be protected.
+  func unprotect(_ header: CommandHeader) throws(StatusWord) -> (header: CommandHeader, isProtected: Bool) {
+    let isSecured = header.classByte.secureMessaging != .none
+    if header.ins == Instruction.externalAuthenticate.rawValue, isSecured { return (header, false) }
+    guard isSecured || channel.level?.contains(.commandMAC) == true else { return (header, false) }
+    if !isSecured, Card.opensAnew(header) {
+      endSession()
+      return (header, false)
+    }
+    do {
+      return (try channel.unwrap(header, data: input), true)
+    } catch {
+      if !channel.isOpen { endSession() }
+      throw error
+    }
+  }
+
+  /// Puts the secure channel on the answer in `output`.
+  func protect(_ status: StatusWord) throws(StatusWord) {
+    do { try channel.wrap(output, status: status) } catch {
+      endSession()
+      throw error
+    }
+  }
+
+  /// Ends the session, and what was staged in it.
+  func endSession() {
+    channel.close()
+    engine.erase(EngineSlot.channelStatic.enc)
+    engine.erase(EngineSlot.channelStatic.mac)
+    engine.erase(EngineSlot.channelStatic.dek)
+    session.keyVersion = 0
+    dropStaging()
+  }
+
+  private static func opensAnew(_ header: CommandHeader) -> Bool {
+    header.ins == Instruction.initializeUpdate.rawValue
+      || header.ins == Instruction.select.rawValue && header.p1 == 0x04
+  }
+
+  /// Puts a key set into the channel's static slots.
+  ///
+  /// - Returns: its version.
+  private func loadStaticKeys(_ wanted: UInt8) throws(StatusWord) -> UInt8 {
+    if wanted == KeyVersion.individualSet || wanted == 0 && has(CardLayout.individualKey) {
+      guard has(CardLayout.individualKey) else { throw .referencedDataNotFound }
+      try deriveFromIndividualKey(.channelEncryption, into: EngineSlot.channelStatic.enc)
+      try deriveFromIndividualKey(.channelMAC, into: EngineSlot.channelStatic.mac)
+      try deriveFromIndividualKey(.channelDataEncryption, into: EngineSlot.channelStatic.dek)
+      return KeyVersion.individualSet
+    }
+    var version = wanted
+    if version == 0 {
+      version = has(CardLayout.keySet(KeyVersion.transportSet)) ? KeyVersion.transportSet : KeyVersion.testSet
+    }
+    guard let length = store.withValue(CardLayout.keySet(version), { $0.byteCount > 0 ? Int($0[octet: 0]) : 0 }) else {
+      throw .referencedDataNotFound
+    }
+    try load(CardLayout.keySet(version), offset: 1, count: length, into: EngineSlot.channelStatic.enc)
+    try load(CardLayout.keySet(version), offset: 1 + length, count: length, into: EngineSlot.channelStatic.mac)
+    try load(CardLayout.keySet(version), offset: 1 + 2 * length, count: length, into: EngineSlot.channelStatic.dek)
+    return version
+  }
+}

@@ -1,0 +1,115 @@
+import CardProtocol
+import ISO7816
+import Octets
+import SecureChannel
+
+/// STORE DATA (GlobalPlatform 2.3.1, 11.11): blocks are staged in memory and executed whole with the last one.
+extension Card {
+  func storeData(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    do throws(StatusWord) {
+      try requireAdministration()
+      guard header.p1 & 0x7F == 0x10, UInt16(header.p2) == session.nextBlock else { throw StatusWord.incorrectP1P2 }
+      do { try staging.append(data) } catch { throw StatusWord.notEnoughMemory }
+      session.nextBlock += 1
+      guard header.p1 & 0x80 != 0 else { return }
+      try staging.withBytes { (objects) throws(StatusWord) in try execute(objects) }
+    } catch {
+      dropStaging()
+      throw error
+    }
+    dropStaging()
+  }
+
+  /// Forgets the blocks of an unfinished STORE DATA.
+  func dropStaging() {
+    staging.wipe()
+    session.nextBlock = 0
+  }
+
+  /// Looks at every object before any is taken; then writes them all in one batch.
+  private func execute(_ objects: RawSpan) throws(StatusWord) {
+    var charge: ChargeOutcome?
+    var remaining = TLVReader(objects)
+    while !remaining.isAtEnd {
+      let object = try Card.nextObject(&remaining)
+      guard object.tag == .chargeBatch else { continue }
+      guard charge == nil else { throw .incorrectData }
+      charge = try judgeCharge(object.value)
+    }
+    guard charge != .repeated else { return try answerReceipt() }
+    try atomically { () throws(StatusWord) in
+      var reader = TLVReader(objects)
+      while !reader.isAtEnd {
+        let object = try Card.nextObject(&reader)
+        try store(object.tag, object.value)
+      }
+    }
+    if case .new(let count) = charge {
+      codeCount += count
+      try answerReceipt()
+    }
+  }
+
+  @_lifetime(copy reader)
+  private static func nextObject(_ reader: inout TLVReader) throws(StatusWord) -> StoredObject {
+    do throws(OctetError) {
+      let element = try reader.next()
+      guard element.tag <= 0xFFFF, let tag = DataTag(rawValue: UInt16(element.tag)) else { throw OctetError.invalid }
+      return StoredObject(tag: tag, value: element.value)
+    } catch {
+      throw .incorrectData
+    }
+  }
+
+  /// Takes one object, within the batch.
+  private func store(_ tag: DataTag, _ value: RawSpan) throws(StatusWord) {
+    switch tag {
+    case .authenticationCertificate, .signatureCertificate, .issuerCertificate, .licenseCertificate:
+      guard (1...1_024).contains(value.byteCount) else { throw .incorrectData }
+      try setOnce(CardLayout.object(tag), value)
+    case .centerVerificationKey:
+      guard value.byteCount == 65, value[octet: 0] == 0x04 else { throw .incorrectData }
+      try setOnce(CardLayout.object(tag), value)
+    case .referenceData: try setReferenceData(value)
+    case .createFile: try createFile(value)
+    case .chargeBatch: try charge(value)
+    default: throw .incorrectData
+    }
+  }
+
+  /// Sets an object that is there for good; the same value again is no error, so that a cut issue can be run again.
+  private func setOnce(_ key: StoreKey, _ value: RawSpan) throws(StatusWord) {
+    let isSame = store.withValue(key) { constantTimeEqual($0, value) }
+    switch isSame {
+    case nil: try put(key, value)
+    case true?: return
+    case false?: throw .conditionsNotSatisfied
+    }
+  }
+
+  /// PIN ‖ PUK, once.
+  private func setReferenceData(_ value: RawSpan) throws(StatusWord) {
+    guard value.byteCount == 2 * CardProtocol.pinOctets else { throw .incorrectData }
+    guard !has(CardLayout.referenceValue(.pin)) else { throw .conditionsNotSatisfied }
+    let pin = value.extracting(0..<CardProtocol.pinOctets)
+    let puk = value.extracting(CardProtocol.pinOctets..<(2 * CardProtocol.pinOctets))
+    try Card.checkForm(pin)
+    try Card.checkForm(puk)
+    try put(CardLayout.referenceValue(.pin), pin)
+    try put(CardLayout.referenceValue(.puk), puk)
+    try put(CardLayout.referenceTries(.pin), octet: profile.pinTries)
+    try put(CardLayout.referenceTries(.puk), octet: profile.pukTries)
+  }
+}
+
+/// One object of a STORE DATA sequence.
+private struct StoredObject: ~Escapable {
+  let tag: DataTag
+  let value: RawSpan
+
+  @_lifetime(copy value)
+  init(tag: DataTag, value: RawSpan) {
+    self.tag = tag
+    self.value = value
+  }
+}

@@ -1,0 +1,241 @@
+import CardProtocol
+import ISO7816
+import Identifiers
+import Octets
+import SecureChannel
+
+/// A code as it lies in the store: state (1) ‖ the record as charged, its uses counted down.
+struct StoredCode {
+  /// Octets before the ID.
+  static let headOctets = 40
+
+  var state: CodeState
+  var generationKey: UInt8
+  var flags: UInt8
+  var expiry: UInt64
+  /// Uses left; 0 for without limit while the state is not spent.
+  var uses: UInt16
+  /// Octets of the ID behind the head.
+  var messageIDOctets: Int
+
+  /// Reads the head of a stored code.
+  init(_ octets: RawSpan) throws(OctetError) {
+    var reader = OctetReader(octets)
+    guard let state = CodeState(rawValue: try reader.u8()) else { throw .invalid }
+    self.state = state
+    _ = try reader.take(CardProtocol.codeOctets)
+    generationKey = try reader.u8()
+    flags = try reader.u8()
+    expiry = try reader.u64()
+    uses = try reader.u16()
+    _ = try reader.take(SoftwareID.octetCount)
+    messageIDOctets = Int(try reader.u8())
+    guard reader.remaining == messageIDOctets else { throw .invalid }
+  }
+
+  /// Whether somebody may still use it.
+  var isLive: Bool { state == .charged || state == .handedOver }
+
+  /// Offsets inside the record.
+  static let stateOffset = 0
+  static let codeOffset = 1
+  static let usesOffset = 21
+  static let softwareIDOffset = 23
+}
+
+/// Retrieval codes: handing over, listing, deleting, and the keys derived from them (P3, P12, P13, P22).
+extension Card {
+  /// Reads the code at `index` into `record` and decodes its head.
+  ///
+  /// - Throws: 6A88 when there is none.
+  func fetchCode(_ index: UInt16) throws(StatusWord) -> StoredCode {
+    guard index < profile.codeCapacity else { throw .referencedDataNotFound }
+    record.wipe()
+    let code = try store.withValue(CardLayout.code(index)) { (octets) throws(StatusWord) -> StoredCode in
+      do throws(OctetError) {
+        try record.append(octets)
+        return try StoredCode(octets)
+      } catch {
+        throw StatusWord.executionError
+      }
+    }
+    guard let code else { throw .referencedDataNotFound }
+    return code
+  }
+
+  /// `charged → handedOver`; asked again, a handed-over code is given again, so that a cut line loses none.
+  func handOverCode(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    guard data.byteCount == 0 else { throw .wrongLength }
+    try requirePIN()
+    defer { record.wipe() }
+    let code = try fetchCode(header.p1p2)
+    guard code.isLive else { throw .conditionsNotSatisfied }
+    try checkDate(code, header.p1p2)
+    if code.state == .charged {
+      try replaceCode(header.p1p2, state: .handedOver, uses: code.uses)
+    }
+    try record.withBytes { (octets) throws(StatusWord) in
+      try reading { () throws(OctetError) in
+        var reader = OctetReader(octets)
+        _ = try reader.take(StoredCode.codeOffset)
+        try output.append(try reader.take(CardProtocol.codeOctets))
+        _ = try reader.take(StoredCode.softwareIDOffset - StoredCode.codeOffset - CardProtocol.codeOctets)
+        try output.append(try reader.take(SoftwareID.octetCount))
+      }
+    }
+  }
+
+  /// States and terms, never codes.
+  func listCodes(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) -> StatusWord {
+    guard data.byteCount == 0 else { throw .wrongLength }
+    guard header.p1p2 <= profile.codeCapacity else { throw .referencedDataNotFound }
+    let room = min(header.le ?? 256, output.capacity)
+    for index in header.p1p2..<profile.codeCapacity where has(CardLayout.code(index)) {
+      guard output.count + 31 <= room else {
+        record.wipe()
+        return StatusWord(0x63, 0x10)
+      }
+      let code = try fetchCode(index)
+      try writing { () throws(OctetError) in
+        try output.append(index)
+        try output.append(effectiveState(code).rawValue)
+        try output.append(code.generationKey)
+        try output.append(code.flags)
+        try output.append(code.expiry)
+        try output.append(code.uses)
+        try record.withBytes { (octets) throws(OctetError) in
+          var reader = OctetReader(octets)
+          _ = try reader.take(StoredCode.softwareIDOffset)
+          try output.append(try reader.take(SoftwareID.octetCount))
+        }
+      }
+    }
+    record.wipe()
+    return .ok
+  }
+
+  /// DELETE makes room: only a code that nobody can use any more.
+  func deleteCode(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    guard header.p1p2 == 0 else { throw .incorrectP1P2 }
+    try requireAdministration()
+    guard data.byteCount == 4, data[octet: 0] == 0x80, data[octet: 1] == 2 else { throw .incorrectData }
+    let index = UInt16(data[octet: 2]) << 8 | UInt16(data[octet: 3])
+    defer { record.wipe() }
+    let code = try fetchCode(index)
+    let state = effectiveState(code)
+    guard state == .spent || state == .expired else { throw .conditionsNotSatisfied }
+    try atomically { () throws(StatusWord) in try remove(CardLayout.code(index)) }
+    codeCount -= 1
+  }
+
+  /// Wraps or unwraps a key under a key derived from a code (crypto.md, "secret key of a code").
+  func useKey(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    guard let use = CommandAPDU.KeyUse(rawValue: header.p1), let level = CommandAPDU.KeyLevel(rawValue: header.p2)
+    else {
+      throw .incorrectP1P2
+    }
+    try requirePIN()
+    let request = try KeyUseRequest(data)
+    defer { record.wipe() }
+    let code = try fetchCode(request.codeIndex)
+    guard code.isLive else { throw .conditionsNotSatisfied }
+    try checkDate(code, request.codeIndex)
+    try deriveCodeKey(code, level: level, messageID: request.messageID)
+    try transform(use, request.key)
+    try countUse(code, request.codeIndex)
+  }
+
+  /// Generation key → right key → message key, in engine slots; the last one ends in ``EngineSlot/derived``.
+  private func deriveCodeKey(
+    _ code: StoredCode, level: CommandAPDU.KeyLevel, messageID: RawSpan
+  ) throws(StatusWord) {
+    try load(CardLayout.generationKey(code.generationKey), count: 32, into: EngineSlot.working)
+    try derive(.right, from: EngineSlot.working, into: EngineSlot.derived) { (context) throws(OctetError) in
+      try record.withBytes { (octets) throws(OctetError) in
+        var reader = OctetReader(octets)
+        _ = try reader.take(StoredCode.codeOffset)
+        try context.appendField(.retrievalCode, try reader.take(CardProtocol.codeOctets))
+      }
+    }
+    guard level == .message else { return }
+    try derive(.message, from: EngineSlot.derived, into: EngineSlot.derived) { (context) throws(OctetError) in
+      try context.appendField(.messageID, messageID)
+    }
+  }
+
+  private func transform(_ use: CommandAPDU.KeyUse, _ key: RawSpan) throws(StatusWord) {
+    let allowed = use == .wrap ? [16, 24, 32] as InlineArray<3, Int> : [24, 32, 40] as InlineArray<3, Int>
+    guard key.byteCount == allowed[0] || key.byteCount == allowed[1] || key.byteCount == allowed[2] else {
+      throw .incorrectData
+    }
+    let length = use == .wrap ? key.byteCount + 8 : key.byteCount - 8
+    try writing { () throws(OctetError) in try output.append(repeating: 0, count: length) }
+    try computing { () throws(CryptoError) in
+      try output.withMutableBytes { (result: inout MutableRawSpan) throws(CryptoError) in
+        switch use {
+        case .wrap: try engine.wrap(EngineSlot.derived, key, into: &result)
+        case .unwrap: try engine.unwrap(EngineSlot.derived, key, into: &result)
+        }
+      }
+    }
+  }
+
+  /// One use less; the last one spends the code. Nothing is written for codes without a limit.
+  private func countUse(_ code: StoredCode, _ index: UInt16) throws(StatusWord) {
+    guard code.uses > 0 else { return }
+    let left = code.uses - 1
+    try replaceCode(index, state: left == 0 ? .spent : code.state, uses: left)
+  }
+
+  /// Writes the code in `record` back with another state and count.
+  private func replaceCode(_ index: UInt16, state: CodeState, uses: UInt16) throws(StatusWord) {
+    let newState = InlineArray<1, UInt8>(repeating: state.rawValue)
+    let newUses: InlineArray<2, UInt8> = [UInt8(uses >> 8), UInt8(truncatingIfNeeded: uses)]
+    try writing { () throws(OctetError) in
+      try record.replace(at: StoredCode.stateOffset, with: newState.span.bytes)
+      try record.replace(at: StoredCode.usesOffset, with: newUses.span.bytes)
+    }
+    try atomically { () throws(StatusWord) in
+      try record.withBytes { (octets) throws(StatusWord) in try put(CardLayout.code(index), octets) }
+    }
+  }
+
+  /// Refuses a code past its date, and writes that down (P8); wants fresh time where the code's terms ask for it.
+  private func checkDate(_ code: StoredCode, _ index: UInt16) throws(StatusWord) {
+    if code.flags & ChargeRecord.needsFreshTime != 0, !session.hasFreshTime { throw .conditionsNotSatisfied }
+    guard effectiveState(code) == .expired else { return }
+    try replaceCode(index, state: .expired, uses: code.uses)
+    throw .conditionsNotSatisfied
+  }
+
+  /// The state by the last known time.
+  private func effectiveState(_ code: StoredCode) -> CodeState {
+    code.isLive && code.expiry != 0 && knownTime > code.expiry ? .expired : code.state
+  }
+}
+
+/// The data of USE KEY.
+private struct KeyUseRequest: ~Escapable {
+  let codeIndex: UInt16
+  let messageID: RawSpan
+  let key: RawSpan
+
+  @_lifetime(copy data)
+  init(_ data: RawSpan) throws(StatusWord) {
+    do { self = try KeyUseRequest(parsing: data) } catch { throw .incorrectData }
+  }
+
+  @_lifetime(copy data)
+  private init(parsing data: RawSpan) throws(OctetError) {
+    var reader = TLVReader(data)
+    let index = try reader.next()
+    guard index.tag == 0x80, index.value.byteCount == 2 else { throw .invalid }
+    codeIndex = UInt16(index.value[octet: 0]) << 8 | UInt16(index.value[octet: 1])
+    let identifier = try reader.next()
+    guard identifier.tag == 0x83, identifier.value.byteCount <= CardProtocol.messageIDOctets else { throw .invalid }
+    messageID = identifier.value
+    let material = try reader.next()
+    guard material.tag == 0x84, reader.isAtEnd else { throw .invalid }
+    key = material.value
+  }
+}

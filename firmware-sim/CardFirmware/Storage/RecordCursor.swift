@@ -1,0 +1,43 @@
+import Octets
+
+/// A walk over the records of one page.
+struct RecordCursor {
+  /// A sound record.
+  struct Found {
+    let head: RecordHead
+    /// Offset of its head in the flash.
+    let offset: Int
+  }
+
+  private let store: KeyValueStore
+  private let sequence: UInt64
+  private let end: Int
+  /// Where the next record would lie; after the last one, where the sound records end.
+  private(set) var position: Int
+
+  /// A walk from `start` to the end of the page.
+  init(store: KeyValueStore, page: Int, sequence: UInt64, from start: Int) {
+    self.store = store
+    self.sequence = sequence
+    end = store.geometry.pageStart(page) + store.geometry.pageSize
+    position = start
+  }
+
+  /// The next sound record; `nil` at an erased word, at the end of the page, or at a word that is no sound record.
+  mutating func next() -> Found? {
+    skipZeros()
+    guard position <= end - RecordHead.octetCount, let head = RecordHead(store.octets(position, RecordHead.octetCount))
+    else { return nil }
+    let size = store.geometry.recordOctets(Int(head.length))
+    guard Int(head.length) <= store.geometry.maximumValueOctets, size <= end - position else { return nil }
+    let offset = position
+    guard store.isSound(head, at: offset, page: sequence) else { return nil }
+    position += size
+    return Found(head: head, offset: offset)
+  }
+
+  private mutating func skipZeros() {
+    let word = store.geometry.wordSize
+    while position <= end - word, store.isFilled(position, word, with: 0x00) { position += word }
+  }
+}
