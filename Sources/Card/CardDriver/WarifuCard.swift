@@ -67,7 +67,24 @@ public final class WarifuCard {
 
   /// Signs a challenge with the card's authentication key: proof that this card is here.
   public func authenticate(challenge: [UInt8]) throws(CardError) -> [UInt8] {
-    try connection.data(.internalAuthenticate(challenge: challenge), operation: "authenticate the card")
+    try signature(.internalAuthenticate(challenge: challenge), operation: "authenticate the card")
+  }
+
+  /// Sends a command whose answer is a P-256 signature.
+  func signature(_ command: CommandAPDU, operation: String) throws(CardError) -> [UInt8] {
+    let signature = try connection.data(command, operation: operation)
+    guard signature.count == 64 else { throw .unexpectedAnswer(operation) }
+    return signature
+  }
+
+  /// Octets of chance from the card, 8 to 32; good for one ``setTime(_:signature:)``.
+  public func challenge(octets: Int = 32) throws(CardError) -> [UInt8] {
+    try connection.data(.getChallenge(octets), operation: "ask the card for a challenge")
+  }
+
+  /// Tells the card the time (P8): seconds since 1970 with the centre's signature over the challenge just given.
+  public func setTime(_ time: UInt64, signature: [UInt8]) throws(CardError) {
+    _ = try connection.data(.setTime(time, signature: signature), operation: "tell the card the time")
   }
 
   // MARK: Copy licences
