@@ -51,7 +51,8 @@ import Testing
     for record in records() {
       let start = layout.offset(of: record.offset, copy: copy)
       let length = isSoak && record.name == "licence" ? VolumeLayout.licenceSlotLength : record.length
-      for index in 0..<length {
+      // Every octet of a licence; of the other records every one when there is time.
+      for index in stride(from: 0, to: length, by: isSoak || record.name == "licence" ? 1 : 3) {
         let mask = UInt8.random(in: 1...255, using: &random)
         try flip(start + UInt64(index), with: mask, on: disc)
         #expect(try VolumeState(of: disc) == expected, "octet \(index) of the \(record.name)")
