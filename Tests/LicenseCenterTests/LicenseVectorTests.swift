@@ -44,7 +44,7 @@ import Testing
       "rootVersion": "00000001", "serial": "0123456789ABCDEF", "software": Hex.encode(0x10..<0x20),
       "medium": Hex.encode(0x40..<0x4C), "terms": "010000000000713FB300", "issued": "000000006B49D200",
     ]
-    let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Reference/copy_license.py")
+    let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "copy_license.py")
     let answer = try runPython(script, input: try JSONEncoder().encode(inputs.mapValues { $0 }))
     let computed = try JSONDecoder().decode([String: String].self, from: answer)
     let license = try make()
