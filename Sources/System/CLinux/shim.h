@@ -35,11 +35,6 @@ static inline void warifu_wipe(void *bytes, size_t count) { explicit_bzero(bytes
 // open(2) with a mode.
 static inline int warifu_open(const char *path, int flags, unsigned int mode) { return open(path, flags, (mode_t)mode); }
 
-// renameat2(2) with RENAME_NOREPLACE: -1 and EEXIST when the new name is taken.
-static inline int warifu_rename_new(const char *old_path, const char *new_path) {
-  return (int)syscall(SYS_renameat2, AT_FDCWD, old_path, AT_FDCWD, new_path, 1U /* RENAME_NOREPLACE */);
-}
-
 // fcntl(2) F_OFD_SETLK: a whole-file write lock that belongs to the open file. -1 and EAGAIN when someone holds it.
 static inline int warifu_try_lock(int descriptor) {
   struct flock lock;
