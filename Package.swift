@@ -73,7 +73,7 @@ let package = Package(
     room("Formats", in: "Sources/Licensing", ["Octets", "Identifiers", "ISO7816", "Cryptography"]),
     room(
       "CopyLicensing", in: "Sources/Licensing",
-      ["Formats", "CardDriver", "DiscDriver", "Cryptography", "CLinux", "Octets", "Identifiers"]),
+      ["Formats", "CardDriver", "DiscDriver", "Cryptography", "CLinux", "SCSI"] + wire),
 
     // The licence centre: no driver in the server.
     room(

@@ -122,10 +122,22 @@ import Testing
     let again = try SigningKey(pkcs8: key.exportPKCS8())
     #expect(again.publicKey == key.publicKey)
     #expect(octets(again.exportScalar()) == octets(key.exportScalar()))
-    var cut = octets(try key.exportPKCS8())
-    cut.removeLast()
-    #expect(throws: CryptoError.badKey) { _ = try SigningKey(pkcs8: Secret(copying: cut)) }
-    #expect(throws: CryptoError.badKey) { _ = try SigningKey(pkcs8: Secret(copying: cut + [0, 0])) }
+    let encoded = octets(try key.exportPKCS8())
+    for bad in [Array(encoded.dropLast()), encoded + [0], Array(encoded.dropFirst()), []] {
+      #expect(throws: CryptoError.badKey) { _ = try SigningKey(pkcs8: Secret(copying: bad)) }
+    }
+  }
+
+  @Test func signaturesHave64Octets() throws {
+    let key = try SigningKey(random: SeededRandom(seed: 23))
+    let signature = try key.sign([1])
+    #expect(signature.count == 64)
+    let verificationKey = key.verificationKey
+    for bad in [signature + [0], [0] + signature, Array(signature.dropLast()), []] {
+      #expect(throws: CryptoError.notAuthentic) { try verificationKey.verify([1], bad) }
+    }
+    #expect(throws: CryptoError.badLength) { try verificationKey.verify(digest: [1], signature) }
+    #expect(throws: CryptoError.badLength) { try SigningKey(random: SeededRandom(seed: 23)).sign(digest: [1]) }
   }
 
   /// The `openssl` program takes our private key, and we verify what it signs.

@@ -146,6 +146,27 @@ import Testing
     #expect(output == [0, 0, 0, 0, 0, 0, 0, 0, 0xAA, 0xAA])
   }
 
+  /// What a caller cuts out of a damaged stream may have any length.
+  @Test func segmentsOfImpossibleLengthsAreNotAuthentic() throws {
+    let header = Array(try seal([]).prefix(40))
+    for (index, isLast, lengths) in [
+      (0, true, Array(0..<16) + [25, 64]), (0, false, [0, 15, 16, 23, 25]), (1, true, Array(0...16) + [65]),
+      (1, false, [0, 63, 65]),
+    ] as [(UInt32, Bool, [Int])] {
+      for length in lengths {
+        #expect(throws: CryptoError.notAuthentic, "\(length) octets as segment \(index)") {
+          var opener = try StreamOpener(
+            key: Secret(copying: Self.key), associatedData: Self.associatedData, header: header,
+            parameters: Self.small)
+          var buffer = [UInt8](repeating: 0, count: length)
+          try buffer.withUnsafeMutableBytes { buffer in
+            _ = try opener.open(segment: index, UnsafeRawBufferPointer(buffer), isLast: isLast, into: buffer)
+          }
+        }
+      }
+    }
+  }
+
   @Test func theSealerRefusesWhatTinkCouldNotRead() throws {
     var sealer = try StreamSealer(
       key: Secret(copying: Self.key), associatedData: [], parameters: Self.small, random: SeededRandom(seed: 1))

@@ -60,6 +60,23 @@ import Testing
     }
   }
 
+  /// Behind a record may lie what a cut left of a longer one.
+  @Test func whatLiesBehindARecordDoesNotMatter() throws {
+    let disc = try disc()
+    let expected = try VolumeState(of: disc)
+    let volume = try VolumeBench.open(disc)
+    for record in try records() {
+      for copy in VolumeLayout.Copy.allCases {
+        let block = volume.firstBlock + volume.layout.offset(of: record.offset, copy: copy) / 512
+        try disc.mark(BlockRange(first: block + 1, count: 1), as: .halfWritten)
+        try disc.mark(BlockRange(first: block + 7, count: 1), as: .erased)
+      }
+    }
+    #expect(try VolumeState(of: disc) == expected)
+    #expect(try VolumeBench.open(disc).licences.map(\.copyCount) == [2])
+    #expect(try VolumeBench.open(disc).damagedLicenceCount == 0)
+  }
+
   @Test(arguments: VolumeLayout.Copy.allCases)
   func theOtherCopyWinsWhereTheMediumCannotBeRead(_ copy: VolumeLayout.Copy) throws {
     for record in try records() {

@@ -96,6 +96,10 @@ import Testing
     loop[record + 3] = UInt8(root >> 8)
     #expect(try code(loop) == .damaged)
 
+    var outside = good
+    outside.replaceSubrange((record + 2)..<(record + 6), with: [0xFF, 0xFF, 0xFF, 0x7F])
+    #expect(try code(outside) == .truncated)
+
     var upwards = good
     upwards.replaceSubrange(name..<(name + 7), with: Array("../../x".utf8))
     #expect(try code(upwards) == .damaged)

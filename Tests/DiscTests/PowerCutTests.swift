@@ -153,7 +153,29 @@ import Testing
     }.cutEverywhere()
   }
 
-  /// A cut between the catalogue's copies leaves one that still lists a deleted title; its room must not be given away
+  /// Where one copy is damaged, the other is the only one: it is not touched before the damaged one holds.
+  @Test(arguments: VolumeLayout.Copy.allCases) func M6_theOnlyValidCopyIsNotOverwritten(_ damaged: VolumeLayout.Copy)
+    throws
+  {
+    let id = try VolumeBench.software(1)
+    let disc = try PowerCutTests.disc { volume in
+      try volume.install(licence: PowerCutTests.octets(2, 700), for: id)
+      try VolumeBench.install([1, 2, 3], as: id, on: volume)
+    }
+    let volume = try VolumeBench.open(disc)
+    for offset in [VolumeLayout.licenceOffset, VolumeLayout.catalogueOffset, VolumeLayout.headerOffset] {
+      let block = volume.firstBlock + volume.layout.offset(of: offset, copy: damaged) / 512
+      try disc.mark(BlockRange(first: block, count: 1), as: .halfWritten)
+    }
+    try Change(of: disc) { medium in
+      try VolumeBench.open(medium).install(licence: PowerCutTests.octets(3, 700), for: id)
+    }.cutEverywhere()
+    try Change(of: disc) { medium in
+      try VolumeBench.install([4], as: id, on: try VolumeBench.open(medium))
+    }.cutEverywhere()
+  }
+
+  /// A cut between the catalogue's copies leaves one that still lists a deleted title; its room must not be written to
   /// before that copy is gone.
   @Test func roomIsReusedOnlyWhenNoCopyListsItAnyMore() throws {
     let (old, new) = (try VolumeBench.software(1), try VolumeBench.software(2))
@@ -167,13 +189,21 @@ import Testing
       _ = VolumeBench.error { try VolumeBench.open(medium).delete(title: old) }
       let before = try #require(try VolumeState(of: copy))
       let content = PowerCutTests.octets(9, 3000)
-      try VolumeBench.install(content, as: new, on: try VolumeBench.open(copy))
-      for damaged in VolumeLayout.Copy.allCases {
-        let one = copy.copy()
-        let volume = try VolumeBench.open(one)
-        let block = volume.firstBlock + volume.layout.offset(of: VolumeLayout.catalogueOffset, copy: damaged) / 512
-        try one.mark(BlockRange(first: block, count: 1), as: .halfWritten)
-        #expect(try VolumeState(of: one)?.titles == before.titles.merging([new: content]) { $1 })
+      do {
+        // Written, but never committed.
+        var writer = try VolumeBench.open(copy).install(title: new, length: 100_000)
+        try [UInt8](repeating: 0xFF, count: 100_000).withUnsafeBytes { try writer.write($0) }
+      }
+      for isInstalled in [false, true] {
+        if isInstalled { try VolumeBench.install(content, as: new, on: try VolumeBench.open(copy)) }
+        for damaged in VolumeLayout.Copy.allCases {
+          let one = copy.copy()
+          let volume = try VolumeBench.open(one)
+          let block = volume.firstBlock + volume.layout.offset(of: VolumeLayout.catalogueOffset, copy: damaged) / 512
+          try one.mark(BlockRange(first: block, count: 1), as: .halfWritten)
+          let titles = isInstalled ? before.titles.merging([new: content]) { $1 } : before.titles
+          #expect(try VolumeState(of: one)?.titles == titles, "\(steps)")
+        }
       }
     }
   }

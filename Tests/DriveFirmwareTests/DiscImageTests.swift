@@ -151,6 +151,30 @@ import Testing
     #expect(bench.names == ["disc.img"])
   }
 
+  /// Of many that make the same disc at once, one wins, and its disc stays.
+  @Test func onlyOneOfManyMakersWins() async throws {
+    let bench = try Workbench()
+    let path = bench.path()
+    let winners = await withTaskGroup(of: UInt8?.self) { group in
+      for maker in UInt8(1)...16 {
+        group.addTask {
+          do throws(DiscImageError) {
+            let disc = try EmulatedDisc.manufacture(at: path, geometry: .mb128, manufactured: 0) { buffer in
+              for index in buffer.indices { buffer[index] = maker }
+            }
+            return disc.factoryRecord.mediumID[0]
+          } catch {
+            return error.code == .exists ? nil : 0
+          }
+        }
+      }
+      return await group.reduce(into: [UInt8]()) { winners, winner in if let winner { winners.append(winner) } }
+    }
+    #expect(winners.count == 1)
+    #expect(try EmulatedDisc(openingAt: path).factoryRecord.mediumID.first == winners.first)
+    #expect(bench.names == ["disc.img"])
+  }
+
   @Test func impossibleDiscsAreNotMade() throws {
     let bench = try Workbench()
     func code(_ id: Int, _ signature: Int = 0, _ ranges: [BlockRange] = []) throws -> DiscImageError.Code? {
@@ -200,7 +224,8 @@ extension Workbench {
   func fingerprint(of path: String) -> [Int] {
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [] }
-    let sum = CRC32C.checksum(contents(of: path, count: 700_000).span.bytes)
-    return [Int(status.st_size), Int(status.st_mtim.tv_sec), Int(status.st_mtim.tv_nsec), Int(sum)]
+    var hasher = Hasher()
+    contents(of: path, count: 700_000).withUnsafeBytes { hasher.combine(bytes: $0) }
+    return [Int(status.st_size), Int(status.st_mtim.tv_sec), Int(status.st_mtim.tv_nsec), hasher.finalize()]
   }
 }

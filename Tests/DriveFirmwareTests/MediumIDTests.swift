@@ -33,7 +33,8 @@ import Testing
           _ = try drive.execute(.startStopUnit(start: true))
         }
       }
-      #expect(bench.contents(of: bench.path(), from: 8192, count: 8192) == factoryBytes, "operation code \(code)")
+      let isUntouched = bench.contents(of: bench.path(), from: 8192, count: 8192) == factoryBytes
+      try #require(isUntouched, "operation code \(code)")
     }
 
     #expect(writesDone > 0, "blocks were written meanwhile")
@@ -57,7 +58,8 @@ import Testing
       #expect(try drive.write(Array(data.prefix(Int(count) * 512)), at: next).status == .good)
       next += count
     }
-    #expect(bench.contents(of: bench.path(), count: Int(EmulatedDisc.dataOffset)) == before)
+    let isUntouched = bench.contents(of: bench.path(), count: Int(EmulatedDisc.dataOffset)) == before
+    #expect(isUntouched)
     #expect(try drive.fetch(.readMediaSerialNumber(), upTo: 260).data.suffix(16) == mediumID[...])
   }
 

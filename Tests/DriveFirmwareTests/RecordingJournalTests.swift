@@ -96,6 +96,22 @@ import Testing
     #expect(differing > 0, "before that it is something")
   }
 
+  @Test func writesToTheSameBlockStayInOrder() throws {
+    let recorded = PassMedium(try memoryDisc(), isJournaling: true)
+    for (number, first) in [3, 5, 4, 9].enumerated() {
+      let data = pattern(2 * 512, seed: UInt8(100 + number))
+      try recorded.write(BlockRange(first: UInt64(first), count: 2), from: data.span.bytes)
+    }
+    let journal = try #require(recorded.journal)
+    let asIssued = try memoryDisc()
+    try journal.replay(journal.stepCount, onto: asIssued)
+    for seed in UInt64(0)..<50 {
+      let shuffled = try memoryDisc()
+      try journal.replay(journal.stepCount, order: .shuffled(seed: seed), onto: shuffled)
+      #expect(RecordingJournalTests.image(shuffled) == RecordingJournalTests.image(asIssued))
+    }
+  }
+
   @Test func discsInMemoryAreCopiedNotShared() throws {
     let disc = try memoryDisc()
     let copy = disc.copy()

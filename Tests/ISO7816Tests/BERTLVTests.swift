@@ -115,6 +115,23 @@ import Testing
     #expect(buffer.count == 0)
   }
 
+  @Test func extendedLengthInformationInOctets() throws {
+    let buffer = OctetBuffer(capacity: 32)
+    try buffer.appendExtendedLengthInformation(.init(commandOctets: 4_096, responseOctets: 70_000))
+    let octets = buffer.withBytes { $0.octets }
+    #expect(Hex.encode(octets) == "7F6608" + "02021000" + "0202FFFF")
+    let value = Array(octets.dropFirst(3))
+    #expect(try limits(value) == .init(commandOctets: 4_096, responseOctets: 65_535))
+  }
+
+  @Test(arguments: [
+    "", "02021000", "0202100002021000020210", "0402100002021000", "02000201AA", "0205000000000102021000",
+  ])
+  func otherExtendedLengthInformationIsRefused(_ octets: String) throws {
+    let octets = try #require(Hex.decode(octets))
+    #expect(throws: OctetError.self) { try limits(octets) }
+  }
+
   @Test func anyOctetsAtAllAreReadOrRefused() {
     var random = Randomness("TLV octets")
     for _ in 0..<random.soak(20_000, full: 2_000_000) {
@@ -131,4 +148,8 @@ import Testing
       #expect(total <= octets.count)
     }
   }
+}
+
+private func limits(_ value: [UInt8]) throws(OctetError) -> ExtendedLengthInformation {
+  try ExtendedLengthInformation(parsing: value.span.bytes)
 }

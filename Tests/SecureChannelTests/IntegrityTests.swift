@@ -142,6 +142,45 @@ import Testing
     #expect(try link.transmit(CommandAPDU(cla: 0x84, ins: 0xE2)).status == .secureMessagingNotSupported)
     #expect(link.isAlive)
   }
+
+  /// Whatever comes, the card answers a status word and goes on; it never executes what no host sent.
+  @Test func theCardOutlivesAnyOctets() throws {
+    var random = Randomness("octets to the card")
+    for _ in 0..<random.soak(200, full: 20_000) {
+      let level = SecurityLevel.defined[Int.random(in: 1..<6, using: &random.generator)]
+      let link = try Link.opened(Bool.random(using: &random.generator) ? .s8 : .s16, level)
+      for _ in 0..<20 {
+        var octets = random.octets(upTo: 60)
+        // Mostly with a class and a length that lead further in.
+        if octets.count > 6, Int.random(in: 0..<8, using: &random.generator) > 0 {
+          octets[0] = [0x80, 0x84, 0x04, 0x94, 0x85].randomElement(using: &random.generator) ?? 0x84
+          octets[1] = [0x50, 0x82, 0xE2].randomElement(using: &random.generator) ?? 0xE2
+          octets[4] = UInt8(octets.count - 5)
+        }
+        let answer = try parsed(link.card.transmit(octets))
+        #expect(answer.status == .ok || answer.data.isEmpty)
+      }
+      #expect(link.card.executed.isEmpty)
+    }
+  }
+
+  /// Whatever comes, the host throws, or answers an error word that came alone.
+  @Test func theHostOutlivesAnyOctets() throws {
+    var random = Randomness("octets to the host")
+    for _ in 0..<random.soak(500, full: 50_000) {
+      var octets = random.octets(upTo: 60) + [0x90, 0x00]
+      if Bool.random(using: &random.generator) { octets[octets.count - 2] = random.octets(count: 1)[0] }
+      let response = try parsed(octets)
+      let opening = try Link(KeySet(octets: 16), .s8, .full)
+      #expect(throws: SecureChannelError.self) { try opening.host.externalAuthenticate(after: response) }
+      let open = try Link.opened()
+      if let answer = try? open.hostReceives(response) {
+        #expect(answer.data.isEmpty && !answer.status.carriesResponseMAC)
+      } else {
+        #expect(!open.hostIsOpen)
+      }
+    }
+  }
 }
 
 private func parsed(_ octets: [UInt8]) throws(APDUError) -> ResponseAPDU {

@@ -57,13 +57,19 @@ public final class Card {
     let longest = Int(production.profile.commandOctets)
     response = OctetBuffer(capacity: longest)
     input = OctetBuffer(capacity: longest)
-    output = OctetBuffer(capacity: longest)
+    output = OctetBuffer(capacity: max(longest, Card.longestObject) + SecureChannelCard.responseOverhead)
     staging = OctetBuffer(capacity: Int(production.profile.stagingOctets))
     scratch = OctetBuffer(capacity: 1_024)
     record = OctetBuffer(capacity: 1_024)
     for index in 0..<production.profile.codeCapacity
     where store.withValue(CardLayout.code(index), { _ in true }) != nil { codeCount += 1 }
   }
+
+  /// Octets of the longest data object, which every card can answer, in parts where its APDUs are shorter.
+  static let longestObject = 1_024
+
+  /// Octets that a command may answer, so that the secure channel still finds room for its own.
+  var answerRoom: Int { output.capacity - SecureChannelCard.responseOverhead }
 
   /// The card's profile.
   public var profile: CardProfile { production.profile }

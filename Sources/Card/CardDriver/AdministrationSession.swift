@@ -63,8 +63,11 @@ public struct AdministrationSession: ~Copyable {
 
   /// Sends one command through the channel and answers the plain response, whatever its status word.
   public mutating func exchange(_ command: CommandAPDU, operation: String) throws(CardError) -> ResponseAPDU {
+    var plain = command
+    // The C-MAC covers the coding of the lengths, so a long Le is cut before it, not on the way out.
+    if !connection.takesExtendedLength { plain.le = command.le.map { min($0, CommandAPDU.shortLeLimit) } }
     let wrapped: CommandAPDU
-    do { wrapped = try channel.wrap(command) } catch { throw CardError(error, operation: operation) }
+    do { wrapped = try channel.wrap(plain) } catch { throw CardError(error, operation: operation) }
     let response = try connection.exchange(wrapped, operation: operation)
     do { return try channel.unwrap(response) } catch { throw CardError(error, operation: operation) }
   }

@@ -56,11 +56,11 @@ extension CardError {
       .transport(error.code), operation: operation, cardMayHaveChanged: error.cardMayHaveChanged, remedy: error.remedy)
   }
 
-  /// The card refused. A checking error changes nothing (ISO/IEC 7816-4, 5.6); a warning or memory failure may have.
+  /// The card refused. A checking error changes nothing (ISO/IEC 7816-4, 5.6); anything else may have.
   init(_ status: StatusWord, operation: String, remedy: String? = nil) {
     let code: Code = status.retriesLeft.map { .wrongReferenceData(triesLeft: $0) } ?? .refused(status)
     self.init(
-      code, operation: operation, cardMayHaveChanged: status.category == .warning || status == .memoryFailure,
+      code, operation: operation, cardMayHaveChanged: status.mayHaveChangedTheCard,
       remedy: remedy ?? CardError.remedy(for: status))
   }
 
@@ -96,6 +96,17 @@ extension CardError {
     case let word where word.retriesLeft != nil:
       "The value is wrong; \(word.retriesLeft ?? 0) tries are left."
     default: "The card answered \(status.meaning)."
+    }
+  }
+}
+
+extension StatusWord {
+  /// Whether a command that ended so may have taken effect: all but 64xx and the checking errors that say what was wrong.
+  fileprivate var mayHaveChangedTheCard: Bool {
+    switch category {
+    case .checkingError, .wrongLe: self == .noPreciseDiagnosis
+    case .executionError: sw1 != 0x64
+    default: true
     }
   }
 }

@@ -59,28 +59,33 @@ extension WarifuCard {
   }
 
   /// Wraps a key (16, 24 or 32 octets) under the right or message key of a code (RFC 3394); wants the PIN.
+  ///
+  /// Without `messageID`, the ID that was charged beside the code makes the message key.
   public func wrap(
     _ key: borrowing Secret, level: CommandAPDU.KeyLevel, codeIndex: UInt16, messageID: [UInt8] = []
   ) throws(CardError) -> [UInt8] {
+    let operation = "wrap a key on the card"
     let octets = key.withBytes { $0.octets }
-    return try connection.data(
-      .useKey(.wrap, level: level, codeIndex: codeIndex, messageID: messageID, key: octets),
-      operation: "wrap a key on the card")
+    let wrapped = try connection.data(
+      .useKey(.wrap, level: level, codeIndex: codeIndex, messageID: messageID, key: octets), operation: operation)
+    guard wrapped.count == key.count + 8 else { throw .unexpectedAnswer(operation) }
+    return wrapped
   }
 
   /// Unwraps what ``wrap(_:level:codeIndex:messageID:)`` made, on this card or another with the same generation key.
   public func unwrap(
     _ wrapped: [UInt8], level: CommandAPDU.KeyLevel, codeIndex: UInt16, messageID: [UInt8] = []
   ) throws(CardError) -> Secret {
+    let operation = "unwrap a key on the card"
     let octets = try connection.data(
-      .useKey(.unwrap, level: level, codeIndex: codeIndex, messageID: messageID, key: wrapped),
-      operation: "unwrap a key on the card")
+      .useKey(.unwrap, level: level, codeIndex: codeIndex, messageID: messageID, key: wrapped), operation: operation)
+    guard octets.count == wrapped.count - 8 else { throw .unexpectedAnswer(operation) }
     return Secret(copying: octets)
   }
 
   /// Signs a SHA-256 digest with the card's signature key; wants the PIN.
   public func sign(digest: [UInt8]) throws(CardError) -> [UInt8] {
-    try connection.data(.computeSignature(digest: digest), operation: "sign on the card")
+    try signature(.computeSignature(digest: digest), operation: "sign on the card")
   }
 
   /// Reads a carried file (P24); wants the PIN.
@@ -93,7 +98,7 @@ extension WarifuCard {
         .readBinary(offset: UInt16(content.count), count: 256), operation: operation)
       if response.status == .wrongOffset { return content }
       guard response.status == .ok else { throw CardError(response.status, operation: operation) }
-      guard !response.data.isEmpty else { throw .unexpectedAnswer(operation) }
+      guard (1...256).contains(response.data.count) else { throw .unexpectedAnswer(operation) }
       content += response.data
       if response.data.count < 256 { return content }
     }

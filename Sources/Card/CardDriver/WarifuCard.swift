@@ -67,7 +67,14 @@ public final class WarifuCard {
 
   /// Signs a challenge with the card's authentication key: proof that this card is here.
   public func authenticate(challenge: [UInt8]) throws(CardError) -> [UInt8] {
-    try connection.data(.internalAuthenticate(challenge: challenge), operation: "authenticate the card")
+    try signature(.internalAuthenticate(challenge: challenge), operation: "authenticate the card")
+  }
+
+  /// Sends a command whose answer is a P-256 signature.
+  func signature(_ command: CommandAPDU, operation: String) throws(CardError) -> [UInt8] {
+    let signature = try connection.data(command, operation: operation)
+    guard signature.count == 64 else { throw .unexpectedAnswer(operation) }
+    return signature
   }
 
   // MARK: Copy licences

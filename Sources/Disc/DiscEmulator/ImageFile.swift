@@ -13,7 +13,11 @@ final class ImageFile {
     self.isWritable = isWritable
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // A child that another thread is just starting may hold the file open for a moment longer: it must not hold the lock.
+    _ = warifu_unlock(descriptor)
+    close(descriptor)
+  }
 
   /// Opens a file for reading and writing, or for reading where nothing else is allowed.
   static func open(_ path: String, readOnly: Bool) throws(SyscallFailure) -> ImageFile {

@@ -53,6 +53,15 @@ static inline int warifu_try_shared_lock(int descriptor) {
   return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
 
+// fcntl(2) F_OFD_SETLK: gives the lock up, also while a child just forked still holds the file open.
+static inline int warifu_unlock(int descriptor) {
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_UNLCK;
+  lock.l_whence = SEEK_SET;
+  return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
+}
+
 // renameat2(2) with RENAME_NOREPLACE: a rename that fails with EEXIST instead of replacing a file. File systems without
 // it (NFS) get link(2), which does not replace either, and unlink(2).
 static inline int warifu_rename_new(const char *from, const char *to) {

@@ -122,7 +122,7 @@ extension Card {
     defer { record.wipe() }
     for index in 0..<profile.codeCapacity where has(CardLayout.code(index)) {
       let code = try fetchCode(index)
-      guard code.generationKey != number || !code.isLive else { throw .conditionsNotSatisfied }
+      guard code.generationKey != number || !effectiveState(code).isLive else { throw .conditionsNotSatisfied }
     }
   }
 

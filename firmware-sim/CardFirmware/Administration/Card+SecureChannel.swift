@@ -6,10 +6,13 @@ import SecureChannel
 
 /// SCP03 (Amendment D): which key set a session runs under, and what must be protected.
 extension Card {
-  /// Whether a session with command MAC and command encryption is open: what administration needs.
+  /// Whether a session with command MAC and command encryption is open, under a key set that the card still has: what
+  /// administration needs. The transport set ends with the individual key, and so does what it may do.
   var isAdministrationOpen: Bool {
-    guard let level = channel.level else { return false }
-    return level.contains(.commandMAC) && level.contains(.commandDecryption)
+    guard let level = channel.level, level.contains(.commandMAC), level.contains(.commandDecryption) else {
+      return false
+    }
+    return session.keyVersion == KeyVersion.individualSet || has(CardLayout.keySet(session.keyVersion))
   }
 
   /// Whether the session is at level 33.
@@ -19,19 +22,31 @@ extension Card {
   func initializeUpdate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     endSession()
     guard data.byteCount == Int(profile.macOctets) else { throw .wrongLength }
-    let version = try loadStaticKeys(header.p1)
+    do throws(StatusWord) {
+      session.keyVersion = try loadStaticKeys(header.p1)
+      try answerInitializeUpdate(header, data)
+    } catch {
+      endSession()
+      throw error
+    }
+  }
+
+  private func answerInitializeUpdate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     var diversification = InlineArray<10, UInt8>(repeating: 0)
     diversification[0] = 0x57
     diversification[1] = 0x46
     for index in 0..<8 { diversification[2 + index] = production.serial[index] }
     try channel.initializeUpdate(
-      header, hostChallenge: data, keyVersion: version, diversificationData: diversification.span.bytes, into: output)
-    session.keyVersion = version
+      header, hostChallenge: data, keyVersion: session.keyVersion,
+      diversificationData: diversification.span.bytes, into: output)
   }
 
   /// EXTERNAL AUTHENTICATE. Its own MAC is the channel's to check, so it comes here with its data as sent.
   func externalAuthenticate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
-    try channel.externalAuthenticate(header, data: data)
+    do { try channel.externalAuthenticate(header, data: data) } catch {
+      endSession()
+      throw error
+    }
   }
 
   /// Takes the secure channel off the command in `input`.
@@ -90,6 +105,8 @@ extension Card {
       try deriveFromIndividualKey(.channelDataEncryption, into: EngineSlot.channelStatic.dek)
       return KeyVersion.individualSet
     }
+    // Whoever else was given a key set does not undo what the issuer locked.
+    guard lifeCycle != .cardLocked else { throw .conditionsNotSatisfied }
     var version = wanted
     if version == 0 {
       version = has(CardLayout.keySet(KeyVersion.transportSet)) ? KeyVersion.transportSet : KeyVersion.testSet

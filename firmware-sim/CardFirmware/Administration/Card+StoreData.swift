@@ -28,15 +28,11 @@ extension Card {
 
   /// Looks at every object before any is taken; then writes them all in one batch.
   private func execute(_ objects: RawSpan) throws(StatusWord) {
-    var charge: ChargeOutcome?
-    var remaining = TLVReader(objects)
-    while !remaining.isAtEnd {
-      let object = try Card.nextObject(&remaining)
-      guard object.tag == .chargeBatch else { continue }
-      guard charge == nil else { throw .incorrectData }
-      charge = try judgeCharge(object.value)
+    let charge = try judge(objects)
+    if charge == .repeated {
+      try requireAllThere(objects)
+      return try answerReceipt()
     }
-    guard charge != .repeated else { return try answerReceipt() }
     try atomically { () throws(StatusWord) in
       var reader = TLVReader(objects)
       while !reader.isAtEnd {
@@ -47,6 +43,41 @@ extension Card {
     if case .new(let count) = charge {
       codeCount += count
       try answerReceipt()
+    }
+  }
+
+  /// Reads the whole sequence, in which each object may come once: a write does not see those before it in its batch.
+  ///
+  /// - Returns: what the batch of codes in it is to this card, if there is one.
+  private func judge(_ objects: RawSpan) throws(StatusWord) -> ChargeOutcome? {
+    var charge: ChargeOutcome?
+    var seen: UInt64 = 0
+    var reader = TLVReader(objects)
+    while !reader.isAtEnd {
+      let object = try Card.nextObject(&reader)
+      // The tags of what can be stored, DF23 to DF32, differ in their last six bits.
+      let bit: UInt64 = 1 << UInt64(object.tag.rawValue & 0x3F)
+      guard object.tag.isStorable, seen & bit == 0 else { throw .incorrectData }
+      seen |= bit
+      if object.tag == .chargeBatch { charge = try judgeCharge(object.value) }
+    }
+    return charge
+  }
+
+  /// A batch that comes again was written together with what came beside it; anything else beside it is new, and would
+  /// be lost behind the old receipt.
+  private func requireAllThere(_ objects: RawSpan) throws(StatusWord) {
+    var reader = TLVReader(objects)
+    while !reader.isAtEnd {
+      let object = try Card.nextObject(&reader)
+      let isThere =
+        switch object.tag {
+        case .referenceData: has(CardLayout.referenceValue(.pin))
+        case .createFile: hasFile(object.value)
+        case .chargeBatch: true
+        default: store.withValue(CardLayout.object(object.tag)) { constantTimeEqual($0, object.value) } ?? false
+        }
+      guard isThere else { throw .conditionsNotSatisfied }
     }
   }
 
@@ -99,6 +130,18 @@ extension Card {
     try put(CardLayout.referenceValue(.puk), puk)
     try put(CardLayout.referenceTries(.pin), octet: profile.pinTries)
     try put(CardLayout.referenceTries(.puk), octet: profile.pukTries)
+  }
+}
+
+extension DataTag {
+  /// Whether STORE DATA takes it.
+  fileprivate var isStorable: Bool {
+    switch self {
+    case .authenticationCertificate, .signatureCertificate, .issuerCertificate, .licenseCertificate,
+      .centerVerificationKey, .referenceData, .createFile, .chargeBatch:
+      true
+    default: false
+    }
   }
 }
 

@@ -33,14 +33,19 @@ struct StoredCode {
     guard reader.remaining == messageIDOctets else { throw .invalid }
   }
 
-  /// Whether somebody may still use it.
-  var isLive: Bool { state == .charged || state == .handedOver }
+  /// Whether somebody may still use it, as far as its state tells.
+  var isLive: Bool { state.isLive }
 
   /// Offsets inside the record.
   static let stateOffset = 0
   static let codeOffset = 1
   static let usesOffset = 21
   static let softwareIDOffset = 23
+}
+
+extension CodeState {
+  /// Whether a code in this state may still be used.
+  var isLive: Bool { self == .charged || self == .handedOver }
 }
 
 /// Retrieval codes: handing over, listing, deleting, and the keys derived from them (P3, P12, P13, P22).
@@ -89,7 +94,7 @@ extension Card {
   func listCodes(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) -> StatusWord {
     guard data.byteCount == 0 else { throw .wrongLength }
     guard header.p1p2 <= profile.codeCapacity else { throw .referencedDataNotFound }
-    let room = min(header.le ?? 256, output.capacity)
+    let room = min(header.le ?? 256, answerRoom)
     for index in header.p1p2..<profile.codeCapacity where has(CardLayout.code(index)) {
       guard output.count + 31 <= room else {
         record.wipe()
@@ -140,14 +145,16 @@ extension Card {
     let code = try fetchCode(request.codeIndex)
     guard code.isLive else { throw .conditionsNotSatisfied }
     try checkDate(code, request.codeIndex)
-    try deriveCodeKey(code, level: level, messageID: request.messageID)
+    try deriveCodeKey(code, level: level, request.messageID)
     try transform(use, request.key)
     try countUse(code, request.codeIndex)
   }
 
   /// Generation key → right key → message key, in engine slots; the last one ends in ``EngineSlot/derived``.
+  ///
+  /// Without an ID in the command, the one that was charged beside the code makes the message key (P22).
   private func deriveCodeKey(
-    _ code: StoredCode, level: CommandAPDU.KeyLevel, messageID: RawSpan
+    _ code: StoredCode, level: CommandAPDU.KeyLevel, _ messageID: RawSpan
   ) throws(StatusWord) {
     try load(CardLayout.generationKey(code.generationKey), count: 32, into: EngineSlot.working)
     try derive(.right, from: EngineSlot.working, into: EngineSlot.derived) { (context) throws(OctetError) in
@@ -159,7 +166,12 @@ extension Card {
     }
     guard level == .message else { return }
     try derive(.message, from: EngineSlot.derived, into: EngineSlot.derived) { (context) throws(OctetError) in
-      try context.appendField(.messageID, messageID)
+      guard messageID.byteCount == 0 else { return try context.appendField(.messageID, messageID) }
+      try record.withBytes { (octets) throws(OctetError) in
+        var reader = OctetReader(octets)
+        _ = try reader.take(StoredCode.headOctets)
+        try context.appendField(.messageID, reader.takeRest())
+      }
     }
   }
 
@@ -209,7 +221,7 @@ extension Card {
   }
 
   /// The state by the last known time.
-  private func effectiveState(_ code: StoredCode) -> CodeState {
+  func effectiveState(_ code: StoredCode) -> CodeState {
     code.isLive && code.expiry != 0 && knownTime > code.expiry ? .expired : code.state
   }
 }

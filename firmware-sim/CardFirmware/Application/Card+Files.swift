@@ -29,6 +29,20 @@ extension Card {
     return nil
   }
 
+  /// Whether there is a file of this id, size and name.
+  func hasFile(_ description: RawSpan) -> Bool {
+    guard (7...38).contains(description.byteCount) else { return false }
+    for slot in 0..<CardLayout.fileSlots {
+      let isSame = store.withValue(CardLayout.fileHead(slot)) { (head) -> Bool in
+        head.byteCount == description.byteCount + 4
+          && constantTimeEqual(head.extracting(0..<6), description.extracting(0..<6))
+          && constantTimeEqual(head.extracting(10..<head.byteCount), description.extracting(6..<description.byteCount))
+      }
+      if isSame == true { return true }
+    }
+    return false
+  }
+
   /// Adds a file, within a batch: id (2) ‖ size (4) ‖ name (1 to 32).
   func createFile(_ description: RawSpan) throws(StatusWord) {
     guard (7...38).contains(description.byteCount) else { throw .incorrectData }
@@ -106,7 +120,7 @@ extension Card {
     let (slot, head) = try openFile(header)
     var position = Int(header.p1p2)
     guard position < Int(head.written) else { throw .wrongOffset }
-    let end = min(position + le, Int(head.written), position + output.capacity)
+    let end = min(position + le, Int(head.written), position + answerRoom)
     while position < end {
       let inside = position % CardLayout.filePieceOctets
       let part = min(CardLayout.filePieceOctets - inside, end - position)

@@ -12,6 +12,7 @@ extension Card {
     let reference = try reference(header)
     guard reference == .pin else { throw .incorrectP1P2 }
     if data.byteCount == 0 {
+      guard has(CardLayout.referenceValue(reference)) else { throw .referencedDataNotFound }
       guard !session.isPINVerified else { return }
       throw triesLeft(reference) == 0 ? .authenticationMethodBlocked : .retriesLeft(triesLeft(reference))
     }

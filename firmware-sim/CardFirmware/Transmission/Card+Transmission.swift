@@ -25,9 +25,8 @@ extension Card {
     let header = view.header
     guard header.classByte.isValid else { throw .classNotSupported }
     guard header.classByte.logicalChannel == 0 else { throw .logicalChannelNotSupported }
-    if header.ins == Instruction.getResponse.rawValue {
-      transmission.chain = nil
-      return try getResponse(header)
+    if header.ins == Instruction.getResponse.rawValue, transmission.chain == nil {
+      return try getResponse(header, view.data)
     }
     transmission.sent = 0
     output.wipe()
@@ -60,8 +59,11 @@ extension Card {
   }
 
   /// Takes the secure channel off, executes, puts it on again, and hands out the first part of the answer.
-  private func finish(_ header: CommandHeader) throws(StatusWord) -> StatusWord {
+  private func finish(_ last: CommandHeader) throws(StatusWord) -> StatusWord {
     defer { input.wipe() }
+    var header = last
+    // A chain is one command: its C-MAC is over the length that the whole has, in the coding that such a length needs.
+    if input.count > CommandAPDU.shortDataLimit { header.isExtended = true }
     let (plain, isProtected) = try unprotect(header)
     var status: StatusWord
     do {
@@ -77,8 +79,9 @@ extension Card {
   }
 
   /// GET RESPONSE (ISO/IEC 7816-4, 11.7.1): the next part of the answer.
-  private func getResponse(_ header: CommandHeader) throws(StatusWord) -> StatusWord {
+  private func getResponse(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) -> StatusWord {
     guard header.p1p2 == 0 else { throw .incorrectP1P2 }
+    guard data.byteCount == 0 else { throw .wrongLength }
     guard output.count > transmission.sent else { throw .conditionsNotSatisfied }
     return try deliver(header.le ?? 256)
   }

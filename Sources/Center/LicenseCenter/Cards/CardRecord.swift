@@ -79,8 +79,11 @@ struct CardRow {
   var chargeNumber: UInt32 { get throws { try row.number("charge_number") } }
   var generationKeys: [UInt8] { get throws { try row.optionalOctets("generation_keys") ?? [] } }
 
-  /// How many codes may still be sold with the card (P16).
-  var remainingCodes: Int { get throws { max(0, Int(try maximumCodes) - Int(try codesSold)) } }
+  /// How many codes may still be sold with the card (P16); those of an open charge count as sold.
+  func remainingCodes(_ transaction: any Transaction) throws -> Int {
+    let reserved = try ChargeRow.open(transaction, card: serial)?.outcome.actual ?? 0
+    return max(0, Int(try maximumCodes) - Int(try codesSold) - reserved)
+  }
 
   /// The card's individual key.
   func individualKey(_ keys: KeyStore) throws -> Secret {

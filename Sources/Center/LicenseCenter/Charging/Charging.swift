@@ -108,7 +108,11 @@ extension Charging {
       guard try card.generationKeys.contains(order.conditions.generationKey) else {
         throw CenterError(.invalid, operation, remedy: "The card was not issued with that generation key.")
       }
-      let quantity = try Charging.quantity(order, card, status, operation)
+      guard try ChargeRow.open(transaction, card: order.cardSerial) == nil else {
+        throw CenterError(.conflict, operation, remedy: "Another charge of this card is under way; run it again.")
+      }
+      let quantity = try Charging.quantity(
+        order, remaining: try card.remainingCodes(transaction), status, operation)
       let identifier = try transaction.nextNumber(of: "charge")
       let now = context.clock.now()
       let number = status.chargeCounter + 1
@@ -144,13 +148,13 @@ extension Charging {
 
   /// How many codes can be charged: the wish, the card's limit (P16), its room, and what it can take in at once.
   private static func quantity(
-    _ order: ChargeOrder, _ card: CardRow, _ status: CardStatus, _ operation: String
+    _ order: ChargeOrder, remaining: Int, _ status: CardStatus, _ operation: String
   ) throws -> Int {
     let desired = Int(order.quantity)
     let recordOctets = ChargeBatch.recordOctets + order.conditions.messageID.count
     // Tag and length of the object take up to 6 octets.
     let staged = max(0, status.stagingOctets - ChargeBatch.headerOctets - 6) / recordOctets
-    let possible = min(try card.remainingCodes, max(0, status.capacity - status.codesOnCard), staged)
+    let possible = min(remaining, max(0, status.capacity - status.codesOnCard), staged)
     guard status.chargeCounter < .max, possible >= (order.acceptsFewer ? 1 : desired) else {
       throw CenterError(
         .limitReached, operation,

@@ -27,6 +27,18 @@ public enum LedgerAccount: Hashable, Sendable {
   }
 }
 
+/// One movement on an account.
+public struct LedgerLine: Hashable, Sendable {
+  /// The operation that moved it; each moves money once.
+  public var operation: String
+  /// What for, for people.
+  public var memo: String
+  /// When, seconds since 1970 UTC.
+  public var time: UInt64
+  /// What the account gained; negative for what it gave.
+  public var amount: Money
+}
+
 /// The double-entry ledger: money only ever moves from one account to another, in integer minor units, and every
 /// entry adds up to nothing (requirements, resolution 11; center.md, truth 4).
 public struct Ledger: Sendable {
@@ -53,6 +65,23 @@ public struct Ledger: Sendable {
   /// The balance of an account in one currency.
   public func balance(of account: LedgerAccount, in currency: Currency) async throws(CenterError) -> Money {
     try await context.database.read { try Ledger.balance($0, account, currency) }
+  }
+
+  /// What moved on an account in one currency, oldest first.
+  public func statement(of account: LedgerAccount, in currency: Currency) async throws(CenterError) -> [LedgerLine] {
+    try await context.database.read { transaction in
+      let rows = try transaction.run(
+        """
+        SELECT e.operation, e.memo, e.time, p.amount FROM postings p
+        JOIN ledger_entries e ON e.id = p.entry JOIN accounts a ON a.id = p.account
+        WHERE a.kind = $1 AND a.owner = $2 AND a.currency = $3 ORDER BY e.id, p.line
+        """, [.text(account.kind), .text(account.owner), .text(currency.code)])
+      return try rows.map { row in
+        LedgerLine(
+          operation: try row.text("operation"), memo: try row.text("memo"), time: try row.number("time"),
+          amount: Money(minorUnits: try row.integer("amount"), currency: currency))
+      }
+    }
   }
 
   /// Checks that every entry, every balance and the whole add up.

@@ -25,7 +25,7 @@ public struct RightsSeller: Sendable {
       }
       let card = try CardRow.issued(transaction, order.cardSerial)
       let title = try TitleRow.get(transaction, order.softwareID).record
-      let remaining = try card.remainingCodes
+      let remaining = try card.remainingCodes(transaction)
       guard Int(order.quantity) <= remaining else {
         throw CenterError(
           .limitReached, operation, remedy: "At most \(remaining) more codes may be sold with this card.")

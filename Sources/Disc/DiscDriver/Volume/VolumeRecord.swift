@@ -60,10 +60,11 @@ struct VolumeRecord: Hashable {
   ///
   /// - Parameter volumeID: whose records are looked for; `nil` for any.
   static func find(_ kind: Kind, of volumeID: [UInt8]?, in octets: some Collection<UInt8>) -> Found {
+    guard octets.starts(with: kind.rawValue.utf8) else { return .blank }
     let octets = Array(octets)
     var reader = OctetReader(octets.span.bytes)
     do {
-      guard try reader.take(8).octets == Array(kind.rawValue.utf8) else { return .blank }
+      _ = try reader.take(8)
       let version = try reader.u16()
       _ = try reader.u16()
       let length = Int(try reader.u32())

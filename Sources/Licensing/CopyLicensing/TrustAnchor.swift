@@ -1,0 +1,53 @@
+import CardDriver
+import CardProtocol
+import Cryptography
+import Formats
+
+/// Whose licences and catalogues are believed: the centre's certification authority, as the card or the centre gives it.
+public struct TrustAnchor: Sendable {
+  /// The centre's certification authority.
+  public let authority: Certificate
+  /// The key that signs copy licences.
+  public let licenseKey: VerificationKey
+  /// The time that certificates are judged by, seconds since 1970.
+  public let time: UInt64
+
+  /// The anchor from the two certificates, in DER.
+  ///
+  /// - Throws: ``LicensingError/Code/notAuthentic`` when the second is not good under the first at `time`.
+  public init(authority: [UInt8], license: [UInt8], time: UInt64) throws(LicensingError) {
+    do {
+      self.authority = try Certificate(der: authority)
+      licenseKey = try TrustAnchor.key(license, under: self.authority, at: time)
+      self.time = time
+    } catch {
+      throw LicensingError(
+        .notAuthentic, "check the centre's certificates",
+        remedy: "The centre's certificates do not belong together or have expired; have the card issued or renewed.")
+    }
+  }
+
+  /// The anchor that the centre put on a card when it was issued (P2).
+  public init(card: WarifuCard, time: UInt64) throws(LicensingError) {
+    let (authority, license) = try licensing("read the centre's certificates from the card") {
+      (try card.certificate(.issuerCertificate), try card.certificate(.licenseCertificate))
+    }
+    try self.init(authority: authority, license: license, time: time)
+  }
+
+  /// The key of a certificate that the authority issued for signing.
+  func key(_ der: [UInt8]) throws(LicensingError) -> VerificationKey {
+    do { return try TrustAnchor.key(der, under: authority, at: time) } catch {
+      throw LicensingError(
+        .notAuthentic, "check a certificate", remedy: "It is not from the card's centre, or it has expired.")
+    }
+  }
+
+  private static func key(
+    _ der: [UInt8], under authority: Certificate, at time: UInt64
+  ) throws(CertificateError) -> VerificationKey {
+    let certificate = try Certificate(der: der)
+    try certificate.verify(chainTo: authority, at: time)
+    return certificate.publicKey
+  }
+}

@@ -1,0 +1,179 @@
+import Cryptography
+import Formats
+import Foundation
+import Octets
+import Testing
+
+@testable import LicenseCenter
+
+@Suite struct CenterFolderTests {
+  private func create(_ test: TestCenter, _ path: String, name: String = "Other") async throws -> CenterFolder {
+    try await CenterFolder.create(
+      at: path, name: name, passphrase: Secret(copying: [1, 2, 3]), cost: .test, random: test.random, clock: test.clock)
+  }
+
+  private func names(in test: TestCenter) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: test.folder.path).sorted()
+  }
+
+  @Test func holdsThreeFilesOfItsOwnerAlone() async throws {
+    let test = try await TestCenter()
+    for name in try FileManager.default.contentsOfDirectory(atPath: test.path) {
+      let mode = try FileManager.default.attributesOfItem(atPath: test.path + "/" + name)[.posixPermissions] as? Int
+      #expect(mode == 0o600, "\(name)")
+    }
+    let folderMode = try FileManager.default.attributesOfItem(atPath: test.path)[.posixPermissions] as? Int
+    #expect(folderMode == 0o700)
+    #expect(try names(in: test) == ["center"])
+    #expect(try CenterFolder(test.path).facts() == test.center.facts)
+  }
+
+  @Test func refusesWhatExists() async throws {
+    let test = try await TestCenter()
+    let file = test.folder.appending(path: "file").path
+    try Data([1]).write(to: URL(filePath: file))
+    let link = test.folder.appending(path: "link").path
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/nowhere")
+    let empty = test.folder.appending(path: "empty").path
+    try FileManager.default.createDirectory(atPath: empty, withIntermediateDirectories: false)
+    for path in [test.path, test.path + "/", file, link, empty] {
+      await expectFailure(.conflict) { _ = try await create(test, path) }
+    }
+    #expect(try names(in: test) == ["center", "empty", "file", "link"])
+  }
+
+  /// What a killed creation leaves: a scratch folder at any stage, and a lock that the system has let go.
+  @Test func killedCreationLeavesNothingHalfUsable() async throws {
+    let test = try await TestCenter()
+    let target = test.folder.appending(path: "new").path
+    let scratch = test.folder.appending(path: ".new.creating").path
+    for stage in 0...3 {
+      try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: false)
+      try Data().write(to: URL(filePath: scratch + ".lock"))
+      for name in ["keys.sealed", "center.json", "center.db"].prefix(stage) {
+        try Data([0x57]).write(to: URL(filePath: scratch + "/" + name))
+      }
+      await expectFailure(.notFound) { _ = try CenterFolder(target).facts() }
+      let created = try await create(test, target)
+      let center = try await created.open(
+        passphrase: Secret(copying: [1, 2, 3]), random: test.random, clock: test.clock)
+      #expect(try await center.verify().sequence == 1)
+      try center.close()
+      #expect(try names(in: test) == ["center", "new"])
+      try FileManager.default.removeItem(atPath: target)
+    }
+  }
+
+  /// Kills creations at moments spread over the whole of one; what is there afterwards is nothing or a whole centre,
+  /// and the next creation needs no help.
+  @Test func killedCreationIsAllOrNothing() async throws {
+    let test = try await TestCenter()
+    let moments = 16
+    var whole = 0
+    for moment in 0..<moments {
+      let target = test.folder.appending(path: "killed-\(moment)").path
+      await #expect(processExitsWith: .signal(SIGKILL)) { [target = target as String, moment = moment as Int] in
+        if moment < 15 { killMyself(afterSeconds: 0.005 * Double(moment)) }
+        _ = try await CenterFolder.create(
+          at: target, name: "Killed", passphrase: Secret(copying: [1]), cost: .test, random: SeededRandom(seed: 1),
+          clock: StandingClock())
+        if moment == 15 { killMyself(afterSeconds: 0) }
+        try await Task.sleep(for: .seconds(60))
+      }
+      if FileManager.default.fileExists(atPath: target) {
+        whole += 1
+      } else {
+        _ = try await CenterFolder.create(
+          at: target, name: "Next", passphrase: Secret(copying: [1]), cost: .test, random: test.random,
+          clock: test.clock)
+      }
+      let center = try await CenterFolder(target).open(
+        passphrase: Secret(copying: [1]), random: test.random, clock: test.clock)
+      #expect(try await center.verify().sequence == 1)
+      try center.close()
+    }
+    #expect(whole >= 1 && whole < moments, "the first kill comes before the folder, the last after it")
+    #expect(try names(in: test).filter { $0.hasPrefix(".") }.isEmpty)
+  }
+
+  @Test func failedCreationLeavesNothing() async throws {
+    let test = try await TestCenter()
+    await expectFailure(.invalid) { _ = try await create(test, test.folder.path + "/new", name: "") }
+    await expectFailure(.storage) { _ = try await create(test, test.folder.path + "/missing/new") }
+    #expect(try names(in: test) == ["center"])
+  }
+
+  @Test func twoCreationsAtOnceMakeOne() async throws {
+    let test = try await TestCenter()
+    let target = test.folder.appending(path: "new").path
+    let (random, clock) = (test.random, test.clock)
+    let made = await withTaskGroup(of: Bool.self) { group in
+      for _ in 0..<4 {
+        group.addTask {
+          (try? await CenterFolder.create(
+            at: target, name: "N", passphrase: Secret(copying: [1]), cost: .test, random: random, clock: clock)) != nil
+        }
+      }
+      return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+    }
+    #expect(made == 1)
+    #expect(try names(in: test) == ["center", "new"])
+    let center = try await CenterFolder(target).open(passphrase: Secret(copying: [1]), random: random, clock: clock)
+    try center.close()
+  }
+
+  @Test func wrongPassphraseOpensNothing() async throws {
+    let test = try await TestCenter()
+    let folder = CenterFolder(test.path)
+    for passphrase in [[], Array("correct horsf".utf8)] as [[UInt8]] {
+      await expectFailure(.keyStore) {
+        _ = try await folder.open(passphrase: Secret(copying: passphrase), random: test.random, clock: test.clock)
+      }
+    }
+  }
+
+  @Test func changedKeyStoreOpensNothing() async throws {
+    let test = try await TestCenter()
+    let path = test.path + "/keys.sealed"
+    let octets = try Data(contentsOf: URL(filePath: path))
+    for index in stride(from: 0, to: octets.count, by: 29) {
+      var changed = octets
+      changed[index] ^= 0x01
+      try changed.write(to: URL(filePath: path))
+      await expectFailure(.keyStore, "octet \(index)") {
+        _ = try await CenterFolder(test.path).open(
+          passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      }
+    }
+  }
+
+  @Test func missingDatabaseIsNotMadeAnew() async throws {
+    let test = try await TestCenter()
+    try test.center.close()
+    try FileManager.default.removeItem(atPath: test.path + "/center.db")
+    await expectFailure(.damaged) {
+      _ = try await CenterFolder(test.path).open(
+        passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+    }
+    #expect(!FileManager.default.fileExists(atPath: test.path + "/center.db"))
+  }
+
+  @Test func keyStoreReadsBackAndNeverTraps() async throws {
+    let test = try await TestCenter()
+    let keys = test.center.context.keys
+    let octets = try keys.encoded().withBytes { $0.octets }
+    #expect(try KeyStore.parse(octets.span.bytes).encoded().withBytes { $0.octets } == octets)
+    for count in 0..<octets.count {
+      let short = Array(octets.prefix(count))
+      #expect(throws: OctetError.self) { _ = try KeyStore.parse(short.span.bytes) }
+    }
+  }
+}
+
+/// Ends the process by SIGKILL, from a thread of its own.
+private func killMyself(afterSeconds seconds: Double) {
+  Thread {
+    Thread.sleep(forTimeInterval: seconds)
+    kill(getpid(), SIGKILL)
+  }.start()
+}

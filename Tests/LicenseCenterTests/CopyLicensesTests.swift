@@ -1,0 +1,105 @@
+import Cryptography
+import Formats
+import Foundation
+import Identifiers
+import Octets
+import SecureChannel
+import Testing
+
+@testable import LicenseCenter
+
+@Suite struct CopyLicensesTests {
+  private func request(_ test: TestCenter, _ title: TitleRecord, medium: UInt8 = 1) throws -> LicenseRequest {
+    LicenseRequest(
+      operationID: try test.operationID(), cardSerial: test.serial, softwareID: title.softwareID,
+      mediumID: try #require(MediumID(octets: [medium, 2, 3, 4, 5, 6, 7, 8])),
+      terms: LicenseTerms(expiry: 1_900_000_000))
+  }
+
+  @Test func M4_requestIsOnRecord() async throws {
+    let test = try await TestCenter()
+    let request = try request(test, try await test.issuedCardAndTitle())
+    _ = try await test.center.copyLicenses.license(request)
+    #expect(try await test.center.copyLicenses.requests(of: test.serial) == [request])
+    #expect(try await test.count("SELECT card FROM user_profiles") == 1)
+    #expect(try await test.count("SELECT operation FROM license_requests WHERE license IS NOT NULL") == 1)
+  }
+
+  @Test func M5_oneBill() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let first = try request(test, title)
+    let license = try await test.center.copyLicenses.license(first)
+    #expect(try await test.center.copyLicenses.license(first) == license)
+    #expect(try await test.center.copyLicenses.license(try request(test, title)) == license)
+    #expect(try await test.balance(.holder(test.serial)) == -300)
+    #expect(try await test.count("SELECT id FROM ledger_entries") == 1)
+    let other = try await test.center.copyLicenses.license(try request(test, title, medium: 2))
+    #expect(other.number != license.number)
+    #expect(try await test.balance(.holder(test.serial)) == -600)
+    #expect(try await test.center.copyLicenses.licenses(of: test.serial) == [license, other])
+    _ = try await test.center.verify()
+  }
+
+  @Test func M5_manyAtOnceGetOneLicenceAndOneBill() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let requests = try (0..<16).map { _ in try request(test, title) }
+    let licenses = test.center.copyLicenses
+    let answers = try await withThrowingTaskGroup(of: CopyLicense.self) { group in
+      for request in requests { group.addTask { try await licenses.license(request) } }
+      return try await group.reduce(into: Set<CopyLicense>()) { $0.insert($1) }
+    }
+    #expect(answers.count == 1)
+    #expect(try await test.balance(.holder(test.serial)) == -300)
+  }
+
+  /// The card's side of M7 and M10, step by step.
+  @Test func M5_cardCanRecomputeEverything() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let octets = try await test.center.copyLicenses.license(try request(test, title)).encoded
+    let license = try CopyLicense.open(octets.span.bytes, under: try test.center.facts.licenseKey)
+    #expect(license.centerID == test.center.facts.centerID)
+    let individualKey = Secret(copying: try #require(test.card.state.individualKey))
+    let userKey = try CardKeys.derive(individualKey, .copyLicenseUserKey, test.serial)
+    let certificationKey = try KeyWrap.unwrap(license.wrappedCertificationKey, under: userKey)
+    try CMAC.verify(certificationKey, license.certificateInput, tag: license.certificateCode)
+    let wrappingKey = try CardKeys.contentWrappingKey(certificationKey, certificateInput: license.certificateInput)
+    let contentKey = try KeyWrap.unwrap(license.wrappedContentKey, under: wrappingKey)
+    let expected = try await test.center.titles.contentKey(of: title.softwareID)
+    let isSame = contentKey.matches(expected)
+    #expect(isSame)
+    var moved = license
+    moved.mediumID = try #require(MediumID(octets: [9]))
+    #expect(throws: CryptoError.notAuthentic) {
+      try CMAC.verify(certificationKey, moved.certificateInput, tag: moved.certificateCode)
+    }
+  }
+
+  @Test func otherTermsOrContentAreAConflict() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let request = try request(test, title)
+    _ = try await test.center.copyLicenses.license(request)
+    var sameName = request
+    sameName.mediumID = try #require(MediumID(octets: [9]))
+    await expectFailure(.conflict) { _ = try await test.center.copyLicenses.license(sameName) }
+    var otherTerms = try self.request(test, title)
+    otherTerms.terms = .unlimited
+    await expectFailure(.conflict) { _ = try await test.center.copyLicenses.license(otherTerms) }
+    var unknown = try self.request(test, title)
+    unknown.softwareID = try #require(SoftwareID(octets: [UInt8](repeating: 1, count: 16)))
+    await expectFailure(.notFound) { _ = try await test.center.copyLicenses.license(unknown) }
+    #expect(try await test.balance(.holder(test.serial)) == -300)
+    #expect(try await test.count("SELECT operation FROM license_requests") == 1)
+  }
+
+  @Test func blankCardGetsNoLicence() async throws {
+    let test = try await TestCenter()
+    let title = try await test.center.titles.register(
+      name: "t", version: "1", type: .data, seller: "s", price: .zero(.yen))
+    let request = try request(test, title)
+    await expectFailure(.conflict) { _ = try await test.center.copyLicenses.license(request) }
+  }
+}
