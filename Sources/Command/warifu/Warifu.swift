@@ -19,6 +19,13 @@ struct Warifu: AsyncParsableCommand {
       CenterCommand.self, CardCommand.self, DiscCommand.self, MasterCommand.self, CopyCommand.self, RunCommand.self,
       ShowCommand.self, APDUCommand.self,
     ])
+
+  /// Runs what was parsed.
+  static func execute(_ command: any ParsableCommand) async throws {
+    var command = command
+    guard var asynchronous = command as? any AsyncParsableCommand else { return try command.run() }
+    try await asynchronous.run()
+  }
 }
 
 /// A command that must change its process before there is a second thread in it.

@@ -1,5 +1,6 @@
 import DiscDriver
 import DiscEmulator
+import SCSI
 
 extension DiscError: FailureConvertible {
   var failure: Failure {

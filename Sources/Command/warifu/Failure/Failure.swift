@@ -20,7 +20,8 @@ struct Failure: Error {
     case let error as any FailureConvertible: self = error.failure
     default:
       self.init(
-        .bug, "an unexpected error of the kind \(type(of: error))", remedy: "please report it with the command you gave")
+        .bug, "an unexpected error of the kind \(type(of: error))", remedy: "please report it with the command you gave"
+      )
     }
   }
 
