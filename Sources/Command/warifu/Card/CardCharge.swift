@@ -34,6 +34,10 @@ struct CardCharge: AsyncParsableCommand {
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    guard count > 0 else { throw ValidationError("Give a --count of at least 1.") }
+  }
+
   func run() async throws {
     let card = try card.open()
     let center = try await center.open()

@@ -58,7 +58,8 @@ private struct CardReport: Report {
       ("Card", serial), ("State", state + (hasTestKeys ? ", with public test keys" : "")),
       ("Codes", "\(codes), room for \(codeCapacity)"),
       ("Charges", "\(charges), of \(Words.count(Int(codesEverCharged), "code")) together"),
-      ("Tries left", "PIN \(pinTries), PUK \(pukTries)"), ("Time told", knownTime.map(Words.time) ?? "never"),
+      ("Tries left", state == "blank" ? "no PIN yet" : "PIN \(pinTries), PUK \(pukTries)"),
+      ("Time told", knownTime.map(Words.time) ?? "never"),
     ])
   }
 }

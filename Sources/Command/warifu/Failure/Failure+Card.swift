@@ -10,6 +10,7 @@ extension CardError: FailureConvertible {
     switch code {
     case .transport(let code): code.exitStatus(mayHaveChanged: cardMayHaveChanged)
     case .wrongReferenceData, .refused(.securityStatusNotSatisfied), .refused(.authenticationMethodBlocked): .refused
+    case .refused(.wrongLength): .badInput
     case .refused: .failed
     case .unexpectedAnswer: .transport
     case .secureChannel: .refused

@@ -18,6 +18,8 @@ extension LicensingError: FailureConvertible {
       case .format(let error): error.failure.status
       case .cryptography: .bug
       }
+    // What the master disc's reader says names the image and the place in it.
+    if case .master(let error) = code { return error.failure }
     return Failure(status, "cannot \(operation)", remedy: remedy)
   }
 }

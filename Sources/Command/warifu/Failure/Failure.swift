@@ -66,7 +66,14 @@ extension Failure {
 
   private static func usage(_ error: any Error, _ arguments: [String]) -> Failure {
     let help = (["warifu"] + Warifu.verb(in: arguments) + ["--help"]).joined(separator: " ")
-    return Failure(.usage, Warifu.message(for: error), remedy: "see '\(help)'")
+    // The parser lists the values that an option takes in lines of their own.
+    let message = Warifu.message(for: error).split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+    let what = message.reduce(into: "") { text, line in
+      let isValue = line.hasPrefix("- ")
+      text +=
+        (text.isEmpty ? "" : !isValue || text.hasSuffix(":") ? " " : ", ") + (isValue ? line.dropFirst(2) : line[...])
+    }
+    return Failure(.usage, what, remedy: "see '\(help)'")
   }
 }
 

@@ -43,6 +43,7 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
 
   func validate() throws {
     guard !title.isEmpty else { throw ValidationError("Give at least one --title.") }
+    guard !name.isEmpty else { throw ValidationError("The disc needs a name.") }
   }
 
   func run() async throws {

@@ -75,7 +75,7 @@ enum SecretSource: ExpressibleByArgument, Sendable {
     let buffer = OctetBuffer(capacity: limit + 1)
     defer { buffer.wipe() }
     var piece = [UInt8](repeating: 0, count: limit + 1)
-    defer { piece.withUnsafeMutableBytes { warifu_wipe($0.baseAddress!, $0.count) } }
+    defer { piece.withUnsafeMutableBytes { bytes in bytes.baseAddress.map { warifu_wipe($0, bytes.count) } } }
     while true {
       let count = Glibc.read(descriptor, &piece, limit + 1 - buffer.count)
       if count < 0, errno == EINTR { continue }
