@@ -113,17 +113,18 @@ let package = Package(
     tests(of: "Card", ["CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire),
     tests(of: "DriveFirmware", ["DriveFirmware", "DiscEmulator", "SCSI", "Octets", "Identifiers", "CLinux"]),
     tests(
-      of: "Disc", ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography"]),
+      of: "Disc",
+      ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography", "CLinux"]),
     tests(of: "Formats", ["Formats", "Cryptography", "Octets", "Identifiers", "ISO7816"]),
     tests(
       of: "LicenseCenter",
-      ["LicenseCenter", "WarifuTesting", "Formats", "Cryptography", "CardEmulator", "CardDriver"] + wire,
+      ["LicenseCenter", "Formats", "Cryptography", "CardFirmware", "CardEmulator", "CardDriver"] + wire,
       exclude: ["Reference"]),
     tests(
       of: "CopyLicensing",
       [
-        "WarifuTesting", "CopyLicensing", "CardDriver", "DiscDriver", "DiscEmulator", "LicenseCenter", "Formats",
-        "Cryptography", "CLinux", "SCSI",
+        "WarifuTesting", "CopyLicensing", "CardDriver", "CardEmulator", "DiscDriver", "DiscEmulator", "LicenseCenter",
+        "Formats", "Cryptography", "CLinux", "SCSI",
       ] + wire),
     tests(of: "Command", ["WarifuTesting", "Formats", "Cryptography", "CLinux"] + wire),
   ]
