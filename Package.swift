@@ -70,7 +70,7 @@ let package = Package(
     room("DiscDriver", in: "Sources/Disc", ["SCSI", "Octets", "Identifiers", "Cryptography", "CArchive", "CLinux"]),
 
     // Licensing.
-    room("Formats", in: "Sources/Licensing", ["Octets", "Identifiers", "ISO7816", "Cryptography"]),
+    room("Formats", in: "Sources/Licensing", ["Octets", "Identifiers", "ISO7816", "CardProtocol", "Cryptography"]),
     room(
       "CopyLicensing", in: "Sources/Licensing",
       ["Formats", "CardDriver", "DiscDriver", "Cryptography", "CLinux", "SCSI"] + wire),

@@ -77,6 +77,17 @@ public final class EmulatedCard: APDUTransport {
     return production
   }
 
+  /// Makes a blank card with GlobalPlatform's public test keys: for trying things out, and never issued by a centre.
+  ///
+  /// - Returns: the card, and what the issuer must know of it.
+  public static func makeWithTestKeys(
+    at path: String, key: borrowing Secret, random: any RandomSource
+  ) throws(CardStateError) -> Production {
+    var profile = CardProfile.standard
+    profile.hasTestKeys = true
+    return try make(at: path, key: key, profile: profile, random: random)
+  }
+
   /// Makes a blank card that lives in memory alone.
   ///
   /// - Returns: the card, and what the issuer must know of it.

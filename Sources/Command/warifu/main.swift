@@ -1,1 +1,10 @@
-print("warifu")
+import ArgumentParser
+
+// Everything up to the first `await` runs before there is a second thread.
+do {
+  let command = try Warifu.parseAsRoot()
+  (command as? any PreparesProcess)?.prepareProcess()
+  try await Warifu.execute(command)
+} catch {
+  Failure.end(error, arguments: CommandLine.arguments)
+}

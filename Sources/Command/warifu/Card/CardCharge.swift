@@ -1,0 +1,115 @@
+import ArgumentParser
+import CardDriver
+import Cryptography
+import Formats
+import Identifiers
+import LicenseCenter
+
+/// `card charge`.
+struct CardCharge: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "charge", abstract: "Charge retrieval codes onto a card; each reaches it once and is billed once.",
+    discussion: """
+      If it breaks off, the failure names the operation: repeat the command with --operation, and nothing is charged \
+      twice.
+
+      Example:
+        warifu card charge --title OpenSSL --count 5 --card-file alice.card --center center \\
+          --passphrase file:passphrase
+      """)
+
+  @Option(help: ArgumentHelp("Software id, or unique name, of what the codes buy.", valueName: "title"))
+  var title: TitleChoice
+
+  @Option(help: "How many codes.")
+  var count: UInt16
+
+  @Flag(help: "Take fewer when the card has room, or its limit allows, for no more.")
+  var fewer = false
+
+  @Option(help: ArgumentHelp("Name of the operation that is carried on.", valueName: "id"))
+  var operation: OperationArgument?
+
+  @OptionGroup var card: CardOptions
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard count > 0 else { throw ValidationError("Give a --count of at least 1.") }
+  }
+
+  func run() async throws {
+    let card = try card.open()
+    let center = try await center.open()
+    let serial = try card.status().serial
+    let titles = try await center.titles.titles().map(NamedTitle.init)
+    let operation = try operation?.id ?? .drawn(from: SystemRandom())
+    let order = try ChargeOrder(
+      operationID: operation, cardSerial: serial, softwareID: try title.resolve(among: titles, in: "the centre"),
+      quantity: count, acceptsFewer: fewer)
+    let outcome: ChargeOutcome
+    do {
+      outcome = try await center.charging.charge(order, over: LocalRelay(connection: card.connection))
+    } catch {
+      guard error.code == .cardUnreachable || error.cardMayHaveChanged else { throw error }
+      var failure = error.failure
+      failure.sentence += "; carry it on with --operation \(operation)"
+      throw failure
+    }
+    try center.close()
+    try output.write(try ChargeReport(outcome))
+  }
+}
+
+/// The name of an operation as an argument.
+struct OperationArgument: ExpressibleByArgument, Sendable {
+  let id: OperationID
+
+  init?(argument: String) {
+    guard let id = OperationID(argument) else { return nil }
+    self.id = id
+  }
+}
+
+extension OperationID {
+  /// A new name.
+  static func drawn(from random: any RandomSource) throws -> OperationID {
+    guard let id = OperationID(octets: random.octets(OperationID.octetCount)) else {
+      throw Failure(.bug, "no operation could be named", remedy: "report this")
+    }
+    return id
+  }
+}
+
+extension NamedTitle {
+  init(_ title: TitleRecord) {
+    self.init(softwareID: title.softwareID, name: title.name, version: title.version)
+  }
+}
+
+private struct ChargeReport: Report {
+  let operation: String
+  let card: String
+  let softwareID: String
+  let number: UInt32
+  let desired: Int
+  let actual: Int
+  let amount: String
+
+  init(_ outcome: ChargeOutcome) throws {
+    operation = outcome.operationID.description
+    card = outcome.cardSerial.description
+    softwareID = outcome.softwareID.description
+    number = outcome.number
+    desired = outcome.desired
+    actual = outcome.actual
+    amount = try outcome.amount.description
+  }
+
+  var text: String {
+    Columns.fields([
+      ("Card", card), ("Charge", "number \(number)"), ("Codes", "\(actual) of \(desired) wanted"),
+      ("Title", softwareID), ("Billed", amount), ("Operation", operation),
+    ])
+  }
+}

@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// The noun `card`.
+struct CardCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "card", abstract: "The card: making, issuing, charging it, and what it holds.",
+    subcommands: [
+      CardNew.self, CardIssue.self, CardInfo.self, CardCharge.self, CardCodes.self, CardHandOver.self,
+      CardSheet.self, CardPIN.self,
+    ])
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import CardDriver
+import Cryptography
+import Formats
+import Identifiers
+import Octets
+
+/// `card hand-over`.
+struct CardHandOver: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hand-over", abstract: "Take one code off a card for somebody, and show it.",
+    discussion: """
+      Whoever has the code has the right. Asked again, the card shows the same code again.
+
+      Example:
+        warifu card hand-over --index 0 --pin file:pin --card-file alice.card
+      """)
+
+  @Option(help: "The code's number, as 'card codes' shows it.")
+  var index: UInt16
+
+  @OptionGroup var pin: PINOptions
+  @OptionGroup var card: CardOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let card = try card.open()
+    try pin.verify(with: card)
+    let handedOver = try card.handOver(index: index)
+    guard let code = RetrievalCode(octets: handedOver.code.withBytes { $0.octets }) else {
+      throw Failure(.transport, "the card's answer is no code", remedy: "check that it is a Warifu card")
+    }
+    try output.write(
+      HandOverReport(index: index, code: code.text, softwareID: handedOver.softwareID.description))
+  }
+}
+
+private struct HandOverReport: Report {
+  let index: UInt16
+  let code: String
+  let softwareID: String
+
+  var text: String { Columns.fields([("Code", code), ("Title", softwareID)]) }
+}

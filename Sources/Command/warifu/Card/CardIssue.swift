@@ -1,0 +1,68 @@
+import ArgumentParser
+import CardDriver
+import Formats
+import Identifiers
+import LicenseCenter
+
+/// `card issue`.
+struct CardIssue: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "issue", abstract: "Make a blank card someone's: keys, certificates, PIN and PUK.",
+    discussion: """
+      If it breaks off, run it again: each step does only what is missing. Then print the PIN letter with \
+      'card pin letter'.
+
+      Example:
+        warifu card issue --purchaser "Alice" --card-file alice.card --center center --passphrase file:passphrase
+      """)
+
+  @Option(help: "Who buys the card; the centre keeps the name encrypted.")
+  var purchaser: String
+
+  @Option(help: "The most codes that may ever be sold with it.")
+  var maximumCodes: UInt32 = 100
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Numbers of the generation keys it gets, 1 to 16.", valueName: "number"))
+  var generationKeys: [UInt8] = [1]
+
+  @OptionGroup var card: CardOptions
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let card = try card.open()
+    let center = try await center.open()
+    let serial = try card.status().serial
+    let order = try CardIssueOrder(
+      cardSerial: serial, purchaser: purchaser, maximumCodes: maximumCodes,
+      generationKeys: Set(generationKeys).sorted())
+    let record = try await center.cardIssuer.issue(order, over: LocalRelay(connection: card.connection))
+    try center.close()
+    try output.write(IssueReport(record, center: center.facts.name))
+  }
+}
+
+private struct IssueReport: Report {
+  let serial: String
+  let state: String
+  let center: String
+  let maximumCodes: UInt32
+  let generationKeys: [UInt8]
+
+  init(_ record: CardRecord, center: String) {
+    serial = record.serial.description
+    state = record.state.rawValue
+    self.center = center
+    maximumCodes = record.maximumCodes ?? 0
+    generationKeys = record.generationKeys
+  }
+
+  var text: String {
+    Columns.fields([
+      ("Card", serial), ("State", state), ("Issued by", center), ("Codes", "at most \(maximumCodes)"),
+      ("Generation keys", generationKeys.map(String.init).joined(separator: ", ")),
+    ])
+  }
+}

@@ -1,0 +1,154 @@
+import ArgumentParser
+import CardDriver
+import CardProtocol
+import Cryptography
+import Identifiers
+import LicenseCenter
+
+/// The noun `card pin`.
+struct CardPIN: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pin", abstract: "The card's PIN.",
+    subcommands: [CardPINLetter.self, CardPINVerify.self, CardPINChange.self, CardPINUnblock.self])
+}
+
+/// `card pin letter`.
+struct CardPINLetter: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "letter", abstract: "Print the letter with PIN and PUK of a card that was just issued.",
+    discussion: """
+      Prints both: send standard output to a printer or a file of the holder's. --confirm-printed makes the centre \
+      forget them.
+
+      Example:
+        warifu card pin letter --card-file alice.card --center center --passphrase file:passphrase > letter.txt
+      """)
+
+  @Flag(help: "Say that the letter is on paper: the centre forgets PIN and PUK.")
+  var confirmPrinted = false
+
+  @Option(help: ArgumentHelp("The card by its serial, instead of its file.", valueName: "serial"))
+  var card: SerialArgument?
+
+  @OptionGroup var confirmation: ConfirmationOptions
+  @OptionGroup var cardOptions: CardOptions
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let serial = try card?.serial ?? cardOptions.open().status().serial
+    let center = try await center.open()
+    let letter = try await center.cardIssuer.pinLetter(of: serial)
+    if confirmPrinted {
+      try confirmation.confirm("The centre forgets PIN and PUK of card \(serial)", for: serial, named: card)
+      try await center.cardIssuer.confirmPINLetter(of: serial)
+      try output.write(
+        PINReport(card: serial.description, outcome: "The letter is on paper; the centre has forgotten it."))
+    } else {
+      try output.write(LetterReport(letter))
+    }
+    try center.close()
+  }
+}
+
+/// `card pin verify`.
+struct CardPINVerify: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Have the card check the PIN.",
+    discussion: """
+      A wrong PIN costs a try.
+
+      Example:
+        warifu card pin verify --pin file:pin --card-file alice.card
+      """)
+
+  @OptionGroup var pin: PINOptions
+  @OptionGroup var card: CardOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let card = try card.open()
+    try pin.verify(with: card)
+    try output.write(PINReport(card: try card.status().serial.description, outcome: "The PIN is right."))
+  }
+}
+
+/// `card pin change`.
+struct CardPINChange: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "change", abstract: "Change the PIN.",
+    discussion: """
+      A PIN has 4 to 8 characters. A wrong old one costs a try.
+
+      Example:
+        warifu card pin change --pin file:old-pin --new-pin file:new-pin --card-file alice.card
+      """)
+
+  @OptionGroup var pin: PINOptions
+
+  @Option(help: ArgumentHelp("SOURCE of the new PIN.", valueName: "source"))
+  var newPin: SecretSource?
+
+  @OptionGroup var card: CardOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let card = try card.open()
+    let old = try SecretRequest(what: "PIN", option: "--pin").answer(pin.pin)
+    let new = try SecretRequest(what: "new PIN", option: "--new-pin").answer(newPin, confirming: true)
+    try card.change(.pin, from: old, to: new)
+    try output.write(PINReport(card: try card.status().serial.description, outcome: "The PIN is changed."))
+  }
+}
+
+/// `card pin unblock`.
+struct CardPINUnblock: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unblock", abstract: "Set a new PIN by the PUK.",
+    discussion: """
+      A wrong PUK costs a try of the PUK; when none is left, the card stays blocked for ever.
+
+      Example:
+        warifu card pin unblock --puk file:puk --new-pin file:new-pin --card-file alice.card
+      """)
+
+  @Option(help: ArgumentHelp("SOURCE of the PUK.", valueName: "source"))
+  var puk: SecretSource?
+
+  @Option(help: ArgumentHelp("SOURCE of the new PIN.", valueName: "source"))
+  var newPin: SecretSource?
+
+  @OptionGroup var card: CardOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let card = try card.open()
+    let key = try SecretRequest(what: "PUK", option: "--puk").answer(puk)
+    let new = try SecretRequest(what: "new PIN", option: "--new-pin").answer(newPin, confirming: true)
+    try card.unblock(puk: key, newPIN: new)
+    try output.write(PINReport(card: try card.status().serial.description, outcome: "The PIN is set anew."))
+  }
+}
+
+private struct LetterReport: Report {
+  let card: String
+  let pin: String
+  let puk: String
+  let text: String
+
+  private enum CodingKeys: CodingKey { case card, pin, puk }
+
+  init(_ letter: PINLetter) {
+    card = letter.cardSerial.description
+    pin = letter.pin
+    puk = letter.puk
+    text = letter.text
+  }
+}
+
+private struct PINReport: Report {
+  let card: String
+  let outcome: String
+
+  var text: String { outcome + "\n" }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import Cryptography
+import Formats
+import LicenseCenter
+import Octets
+
+/// The noun `center`.
+struct CenterCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "center", abstract: "The licence centre: a folder with keys, database and certificates.",
+    subcommands: [
+      CenterInit.self, CenterInfo.self, CenterVerify.self, CenterTitle.self, CenterCard.self,
+    ])
+}
+
+/// `center init`.
+struct CenterInit: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "init", abstract: "Make a centre with new keys.",
+    discussion: """
+      The folder appears complete or not at all. Its keys are sealed under the passphrase: whoever loses it loses the \
+      centre.
+
+      Example:
+        warifu center init center --name "Corner Shop" --passphrase file:passphrase
+      """)
+
+  @Argument(help: "The folder to make.")
+  var folder: String
+
+  @Option(help: "The centre's name, as it stands in its certificates.")
+  var name: String
+
+  @OptionGroup var passphrase: PassphraseOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let secret = try passphrase.read(confirming: true)
+    let made = try await CenterFolder.create(
+      at: folder, name: name, passphrase: secret, random: SystemRandom(), clock: SystemClock())
+    try output.write(CenterReport(try made.facts(), folder: folder))
+  }
+}
+
+/// `center info`.
+struct CenterInfo: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "info", abstract: "Show what anybody may know of a centre.",
+    discussion: """
+      Needs no passphrase.
+
+      Example:
+        warifu center info --center center
+      """)
+
+  @OptionGroup var center: CenterFolderOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let folder = try center.folder()
+    try output.write(CenterReport(try folder.facts(), folder: folder.path))
+  }
+}
+
+/// `center verify`.
+struct CenterVerify: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Check ledger and audit log from their first record on.",
+    discussion: """
+      Prints the head of the audit log. Whoever keeps it elsewhere notices any change behind it.
+
+      Example:
+        warifu center verify --center center --passphrase file:passphrase
+      """)
+
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let center = try await center.open()
+    let head = try await center.verify()
+    try center.close()
+    try output.write(AuditReport(records: head.sequence, head: Hex.encode(head.hash)))
+  }
+}
+
+/// What anybody may know of a centre.
+private struct CenterReport: Report {
+  let folder: String
+  let center: String
+  let name: String
+  let createdAt: UInt64
+  let authority: String
+
+  init(_ facts: CenterFacts, folder: String) throws {
+    self.folder = folder
+    center = facts.centerID.description
+    name = facts.name
+    createdAt = facts.createdAt
+    authority = Hex.encode(Digest.sha256(facts.authorityCertificate))
+  }
+
+  var text: String {
+    Columns.fields([
+      ("Centre", name), ("Id", center), ("Folder", folder), ("Made", Words.time(createdAt)),
+      ("Authority", "SHA-256 " + authority.prefix(32)), ("", "        " + authority.suffix(32)),
+    ])
+  }
+}
+
+private struct AuditReport: Report {
+  let records: Int64
+  let head: String
+
+  var text: String {
+    "Ledger and audit log are sound.\n" + Columns.fields([("Records", "\(records)"), ("Head", head)])
+  }
+}

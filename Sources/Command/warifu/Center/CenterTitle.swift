@@ -1,0 +1,116 @@
+import ArgumentParser
+import Formats
+import Identifiers
+import LicenseCenter
+
+/// The noun `center title`.
+struct CenterTitle: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "title", abstract: "The titles that a centre licenses.",
+    subcommands: [CenterTitleAdd.self, CenterTitleList.self])
+}
+
+/// `center title add`.
+struct CenterTitleAdd: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "add", abstract: "Register a title; the centre makes its software id and content key.",
+    discussion: """
+      'master press' registers new titles by itself. Do it before when codes are sold before the disc is pressed.
+
+      Example:
+        warifu center title add --name OpenSSL --type program --price "5.00 EUR" --center center \\
+          --passphrase file:passphrase
+      """)
+
+  @Option(help: "The title's name.")
+  var name: String
+
+  @Option(help: "What it is.")
+  var type: TitleType
+
+  @Option(help: "What a licence or a code for it costs, such as \"5.00 EUR\".")
+  var price: Money
+
+  @Option(name: .customLong("title-version"), help: "Its version.")
+  var titleVersion = "1.0"
+
+  @Option(help: "Whose account earns the price; without it the centre itself.")
+  var seller: String?
+
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let center = try await center.open()
+    let title = try await center.titles.register(
+      name: name, version: titleVersion, type: type, seller: seller ?? center.facts.name, price: price)
+    try center.close()
+    try output.write(TitleReport(title))
+  }
+}
+
+/// `center title list`.
+struct CenterTitleList: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the titles.",
+    discussion: """
+      Example:
+        warifu center title list --center center --passphrase file:passphrase
+      """)
+
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let center = try await center.open()
+    let titles = try await center.titles.titles()
+    try center.close()
+    try output.write(TitleListReport(titles: titles.map(TitleReport.init)))
+  }
+}
+
+extension TitleType: ExpressibleByArgument {}
+
+extension Money: ExpressibleByArgument {
+  /// An amount as in "5.00 EUR".
+  public init?(argument: String) { self.init(argument) }
+}
+
+/// One title at a centre.
+struct TitleReport: Report {
+  let softwareID: String
+  let name: String
+  let titleVersion: String
+  let type: String
+  let seller: String
+  let price: String
+  let pressedAt: UInt64?
+
+  init(_ title: TitleRecord) {
+    softwareID = title.softwareID.description
+    name = title.name
+    titleVersion = title.version
+    type = title.type.rawValue
+    seller = title.seller
+    price = title.price.description
+    pressedAt = title.pressedAt
+  }
+
+  var text: String {
+    Columns.fields([
+      ("Title", "\(name) \(titleVersion)"), ("Software id", softwareID), ("Type", type), ("Price", price),
+      ("Seller", seller), ("Pressed", pressedAt.map(Words.time) ?? "not yet"),
+    ])
+  }
+}
+
+private struct TitleListReport: Report {
+  let titles: [TitleReport]
+
+  var text: String {
+    guard !titles.isEmpty else { return "No titles.\n" }
+    return Columns.table(
+      ["SOFTWARE ID", "TYPE", "PRICE", "TITLE"],
+      titles.map { [$0.softwareID, $0.type, $0.price, "\($0.name) \($0.titleVersion)"] })
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import CardDriver
+import CopyLicensing
+import Cryptography
+import Formats
+import LicenseCenter
+import Octets
+
+/// `copy license`.
+struct CopyLicenseCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "license", abstract: "Get the licence for a title on this disc with this card, and write it there.",
+    discussion: """
+      The centre bills it once: asking again gives the same licence.
+
+      Example:
+        warifu copy license --title OpenSSL --disc disc.img --card-file alice.card --center center \\
+          --passphrase file:passphrase
+      """)
+
+  @OptionGroup var copy: CopyOptions
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let session = try copy.session(readOnly: false)
+    let center = try await center.open()
+    let titles = try await center.titles.titles().map(NamedTitle.init)
+    let request = try session.request(
+      for: try copy.title.resolve(among: titles, in: "the centre"), operationID: .drawn(from: SystemRandom()))
+    let license = try await center.copyLicenses.license(request)
+    try session.install(license)
+    try center.close()
+    try output.write(LicenseReport(license))
+  }
+}
+
+/// `copy install`.
+struct CopyInstall: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "install", abstract: "Write a saved licence to the disc it is for, if it is authentic.",
+    discussion: """
+      Example:
+        warifu copy install openssl.licence --disc disc.img --card-file alice.card
+      """)
+
+  @Argument(help: "The file with the licence.")
+  var file: String
+
+  @OptionGroup var disc: DiscOptions
+  @OptionGroup var card: CardOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    // The same reader and the same limits as for anything else from a small file.
+    let octets = try SecretSource.file(file).read("licence").withBytes { $0.octets }
+    let license = try CopyLicense(parsing: octets.span.bytes)
+    let session = try CopySession.begin(disc: disc, card: card, readOnly: false)
+    try session.install(license)
+    try output.write(LicenseReport(license))
+  }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import CardDriver
+import CopyLicensing
+import DiscDriver
+import Formats
+import Identifiers
+
+/// `copy certify`.
+struct CopyCertify: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "certify", abstract: "Have the card compare the certificate code of a licence on a disc.",
+    discussion: """
+      --title takes a name only when the title is on the disc already, or is named on the master disc given.
+
+      Example:
+        warifu copy certify --title OpenSSL --master master.iso --disc disc.img --card-file alice.card
+      """)
+
+  @Option(help: ArgumentHelp("A master disc that names the title.", valueName: "image"))
+  var master: String?
+
+  @OptionGroup var copy: CopyOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let session = try copy.session(readOnly: true)
+    let titles = try master.map { try LicensedMaster(opening: $0, anchor: session.anchor).catalogue.titles }
+    let names = try titles?.map(NamedTitle.init) ?? session.volume.namedTitles()
+    let softwareID = try copy.title.resolve(among: names, in: master == nil ? "the disc" : "the master disc")
+    let license = try session.certify(softwareID)
+    try output.write(CertifyReport(license))
+  }
+}
+
+/// `copy title`.
+struct CopyTitle: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "title", abstract: "Copy a licensed title, as ciphertext, after the card's comparison.",
+    discussion: """
+      If the card refuses, not one octet is copied. Ctrl-C leaves the disc as it was.
+
+      Example:
+        warifu copy title --title OpenSSL --master master.iso --disc disc.img --card-file alice.card
+      """)
+
+  @Option(help: ArgumentHelp("The master disc's image or device.", valueName: "image"))
+  var master: String
+
+  @OptionGroup var copy: CopyOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let session = try copy.session(readOnly: false)
+    let master = try LicensedMaster(opening: master, anchor: session.anchor)
+    let names = master.catalogue.titles.map(NamedTitle.init)
+    let softwareID = try copy.title.resolve(among: names, in: "the master disc")
+    let installed: InstalledTitle
+    do {
+      let line = ProgressLine("Copying")
+      installed = try session.copy(softwareID, from: master, progress: line.advance)
+    }
+    try output.write(
+      CopyReport(
+        softwareID: softwareID.description, name: master.catalogue.title(softwareID)?.name ?? "",
+        octets: installed.length, mediumID: session.volume.identity.id.description))
+  }
+}
+
+private struct CertifyReport: Report {
+  let license: UInt64
+  let card: String
+  let softwareID: String
+  let mediumID: String
+
+  init(_ license: CopyLicense) {
+    self.license = license.number
+    card = license.cardSerial.description
+    softwareID = license.softwareID.description
+    mediumID = license.mediumID.description
+  }
+
+  var text: String {
+    "The card recomputed the certificate code, and it is the same.\n"
+      + Columns.fields([("Licence", "number \(license)"), ("Card", card), ("Title", softwareID), ("Medium", mediumID)])
+  }
+}
+
+private struct CopyReport: Report {
+  let softwareID: String
+  let name: String
+  let octets: UInt64
+  let mediumID: String
+
+  var text: String {
+    Columns.fields([("Copied", name), ("Title", softwareID), ("Sealed", Words.size(octets)), ("Medium", mediumID)])
+  }
+}

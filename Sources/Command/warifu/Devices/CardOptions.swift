@@ -1,0 +1,60 @@
+import ArgumentParser
+import CardDriver
+import CardEmulator
+import Cryptography
+import Foundation
+import ISO7816
+import LicenseCenter
+
+/// Which card.
+struct CardOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The emulated card's file (or WARIFU_CARD).", valueName: "path"))
+  var cardFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "SOURCE of the key that card files are encrypted under; without it the user's own.", valueName: "source"))
+  var cardKey: SecretSource?
+
+  /// Whether a card was named at all.
+  var namesCard: Bool { path != nil }
+
+  private var path: String? { cardFile ?? ProcessInfo.processInfo.environment["WARIFU_CARD"] }
+
+  /// The way to the card, just reset.
+  func connect() throws -> CardConnection {
+    guard let path else {
+      throw Failure(.usage, "no card was named", remedy: "give its file with --card-file, or set WARIFU_CARD")
+    }
+    // The card before its key: whoever mistypes the path should hear about that.
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw Failure(
+        .noDevice, "there is no card at \(path)", remedy: "check the path, or make one with 'warifu card new'")
+    }
+    return try CardConnection(
+      try EmulatedCard(path: path, key: try EmulatorKey.read(cardKey), random: SystemRandom()))
+  }
+
+  /// The card with its application selected.
+  func open() throws -> WarifuCard { try WarifuCard(try connect()) }
+}
+
+/// The PIN.
+struct PINOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("SOURCE of the PIN.", valueName: "source"))
+  var pin: SecretSource?
+
+  /// Has the card verify it. Never tried again by itself.
+  func verify(with card: WarifuCard) throws {
+    try card.verify(pin: try SecretRequest(what: "PIN", option: "--pin").answer(pin))
+  }
+}
+
+/// The line between the centre and a card that are both here.
+struct LocalRelay: CardRelay {
+  let connection: CardConnection
+
+  func exchange(_ command: CommandAPDU) async throws -> ResponseAPDU {
+    try connection.exchange(command, operation: "pass a command on")
+  }
+}

@@ -1,0 +1,8 @@
+import ArgumentParser
+
+/// The noun `disc`.
+struct DiscCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "disc", abstract: "The magneto-optical disc: making one, and what it holds.",
+    subcommands: [DiscNew.self, DiscInfo.self, DiscList.self, DiscLicense.self])
+}

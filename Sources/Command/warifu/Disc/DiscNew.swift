@@ -1,0 +1,51 @@
+import ArgumentParser
+import Cryptography
+import DiscDriver
+import DiscEmulator
+import Foundation
+import LicenseCenter
+
+/// `disc new`.
+struct DiscNew: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "new", abstract: "Make a disc with a medium id of its own, and format it.",
+    discussion: """
+      The disc gets a partition for general use, yours to format, and the licensed volume. No command can change its \
+      medium id.
+
+      Example:
+        warifu disc new disc.img --geometry 128
+      """)
+
+  @Argument(help: "The image to make.")
+  var image: String
+
+  @Option(help: "The megabytes on its shell.")
+  var geometry: DiscKind = .mb128
+
+  @Option(help: "MiB for general use; without it a quarter of the disc.")
+  var generalUse: UInt64?
+
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let random = SystemRandom()
+    if let generalUse, generalUse == 0 || generalUse > 1 << 20 {
+      throw Failure(
+        .usage, "a disc has no \(generalUse) MiB for general use", remedy: "give 1 or more, and fewer than it has")
+    }
+    let disc = try EmulatedDisc.manufacture(
+      at: image, geometry: geometry.geometry, manufactured: SystemClock().now(), random: random.fill)
+    do {
+      let inDrive = try DiscInDrive(disc)
+      let volume = try LicensedVolume.format(
+        inDrive.session, generalUse: generalUse.map { $0 << 20 }, random: random)
+      try output.write(try DiscReport(inDrive, volume))
+    } catch {
+      unlink(image)
+      throw error
+    }
+  }
+}
+
+extension DiscKind: ExpressibleByArgument {}

@@ -1,0 +1,92 @@
+import ArgumentParser
+import CopyLicensing
+import Cryptography
+import Formats
+import Foundation
+import Identifiers
+import LicenseCenter
+
+/// `master press`.
+struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
+  static let configuration = CommandConfiguration(
+    commandName: "press", abstract: "Seal files as titles, and press them onto a master disc.",
+    discussion: """
+      A SPEC is path=FILE with name=, type= (program, data, text, image, sound or video), price= and perhaps version= \
+      and seller=; or path=FILE,title=TITLE for a title that the centre knows. A comma within a value is written \\, .
+
+      The image needs as much scratch space again, in its folder or in the one that TMPDIR names.
+
+      Example:
+        warifu master press master.iso --name "Spring disc" --center center --passphrase file:passphrase \\
+          --title "path=/usr/bin/openssl,name=OpenSSL,type=program,price=5.00 EUR"
+      """)
+
+  @Argument(help: "The image to make.")
+  var image: String
+
+  @Option(help: "The disc's name.")
+  var name: String
+
+  @Option(help: ArgumentHelp("A title to press; give one for each.", valueName: "spec"))
+  var title: [TitleSpecification]
+
+  @Option(help: "The manager program that the disc brings along; without it this very program.")
+  var manager: String?
+
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  /// libarchive spools the whole image into a scratch file, and /tmp often lies in memory.
+  func prepareProcess() {
+    setenv("TMPDIR", URL(fileURLWithPath: image).deletingLastPathComponent().path, 0)
+  }
+
+  func validate() throws {
+    guard !title.isEmpty else { throw ValidationError("Give at least one --title.") }
+    guard !name.isEmpty else { throw ValidationError("The disc needs a name.") }
+  }
+
+  func run() async throws {
+    let manager = manager ?? "/proc/self/exe"
+    for path in title.map(\.path) + [manager] where !FileManager.default.isReadableFile(atPath: path) {
+      throw Failure(.noDevice, "cannot read \(path)", remedy: "check the path and its permissions")
+    }
+    let center = try await center.open()
+    let facts = center.facts
+    // Before anything is registered: the name may be taken.
+    var press = try MasterPress(
+      creating: image, name: name, center: facts.centerID, catalogueCertificate: facts.catalogueCertificate,
+      time: SystemClock().now(), random: SystemRandom())
+    for specification in title {
+      let record = try await record(of: specification.subject, at: center)
+      let key = try await center.titles.contentKey(of: record.softwareID)
+      let line = ProgressLine("Sealing \(record.name)")
+      try press.add(PressedTitle(record), contentKey: key, from: specification.path, progress: line.advance)
+    }
+    try press.addManager(from: manager)
+    let catalogue = press.catalogue
+    try press.finish(try await center.titles.sign(catalogue))
+    try center.close()
+    try output.write(MasterReport(catalogue, image: image))
+  }
+
+  private func record(of subject: TitleSpecification.Subject, at center: Center) async throws -> TitleRecord {
+    switch subject {
+    case .registered(let choice):
+      let titles = try await center.titles.titles().map(NamedTitle.init)
+      return try await center.titles.title(try choice.resolve(among: titles, in: "the centre"))
+    case .new(let title):
+      return try await center.titles.register(
+        name: title.name, version: title.version, type: title.type, seller: title.seller ?? center.facts.name,
+        price: title.price)
+    }
+  }
+}
+
+extension PressedTitle {
+  fileprivate init(_ record: TitleRecord) {
+    self.init(
+      softwareID: record.softwareID, name: record.name, version: record.version, type: record.type,
+      price: record.price)
+  }
+}
