@@ -10,11 +10,11 @@ import Testing
 struct Witness {
   private let secrets: [[UInt8]]
   private var values: [UInt16: [UInt8]]
-  private var flash: [UInt8]
+  private var changes: Int
 
   init(_ bench: Bench) throws {
     values = Witness.values(of: bench.store)
-    flash = bench.flash.content
+    changes = bench.flash.changes
     var secrets = [Bench.individualKey] + Bench.generationKeys
     for label in [KeyLabel.channelEncryption, .channelMAC, .channelDataEncryption, .copyLicenseUserKey, .chargeReceipt]
     {
@@ -36,9 +36,8 @@ struct Witness {
       Issue.record("INS \(instruction ?? 0) answered with a key")
     }
     if case .undefined = status.category { Issue.record("no status word: \(status.meaning)") }
-    let content = bench.flash.content
-    guard content != flash else { return }
-    flash = content
+    guard bench.flash.changes != changes else { return }
+    changes = bench.flash.changes
     let now = Witness.values(of: bench.store)
     for key in Set(now.keys).union(values.keys) where now[key] != values[key] {
       let allowed = Witness.mayChange(key, instruction.flatMap { Instruction(rawValue: $0) }, status)
