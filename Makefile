@@ -19,12 +19,12 @@ else
 
 # Debian packages, by what needs them.
 packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev pkg-config
-packages-to-test := openssl libarchive-tools xorriso python3 python3-venv
+packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace
 packages-to-demo := openssl xorriso
 packages-to-lint := git python3 shellcheck
 
 # Packages from PyPI that the tests compare with. They live in a folder of their own.
-python-packages := 'cryptography>=42'
+python-packages := 'cryptography>=42' 'tink==1.16.1'
 python-folder := .build/venv
 
 house := Tests/House

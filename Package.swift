@@ -111,12 +111,20 @@ let package = Package(
     tests(of: "Cryptography", ["Cryptography", "SecureChannel", "Octets", "Identifiers", "CLinux"]),
     tests(of: "CardFirmware", ["CardFirmware", "Cryptography"] + wire),
     tests(of: "Card", ["CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire),
-    tests(of: "DriveFirmware", ["DriveFirmware", "SCSI", "Octets"]),
+    tests(of: "DriveFirmware", ["DriveFirmware", "DiscEmulator", "SCSI", "Octets", "Identifiers", "CLinux"]),
     tests(
       of: "Disc", ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography"]),
     tests(of: "Formats", ["Formats", "Cryptography", "Octets", "Identifiers", "ISO7816"]),
-    tests(of: "LicenseCenter", ["LicenseCenter", "Formats", "Cryptography", "CardEmulator", "CardDriver"] + wire),
-    tests(of: "CopyLicensing", ["WarifuTesting", "CopyLicensing", "Formats", "Cryptography", "CLinux", "SCSI"] + wire),
+    tests(
+      of: "LicenseCenter",
+      ["LicenseCenter", "WarifuTesting", "Formats", "Cryptography", "CardEmulator", "CardDriver"] + wire,
+      exclude: ["Reference"]),
+    tests(
+      of: "CopyLicensing",
+      [
+        "WarifuTesting", "CopyLicensing", "CardDriver", "DiscDriver", "DiscEmulator", "LicenseCenter", "Formats",
+        "Cryptography", "CLinux", "SCSI",
+      ] + wire),
     tests(of: "Command", ["WarifuTesting", "Formats", "Cryptography", "CLinux"] + wire),
   ]
 )

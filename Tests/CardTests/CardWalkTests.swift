@@ -50,6 +50,8 @@ import Testing
     let code = try card.handOver(index: 2)
     #expect(code.code.withBytes { $0.octets } == batch.records[2].code)
     let wrapped = try card.wrap(Secret(copying: [UInt8](repeating: 7, count: 32)), level: .message, codeIndex: 1)
-    #expect(try card.unwrap(wrapped, level: .message, codeIndex: 1).withBytes { $0.octets } == [UInt8](repeating: 7, count: 32))
+    #expect(
+      try card.unwrap(wrapped, level: .message, codeIndex: 1).withBytes { $0.octets }
+        == [UInt8](repeating: 7, count: 32))
   }
 }

@@ -34,7 +34,7 @@ import Testing
   }
 
   /// Records of this disc: where they begin, and how long they are.
-  private func records() throws -> [(name: String, offset: UInt64, length: Int)] {
+  private func records() -> [(name: String, offset: UInt64, length: Int)] {
     [
       ("header", VolumeLayout.headerOffset, 72 + 25 + 32),
       ("catalogue", VolumeLayout.catalogueOffset, 72 + 2 + 69 + 32),
@@ -48,10 +48,11 @@ import Testing
     let expected = try VolumeState(of: disc)
     let layout = try VolumeBench.open(disc).layout
     var random = SplitMix(seed: 40)
-    for record in try records() {
+    for record in records() {
       let start = layout.offset(of: record.offset, copy: copy)
-      let length = isSoak ? VolumeLayout.licenceSlotLength : record.length
-      for index in 0..<length {
+      let length = isSoak && record.name == "licence" ? VolumeLayout.licenceSlotLength : record.length
+      // Every octet of a licence; of the other records every one when there is time.
+      for index in stride(from: 0, to: length, by: isSoak || record.name == "licence" ? 1 : 3) {
         let mask = UInt8.random(in: 1...255, using: &random)
         try flip(start + UInt64(index), with: mask, on: disc)
         #expect(try VolumeState(of: disc) == expected, "octet \(index) of the \(record.name)")
@@ -65,7 +66,7 @@ import Testing
     let disc = try disc()
     let expected = try VolumeState(of: disc)
     let volume = try VolumeBench.open(disc)
-    for record in try records() {
+    for record in records() {
       for copy in VolumeLayout.Copy.allCases {
         let block = volume.firstBlock + volume.layout.offset(of: record.offset, copy: copy) / 512
         try disc.mark(BlockRange(first: block + 1, count: 1), as: .halfWritten)
@@ -79,7 +80,7 @@ import Testing
 
   @Test(arguments: VolumeLayout.Copy.allCases)
   func theOtherCopyWinsWhereTheMediumCannotBeRead(_ copy: VolumeLayout.Copy) throws {
-    for record in try records() {
+    for record in records() {
       for state in [SectorState.halfWritten, .erased] {
         let disc = try disc()
         let volume = try VolumeBench.open(disc)
@@ -101,7 +102,7 @@ import Testing
 
   @Test func M6_damageToBothCopiesIsToldAndHarmsNothingElse() throws {
     let id = try VolumeBench.software(DamageTests.title)
-    for record in try records() {
+    for record in records() {
       let disc = try disc()
       try VolumeBench.open(disc).install(licence: [5], for: try VolumeBench.software(2))
       let layout = try VolumeBench.open(disc).layout
@@ -222,7 +223,7 @@ import Testing
     for round in 0..<(isSoak ? 20_000 : 300) {
       let disc = good.copy()
       for _ in 0..<Int.random(in: 1...20, using: &random) {
-        let record = try #require(try records().randomElement(using: &random))
+        let record = try #require(records().randomElement(using: &random))
         let index = UInt64.random(in: 0..<UInt64(record.length), using: &random)
         // Both copies alike, or one of them.
         for copy in round % 2 == 0 ? VolumeLayout.Copy.allCases : [.a] {

@@ -58,7 +58,7 @@ import Testing
     try press(content)
     let listed = try run("bsdtar", ["-tf", image]).split(separator: "\n").map(String.init)
     #expect(Set(listed).isSuperset(of: content.map(\.path)))
-    let found = try run("xorriso", ["-indev", image, "-find", "/", "-type", "f"])
+    let found = try run("xorriso", ["-indev", "stdio:\(image)", "-find", "/", "-type", "f"])
     #expect(
       Set(found.split(separator: "\n").map(String.init)) == Set(content.map { "'/\($0.path)'" }))
 
@@ -66,7 +66,7 @@ import Testing
     try FileManager.default.createDirectory(atPath: extracted, withIntermediateDirectories: true)
     _ = try run("bsdtar", ["-xf", image, "-C", extracted])
     let restored = folder.file("xorriso")
-    _ = try run("xorriso", ["-osirrox", "on", "-indev", image, "-extract", "/", restored])
+    _ = try run("xorriso", ["-osirrox", "on", "-indev", "stdio:\(image)", "-extract", "/", restored])
     for file in content {
       for tree in [extracted, restored] {
         #expect(FileManager.default.contents(atPath: "\(tree)/\(file.path)").map(Array.init) == file.octets)

@@ -51,7 +51,7 @@ import Testing
     /// The same with a cache that lets go what was not flushed in any order.
     private func cutShuffled(_ journal: RecordingJournal) throws {
       var random = SplitMix(seed: 30)
-      for _ in 0..<(isSoak ? 2000 : 60) {
+      for _ in 0..<(isSoak ? 2000 : 25) {
         let steps = Int.random(in: 0...journal.stepCount, using: &random)
         let seed = random.next()
         let copy = disc.copy()

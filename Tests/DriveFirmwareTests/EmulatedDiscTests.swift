@@ -20,8 +20,8 @@ import Testing
     let drive = try EmulatedDrive.ready(try EmulatedDisc(openingAt: bench.path()))
     let (outcome, read) = try drive.read(UInt32(data.count / blockSize), at: first, blockSize: blockSize)
     #expect(outcome.status == .good)
-    #expect(read == data)
+    #expect(same(read, data))
     let offset = Int(EmulatedDisc.dataOffset) + Int(first) * blockSize
-    #expect(bench.contents(of: bench.path(), from: offset, count: data.count) == data, "reached by offset")
+    #expect(same(bench.contents(of: bench.path(), from: offset, count: data.count), data), "reached by offset")
   }
 }

@@ -106,3 +106,6 @@ func pattern(_ count: Int, seed: UInt8 = 1) -> [UInt8] {
 
 /// Lends octets for as long as `body` runs.
 func lend<R>(_ octets: [UInt8], _ body: (RawSpan) throws -> R) rethrows -> R { try body(octets.span.bytes) }
+
+/// Whether two long strings of octets are the same; an expectation over the strings themselves would print them.
+func same(_ a: [UInt8], _ b: [UInt8]) -> Bool { a == b }

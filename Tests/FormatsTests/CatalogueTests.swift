@@ -15,7 +15,7 @@ import Testing
     signed = SignedCatalogue(json: json, signature: try signing.sign(json))
   }
 
-  @Test func M2_catalogueReadsBack() throws {
+  @Test func catalogueReadsBack() throws {
     #expect(try signed.open(under: key) == Sample.catalogue())
   }
 

@@ -86,7 +86,7 @@ final class ModelCard {
     case .externalAuthenticate:
       try channel.externalAuthenticate(header, data: data.span.bytes)
       return []
-    case .putKey where isSecured: return try putKey(data)
+    case .putKey where isSecured: return try putKey(data, replacing: header.p1)
     case .generateAsymmetricKeyPair where isSecured && !isTransportSession: return try makeKeyPair(data)
     case .storeData where isSecured && !isTransportSession: return try storeData(header, data)
     case .putKey, .generateAsymmetricKeyPair, .storeData: throw .securityStatusNotSatisfied
@@ -97,10 +97,6 @@ final class ModelCard {
   private func getData(_ tag: UInt16) throws(StatusWord) -> [UInt8] {
     switch DataTag(rawValue: tag) {
     case .applicationStatus: return status()
-    case .keyInformation:
-      let versions = state.generationKeys.keys.sorted().map { KeyVersion.generationKeyBase + $0 }
-      return BERTLV.encode(
-        tag: 0xE0, value: versions.flatMap { BERTLV.encode(tag: 0xC0, value: [0x01, $0, 0x88, 0x20]) })
     case .chargeBatch, .createFile, .referenceData: throw .referencedDataNotFound
     default:
       guard let object = state.objects[tag] else { throw .referencedDataNotFound }
@@ -144,7 +140,7 @@ final class ModelCard {
     return response.withBytes { $0.octets }
   }
 
-  private func putKey(_ data: [UInt8]) throws(StatusWord) -> [UInt8] {
+  private func putKey(_ data: [UInt8], replacing: UInt8) throws(StatusWord) -> [UInt8] {
     guard data.count == 1 + 3 + 32 + 4, data[1] == 0x88, data[2] == 33, data[3] == 32, data[36] == 3 else {
       throw .incorrectData
     }
@@ -163,7 +159,9 @@ final class ModelCard {
       state.transport = nil
     case KeyVersion.generationKeyBase + 1...KeyVersion.generationKeyBase + 16:
       let number = data[0] - KeyVersion.generationKeyBase
-      guard !isTransportSession, state.generationKeys[number] == nil else { throw .conditionsNotSatisfied }
+      guard !isTransportSession, (state.generationKeys[number] == nil) == (replacing == 0) else {
+        throw .conditionsNotSatisfied
+      }
       state.generationKeys[number] = key
     default: throw .referencedDataNotFound
     }

@@ -57,7 +57,7 @@ import Testing
     #expect(try await test.center.rightsSeller.record(of: sheet.codes[0])?.state == .unused)
   }
 
-  @Test func P22_unknownCodeIsNobodys() async throws {
+  @Test func unknownCodeIsNobodys() async throws {
     let test = try await TestCenter()
     #expect(try await test.center.rightsSeller.record(of: RetrievalCode(from: test.random)) == nil)
   }

@@ -16,7 +16,7 @@ import Testing
       ])
   }
 
-  @Test func M2_pressingSignsRegisteredTitles() async throws {
+  @Test func pressingSignsRegisteredTitles() async throws {
     let test = try await TestCenter()
     let title = try await test.center.titles.register(
       name: "A text", version: "2", type: .text, seller: "S", price: Money(minorUnits: 10, currency: .yen))

@@ -77,6 +77,16 @@ public final class WarifuCard {
     return signature
   }
 
+  /// Octets of chance from the card, 8 to 32; good for one ``setTime(_:signature:)``.
+  public func challenge(octets: Int = 32) throws(CardError) -> [UInt8] {
+    try connection.data(.getChallenge(octets), operation: "ask the card for a challenge")
+  }
+
+  /// Tells the card the time (P8): seconds since 1970 with the centre's signature over the challenge just given.
+  public func setTime(_ time: UInt64, signature: [UInt8]) throws(CardError) {
+    _ = try connection.data(.setTime(time, signature: signature), operation: "tell the card the time")
+  }
+
   // MARK: Copy licences
 
   /// What the card needs to judge a copy licence.

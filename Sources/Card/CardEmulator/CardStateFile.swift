@@ -27,7 +27,10 @@ final class CardStateFile {
   private let descriptor: Int32
   private var cipher: XTS
   private var scratch: [UInt8]
+  /// The name of a file that is still being made; the file goes when nobody publishes it.
+  private var temporaryPath: String?
 
+  /// Takes over `descriptor`.
   private init(path: String, descriptor: Int32, geometry: FlashGeometry, cipher: consuming XTS) {
     self.path = path
     self.descriptor = descriptor
@@ -36,35 +39,58 @@ final class CardStateFile {
     scratch = [UInt8](repeating: 0, count: geometry.pageSize)
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    if let temporaryPath { unlink(temporaryPath) }
+    close(descriptor)
+  }
 
   // MARK: Making and opening
 
-  /// Writes a new file with erased flash, whole or not at all, and opens it.
+  /// Writes a new file with erased flash and opens it. It has a hidden name of its own beside `path` until ``publish()``,
+  /// so that a kill leaves no half-made card where one is looked for.
   static func create(
     at path: String, geometry: FlashGeometry, key: borrowing Secret, random: any RandomSource
   ) throws(CardStateError) -> CardStateFile {
-    let descriptor = warifu_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else {
-      throw errno == EEXIST ? CardStateError(.exists, path) : CardStateError(.storage, path, reason())
-    }
+    guard access(path, F_OK) != 0 else { throw CardStateError(.exists, path) }
     let salt = random.octets(saltOctets)
-    let file: CardStateFile
+    let head = header(geometry, salt)
+    let tag: [UInt8]
+    let cipher: XTS
     do {
       let keys = try FileKeys(key, salt: salt)
-      let head = header(geometry, salt)
-      let tag = try HMAC256.tag(key: keys.authentication, head)
-      file = CardStateFile(
-        path: path, descriptor: descriptor, geometry: geometry, cipher: try XTS(key: keys.encryption))
-      try file.lock()
-      try file.fillErased()
-      try file.write(head + tag + [UInt8](repeating: 0, count: headerOctets - head.count - tag.count), at: 0)
-      try file.sync()
+      tag = try HMAC256.tag(key: keys.authentication, head)
+      cipher = try XTS(key: keys.encryption)
     } catch {
-      unlink(path)
-      throw error as? CardStateError ?? CardStateError(.storage, path, "no key")
+      throw CardStateError(.storage, path, "no key")
     }
+    let temporaryPath = folder(of: path) + ".warifu-card-" + Hex.encode(salt)
+    let descriptor = warifu_open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw CardStateError(.storage, path, reason()) }
+    let file = CardStateFile(path: path, descriptor: descriptor, geometry: geometry, cipher: cipher)
+    file.temporaryPath = temporaryPath
+    try file.lock()
+    try file.fillErased()
+    try file.write(head + tag + [UInt8](repeating: 0, count: headerOctets - head.count - tag.count), at: 0)
     return file
+  }
+
+  /// Gives a new file, with all that was written to it, its own name; one that is there already is not touched.
+  func publish() throws(CardStateError) {
+    guard let temporaryPath else { return }
+    try sync()
+    guard warifu_rename_new(temporaryPath, path) == 0 else {
+      throw errno == EEXIST ? CardStateError(.exists, path) : CardStateError(.storage, path, CardStateFile.reason())
+    }
+    self.temporaryPath = nil
+    let folder = warifu_open(CardStateFile.folder(of: path) + ".", O_RDONLY | O_CLOEXEC, 0)
+    guard folder >= 0 else { throw CardStateError(.storage, path, CardStateFile.reason()) }
+    defer { close(folder) }
+    guard fsync(folder) == 0 else { throw CardStateError(.storage, path, CardStateFile.reason()) }
+  }
+
+  /// The folder part of a path, with its slash; empty for a bare name.
+  private static func folder(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
   }
 
   /// Opens a file and checks everything that can be checked without the firmware.
@@ -174,9 +200,6 @@ final class CardStateFile {
     }
     guard written == count else { throw CardStateError(.storage, path, CardStateFile.reason()) }
   }
-
-  /// Takes a file away that was never finished.
-  func remove() { unlink(path) }
 
   /// Everything written before is on the disk when this returns.
   func sync() throws(CardStateError) {

@@ -62,7 +62,7 @@ public final class EmulatedCard: APDUTransport {
     public let transportKeys: Secret
   }
 
-  /// Makes a blank card with a new state file.
+  /// Makes a blank card with a new state file, which is there whole or not at all.
   ///
   /// - Returns: the card, and what the issuer must know of it.
   public static func make(
@@ -71,13 +71,10 @@ public final class EmulatedCard: APDUTransport {
   ) throws(CardStateError) -> Production {
     let geometry = FlashGeometry.emulated(profile)
     let file = try CardStateFile.create(at: path, geometry: geometry, key: key, random: random)
-    do {
-      let flash = try EmulatedFlash(geometry: geometry, file: file)
-      return try manufacture(on: flash, path: path, profile, serial, random)
-    } catch {
-      file.remove()
-      throw error
-    }
+    let flash = try EmulatedFlash(geometry: geometry, file: file)
+    let production = try manufacture(on: flash, path: path, profile, serial, random)
+    try file.publish()
+    return production
   }
 
   /// Makes a blank card with GlobalPlatform's public test keys: for trying things out, and never issued by a centre.

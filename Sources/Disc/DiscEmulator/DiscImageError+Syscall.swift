@@ -34,7 +34,13 @@ extension DiscImageError {
         (.notPermitted, "use a folder on a local file system, which can rename without replacing")
       default: (.inputOutput, "check the storage that the image lies on, and restore the image from a copy if need be")
       }
-    let reason = code == .inUse ? "the image is in use elsewhere" : "\(failure.call) failed: \(failure.words)"
+    let reason =
+      switch code {
+      case .inUse: "the image is in use elsewhere"
+      case .exists: "there is a file of that name already"
+      case .notFound: "there is no such file or folder"
+      default: "\(failure.call) failed: \(failure.words)"
+      }
     return DiscImageError(code, path, reason, remedy: remedy, imageMayHaveChanged: changing)
   }
 }

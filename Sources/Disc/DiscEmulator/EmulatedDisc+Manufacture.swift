@@ -63,7 +63,6 @@ extension EmulatedDisc {
   private static func publish(
     _ path: String, _ write: (ImageFile) throws(SyscallFailure) -> Void
   ) throws(SyscallFailure) {
-    guard access(path, F_OK) != 0 else { throw SyscallFailure(call: "open", number: EEXIST) }
     let (temporary, file) = try createBeside(path)
     do throws(SyscallFailure) {
       try write(file)

@@ -38,7 +38,7 @@ public final class Workbench {
     let random = SeededRandom(seed: seed)
     let centerFolder = try await CenterFolder.create(
       at: folder("center"), name: "Test centre", passphrase: Secret(copying: Array("passphrase".utf8)),
-      cost: .cheapForTests, random: random, clock: clock)
+      cost: .test, random: random, clock: clock)
     let center = try await centerFolder.open(
       passphrase: Secret(copying: Array("passphrase".utf8)), random: random, clock: clock)
     return Workbench(folder: folder, clock: clock, random: random, center: center)
@@ -79,6 +79,13 @@ public final class Workbench {
     return IssuedCard(
       emulator: made.card, connection: connection, card: try WarifuCard(connection), serial: serial, pin: letter.pin,
       puk: letter.puk)
+  }
+
+  /// Has the centre tell the card the time of the virtual clock.
+  public func setTime(_ issued: IssuedCard) async throws {
+    let challenge = try issued.card.challenge()
+    let (time, signature) = try center.cardTime.sign(for: issued.serial, challenge: challenge)
+    try issued.card.setTime(time, signature: signature)
   }
 
   // MARK: Discs

@@ -31,8 +31,13 @@ public enum FlashError: Error, Equatable {
 /// NOR-like flash: read anywhere, program words, erase pages. Class-bound, because Embedded Swift allows existentials of
 /// classes only.
 ///
-/// A power cut during an operation leaves the words it touches with arbitrary content, which may even read as erased or as
-/// wholly programmed and change later; words it had not reached are as before. Words are programmed in ascending order.
+/// A power cut tears the word or page at hand: a torn word reads as anything, also as if it were erased or wholly
+/// programmed, and as something else at every power-on until it is programmed to zeros or erased. Words that the operation
+/// had not reached are as before, and words are programmed in ascending order. One thing can be relied on: a programmed word
+/// that was being overwritten with zeros and still reads as before does so for good.
+///
+/// Where ``sync()`` does something, as with a file on a host, a cut may also undo any of the words and pages done since the
+/// last one; there a word reads the same at every power-on.
 public protocol FlashMemory: AnyObject {
   /// How the memory is divided.
   var geometry: FlashGeometry { get }

@@ -8,13 +8,13 @@ struct KeyIndex {
   private let mask: Int
   /// Live keys.
   private(set) var count = 0
-  /// The most live keys.
+  /// The most live keys that the owner may have; a replay may pass through states with more.
   let capacity: Int
 
-  /// An index for `capacity` keys: at most half full.
+  /// An index for `capacity` keys: less than half full.
   init(capacity: Int) {
     var size = 16
-    while size < 2 * capacity { size *= 2 }
+    while size <= 2 * capacity { size *= 2 }
     keys = [UInt16](repeating: 0, count: size)
     offsets = [UInt32](repeating: KeyIndex.empty, count: size)
     mask = size - 1
@@ -27,11 +27,11 @@ struct KeyIndex {
     return offsets[slot] == KeyIndex.empty ? nil : Int(offsets[slot])
   }
 
-  /// Sets the offset; `false` when the index is full.
+  /// Sets the offset; `false` when only one slot is free, without which no search would end.
   mutating func set(_ key: StoreKey, _ offset: Int) -> Bool {
     let slot = slot(of: key.rawValue)
     if offsets[slot] == KeyIndex.empty {
-      guard count < capacity else { return false }
+      guard count < mask else { return false }
       count += 1
       keys[slot] = key.rawValue
     }

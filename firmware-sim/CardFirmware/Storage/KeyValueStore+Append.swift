@@ -7,7 +7,7 @@ extension KeyValueStore {
   /// - Returns: where it lies and its check.
   func append(_ head: RecordHead, _ value: RawSpan) throws(StoreError) -> (offset: Int, check: UInt32) {
     try settle()
-    let size = geometry.recordOctets(value.byteCount)
+    let size = geometry.recordOctets(value.byteCount) + (head.kind.wantsSeal ? geometry.sealOctets : 0)
     if !hasRoom(size, keepingTrim: true) {
       try makeFreePages()
       // Compaction may have opened a page with room enough.
@@ -29,7 +29,7 @@ extension KeyValueStore {
   private func hasRoom(_ size: Int, keepingTrim: Bool) -> Bool {
     guard log.headSequence > 0 else { return false }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
-    return log.headOffset + size + (keepingTrim ? geometry.recordOctets(8) : 0) <= end
+    return log.headOffset + size + (keepingTrim ? geometry.trimOctets : 0) <= end
   }
 
   /// Compacts until, after opening one page more, compaction still has one to write to.
@@ -38,8 +38,7 @@ extension KeyValueStore {
     while log.headSequence > 0, log.freePages < FlashGeometry.reservedPages {
       let isOpenBatch = batch?.start.map { log.tailSequence >= $0.sequence } ?? false
       guard rounds < geometry.pageCount, log.tailSequence < log.headSequence, !isOpenBatch else {
-        batch = nil
-        throw .full
+        throw refuse(.full)
       }
       try compactOldestPage()
       rounds += 1
@@ -50,23 +49,52 @@ extension KeyValueStore {
   private func compactOldestPage() throws(StoreError) {
     let sequence = log.tailSequence
     guard let page = log.page(of: sequence) else { throw fail() }
-    var cursor = RecordCursor(
-      store: self, page: page, sequence: sequence, from: geometry.pageStart(page) + geometry.pageHeadOctets)
+    var cursor = RecordCursor(store: self, page: page, sequence: sequence)
     while let found = cursor.next() {
-      guard found.head.kind == .put || found.head.kind == .copy else { continue }
-      guard index.offset(StoreKey(rawValue: found.head.key)) == found.offset else { continue }
-      let copy = RecordHead(kind: .copy, key: found.head.key, length: found.head.length, batch: found.head.batch)
-      if !hasRoom(geometry.recordOctets(Int(found.head.length)), keepingTrim: true) { try openPage() }
-      let (offset, _) = try write(copy, value(at: found.offset))
-      guard index.set(StoreKey(rawValue: found.head.key), offset) else { throw fail() }
+      let key = StoreKey(rawValue: found.head.key)
+      switch found.head.kind {
+      case .put, .copy:
+        guard index.offset(key) == found.offset else { continue }
+        let copy = RecordHead(kind: .copy, key: key.rawValue, batch: found.head.batch)
+        let offset = try rewrite(copy, value(at: found.offset))
+        guard index.set(key, offset) else { throw fail() }
+      case .remove where index.offset(key) == nil && isCopiedBeforeCommit(found, page, sequence):
+        _ = try rewrite(
+          RecordHead(kind: .gone, key: key.rawValue, batch: found.head.batch), value(at: found.offset))
+      default: continue
+      }
     }
     try trim(upTo: sequence)
     log.sequences[page] = 0
     log.tailSequence = sequence + 1
   }
 
+  private func rewrite(_ head: RecordHead, _ value: RawSpan) throws(StoreError) -> Int {
+    if !hasRoom(geometry.recordOctets(value.byteCount), keepingTrim: true) { try openPage() }
+    return try write(head, value).offset
+  }
+
+  /// Whether what `removal` ended was still copied before the batch was committed: then that copy lies behind the removal
+  /// and would be taken for the value once the removal is trimmed.
+  private func isCopiedBeforeCommit(_ removal: RecordCursor.Found, _ page: Int, _ first: UInt64) -> Bool {
+    for sequence in first...log.headSequence {
+      guard let page = log.page(of: sequence) else { return false }
+      var cursor = RecordCursor(
+        store: self, page: page, sequence: sequence, from: sequence == first ? removal.offset : nil)
+      while let found = cursor.next() {
+        switch found.head.kind {
+        case .copy: if found.head.key == removal.head.key { return true }
+        case .commit: if found.head.batch == removal.head.batch { return false }
+        case .put, .remove: if found.head.batch != removal.head.batch { return false }
+        case .trim, .gone: break
+        }
+      }
+    }
+    return false
+  }
+
   private func trim(upTo sequence: UInt64) throws(StoreError) {
-    if !hasRoom(geometry.recordOctets(8), keepingTrim: false) { try openPage() }
+    if !hasRoom(geometry.trimOctets, keepingTrim: false) { try openPage() }
     var octets = InlineArray<8, UInt8>(repeating: 0)
     for index in 0..<8 { octets[index] = UInt8(truncatingIfNeeded: sequence >> UInt64(56 - 8 * index)) }
     _ = try write(RecordHead(kind: .trim, length: 8), octets.span.bytes)
@@ -95,6 +123,7 @@ extension KeyValueStore {
     log.isUnsynced = false
     log.sequences[page] = sequence
     log.erasures[page] = erasures
+    log.needsSettling = false
     log.headSequence = sequence
     log.headPage = page
     log.headOffset = geometry.pageStart(page) + geometry.pageHeadOctets
@@ -121,6 +150,7 @@ extension KeyValueStore {
       try head.write(into: staging)
       try staging.append(value)
       try pad()
+      if head.kind.wantsSeal { try staging.append(repeating: 0x00, count: geometry.sealOctets) }
     } catch {
       throw fail()
     }
@@ -140,30 +170,9 @@ extension KeyValueStore {
     try staging.withBytes { (words) throws(FlashError) in try flash.program(at: offset, words) }
   }
 
-  /// Before the first write after a mount: makes zeros of whatever a power cut may have left behind the sound records.
-  private func settle() throws(StoreError) {
-    guard log.needsSettling else { return }
-    let end = geometry.pageStart(log.headPage) + geometry.pageSize
-    var last = log.headOffset
-    var position = log.headOffset
-    while position < end {
-      if !isFilled(position, geometry.wordSize, with: 0xFF) { last = position }
-      position += geometry.wordSize
-    }
-    let zeros = InlineArray<16, UInt8>(repeating: 0)
-    position = last
-    while position >= log.headOffset, position < end {
-      log.isUnsynced = true
-      do { try flash.program(at: position, zeros.span.bytes.extracting(0..<geometry.wordSize)) } catch { throw fail() }
-      position -= geometry.wordSize
-    }
-    log.headOffset = min(last + geometry.wordSize, end)
-    log.needsSettling = false
-  }
-
-  private func fail() -> StoreError {
+  /// What is in the flash is known again at the next mount only.
+  func fail() -> StoreError {
     log.isBroken = true
-    batch = nil
-    return .failed
+    return refuse(.failed)
   }
 }

@@ -1,19 +1,91 @@
 import Octets
 
-/// Finding out what is there. Nothing here writes.
+/// Finding out what is there, without writing.
 extension KeyValueStore {
   /// Reads the page heads, puts the pages in order, and replays the log.
   func mount() throws(StoreError) {
-    let trimmed = try readHeads()
-    guard log.headSequence > 0 else { return }
-    try checkOrder(from: trimmed + 1)
+    let (newest, trimmed) = try readPages()
+    try order(newest: newest, trimmed: trimmed)
+    guard newest > 0 else { return }
     var replay = Replay()
-    for sequence in log.tailSequence...log.headSequence {
+    for sequence in log.tailSequence...newest {
       guard let page = log.page(of: sequence) else { throw .damaged }
       try replayPage(page, sequence, &replay)
     }
+    guard index.count <= index.capacity else { throw .tooLarge }
     log.batch = replay.lastBatch
   }
+
+  // MARK: Pages
+
+  /// Takes every sound page head, and looks through its page for what is sealed.
+  ///
+  /// - Returns: the sequence number of the newest page with something sealed in it, 0 if there is none; and the highest one
+  ///   that a trim record declares dead.
+  private func readPages() throws(StoreError) -> (newest: UInt64, trimmed: UInt64) {
+    var newest: UInt64 = 0
+    var trimmed: UInt64 = 0
+    var foreign = 0
+    for page in 0..<geometry.pageCount {
+      guard let head = PageHead(octets(geometry.pageStart(page), PageHead.octetCount)) else {
+        if !isBlank(page) { foreign += 1 }
+        continue
+      }
+      log.sequences[page] = head.sequence
+      log.erasures[page] = head.erasures
+      let sealed = try readSealed(page, head.sequence)
+      trimmed = max(trimmed, sealed.trimmed)
+      guard let end = sealed.end else { continue }
+      log.isSealed[page] = true
+      guard head.sequence > newest else { continue }
+      newest = head.sequence
+      log.headPage = page
+      log.headOffset = end
+    }
+    // Without a log, one page may be neither blank nor ours: the very first one, torn while it was being opened.
+    guard newest > 0 || foreign <= 1 else { throw .damaged }
+    return (newest, trimmed)
+  }
+
+  /// Where what is sealed in a page ends, its seal included; and the highest sequence number that it trims.
+  private func readSealed(_ page: Int, _ sequence: UInt64) throws(StoreError) -> (end: Int?, trimmed: UInt64) {
+    var end: Int?
+    var trimmed: UInt64 = 0
+    var cursor = RecordCursor(store: self, page: page, sequence: sequence)
+    while let found = cursor.next() {
+      guard found.head.kind.wantsSeal, cursor.skipZeros() > 0 else { continue }
+      end = cursor.position
+      guard found.head.kind == .trim else { continue }
+      var reader = OctetReader(value(at: found.offset))
+      guard let target = try? reader.u64(), target < sequence else { throw .damaged }
+      trimmed = max(trimmed, target)
+    }
+    return (end, trimmed)
+  }
+
+  /// Whether a page holds nothing, or nothing but a head that was given up.
+  private func isBlank(_ page: Int) -> Bool {
+    let start = geometry.pageStart(page)
+    return isFilled(start, geometry.pageSize, with: 0xFF) || isFilled(start, geometry.pageHeadOctets, with: 0x00)
+  }
+
+  /// Frees what is trimmed and what was never finished; the rest must be every sequence number from the first one not
+  /// trimmed to the newest, each once.
+  private func order(newest: UInt64, trimmed: UInt64) throws(StoreError) {
+    log.headSequence = newest
+    log.tailSequence = trimmed + 1
+    var pages: UInt64 = 0
+    for page in 0..<geometry.pageCount {
+      let sequence = log.sequences[page]
+      let isUnfinished = sequence > newest || sequence == newest && !log.isSealed[page]
+      if sequence <= trimmed || isUnfinished { log.sequences[page] = 0 } else { pages += 1 }
+    }
+    guard newest > 0 else { return }
+    guard newest > trimmed, newest - trimmed == pages else { throw .damaged }
+    for sequence in log.tailSequence...newest where log.page(of: sequence) == nil { throw .damaged }
+  }
+
+  // MARK: Records
 
   /// Where a replay stands.
   private struct Replay {
@@ -26,76 +98,11 @@ extension KeyValueStore {
     var lastBatch: UInt32 = 0
   }
 
-  /// Takes every sound page head; frees what a trim record declares dead.
-  ///
-  /// - Returns: the highest trimmed sequence number.
-  private func readHeads() throws(StoreError) -> UInt64 {
-    var newest: UInt64 = 0
-    var blemished = 0
-    for page in 0..<geometry.pageCount {
-      let start = geometry.pageStart(page)
-      if let head = PageHead(octets(start, PageHead.octetCount)) {
-        log.sequences[page] = head.sequence
-        log.erasures[page] = head.erasures
-        newest = max(newest, head.sequence)
-      } else if !isFilled(start, geometry.pageSize, with: 0xFF) {
-        blemished += 1
-      }
-    }
-    log.headSequence = newest
-    guard newest > 0 else {
-      // A blank memory, or one whose very first page was being opened when the power failed.
-      guard blemished <= 1 else { throw .damaged }
-      return 0
-    }
-    return try freeTrimmed()
-  }
-
-  /// Trim records are good by themselves, so they are looked for before the log is put in order.
-  private func freeTrimmed() throws(StoreError) -> UInt64 {
-    var trimmed: UInt64 = 0
-    for page in 0..<geometry.pageCount where log.sequences[page] > 0 {
-      var cursor = RecordCursor(
-        store: self, page: page, sequence: log.sequences[page], from: geometry.pageStart(page) + geometry.pageHeadOctets
-      )
-      while let found = cursor.next() {
-        guard found.head.kind == .trim, let upTo = trimTarget(found) else { continue }
-        guard upTo < log.sequences[page] else { throw .damaged }
-        trimmed = max(trimmed, upTo)
-      }
-    }
-    for page in 0..<geometry.pageCount where log.sequences[page] <= trimmed { log.sequences[page] = 0 }
-    return trimmed
-  }
-
-  private func trimTarget(_ found: RecordCursor.Found) -> UInt64? {
-    var reader = OctetReader(value(at: found.offset))
-    return try? reader.u64()
-  }
-
-  /// The log has every sequence number from the first one that was not trimmed to the newest, each once.
-  private func checkOrder(from first: UInt64) throws(StoreError) {
-    var pages: UInt64 = 0
-    for sequence in log.sequences where sequence > 0 { pages += 1 }
-    guard log.headSequence >= first, log.headSequence - first + 1 == pages else { throw .damaged }
-    for sequence in first...log.headSequence where log.page(of: sequence) == nil { throw .damaged }
-    log.tailSequence = first
-  }
-
   private func replayPage(_ page: Int, _ sequence: UInt64, _ replay: inout Replay) throws(StoreError) {
-    let isNewest = sequence == log.headSequence
-    var cursor = RecordCursor(
-      store: self, page: page, sequence: sequence, from: geometry.pageStart(page) + geometry.pageHeadOctets)
-    while let found = cursor.next() {
-      try replayRecord(found, sequence, &replay)
-    }
+    var cursor = RecordCursor(store: self, page: page, sequence: sequence)
+    while let found = cursor.next() { try replayRecord(found, sequence, &replay) }
     let end = geometry.pageStart(page) + geometry.pageSize
-    let isClean = isFilled(cursor.position, end - cursor.position, with: 0xFF)
-    if isNewest {
-      log.headPage = page
-      log.headOffset = cursor.position
-      log.needsSettling = true
-    } else if !isClean {
+    guard sequence == log.headSequence || isFilled(cursor.position, end - cursor.position, with: 0xFF) else {
       throw .damaged
     }
   }
@@ -106,13 +113,14 @@ extension KeyValueStore {
     let head = found.head
     replay.lastBatch = max(replay.lastBatch, head.batch)
     switch head.kind {
-    case .copy: try take(head, at: found.offset)
+    case .copy, .gone: try take(head, at: found.offset)
     case .trim: break
     case .put, .remove:
-      if replay.batch != head.batch {
+      let isFirst = head.flags & RecordHead.firstOfBatch != 0
+      if isFirst || replay.batch != head.batch {
         replay.batch = head.batch
         replay.checksum = BatchChecksum()
-        replay.isHeadless = head.flags & RecordHead.firstOfBatch == 0
+        replay.isHeadless = !isFirst
         replay.start = LogPosition(sequence: sequence, offset: found.offset)
       }
       replay.checksum.add(head.check)

@@ -11,25 +11,31 @@ import Octets
 /// ## How it lies in the flash
 /// A page in use starts with a ``PageHead``, padded to a word, whose sequence numbers run without gaps: the log. Behind it
 /// lie records (``RecordHead`` and value, padded with 0xFF to a word), none across pages, and words of zeros, which are
-/// skipped. The first erased word ends a page. Pages without a sound head are free, whatever they hold.
+/// skipped. The first erased word ends a page. Pages that are not in the log are free, whatever they hold.
 ///
 /// - A batch is `put` and `remove` records with the batch's number, the first one flagged, then one `commit`. Records that
 ///   no commit follows are dead. The commit vouches for every record of its batch.
 /// - Compaction takes the oldest page: its live values are written again as `copy` records, then a `trim` record declares
 ///   all pages up to it dead. The beginning of a batch may be trimmed before its commit is; since only committed batches
 ///   are trimmed, records of a batch whose first one is gone count as committed.
-/// - Removals in the oldest page need no copy: whatever they removed lay in pages that are gone.
+/// - A removal in the oldest page is forgotten: what it removed lay in pages that are gone. Only when compaction copied
+///   that value between the removal and its commit is the removal written again, as a `gone` record.
+/// - A `commit` or `trim` is good when a *seal* follows, two words of zeros of which the first counts. The log ends behind
+///   the last seal; later records, and pages in which nothing is sealed and none follows, do not count.
 ///
 /// ## Why a power cut does no harm
-/// 1. *Only the newest page can be torn.* Before a page is opened everything older is made durable (`sync`), and the head of
-///    the new page is, too, before a record follows it.
-/// 2. *A torn tail is never built upon.* A mount writes nothing. Before the first write after it, the words from the end
-///    of the sound records to the last one that is not erased, at least one, are programmed to zeros, from the last to the
-///    first; so a word that only looked erased is settled, and a cut in between leaves a tail that is still no record.
-/// 3. *A page is erased right before it is opened*, so a torn or apparent erasure is always done again; and only after the
+/// 1. *What counts is whole.* Words are programmed in ascending order, so a seal that was begun vouches for everything
+///    before it. A cut tears the last word only, and what counts ends with a word that means the same when it is programmed
+///    again: zeros.
+/// 2. *Only the end of the log can be torn.* Before a page is opened everything older is made durable (`sync`).
+/// 3. *What a mount shows stays so.* Before it returns, it finishes a half seal, makes zeros of everything behind it, from
+///    the last word to the first, and gives up unfinished pages, the newest first, by zeros over their heads. Where nothing
+///    is left behind, it writes nothing; a word that only looks erased is settled before the first record after a mount.
+/// 4. *A page is erased right before it is opened*, so a torn or apparent erasure is always done again; and only after the
 ///    `trim` that freed it is durable.
-/// 4. *Stale records never come back:* every check includes the sequence number of its page.
-/// 5. *Space for compaction is never given away:* two pages stay free, and a batch that would touch them is refused first.
+/// 5. *Stale records never come back:* every check includes the sequence number of its page.
+/// 6. *Space for compaction is never given away:* two pages stay free, and a batch that would touch them is refused first.
+///    Compacting a page opens one page at most, and the page that a cut compaction had opened is given up.
 ///
 /// Not thread-safe.
 public final class KeyValueStore {
@@ -38,13 +44,17 @@ public final class KeyValueStore {
   var index: KeyIndex
   var log: LogState
   var batch: OpenBatch?
+  /// Why the batch at hand was refused; nothing of it will be written any more.
+  private var refusal: StoreError?
   /// One record on its way to the flash.
   let staging: OctetBuffer
 
-  /// Opens the store in `flash`, or an empty one where the flash is blank. Nothing is written.
+  /// Opens the store in `flash`, or an empty one where the flash is blank. Only what a power cut left behind is overwritten,
+  /// and nothing when this throws ``StoreError/damaged``.
   ///
   /// - Parameter maximumKeys: how many keys can live at once; by default as many as could reasonably fit, at most 4,096.
-  /// - Throws: ``StoreError/damaged`` for flash that holds something else, ``StoreError/badGeometry``.
+  /// - Throws: ``StoreError/damaged`` for flash that holds something else, ``StoreError/tooLarge`` for more keys than
+  ///   `maximumKeys`, ``StoreError/badGeometry``, ``StoreError/failed``.
   public init(flash: any FlashMemory, maximumKeys: Int? = nil) throws(StoreError) {
     self.flash = flash
     geometry = flash.geometry
@@ -54,6 +64,7 @@ public final class KeyValueStore {
     log = LogState(pageCount: geometry.pageCount)
     staging = OctetBuffer(capacity: geometry.maximumRecordOctets)
     try mount()
+    try recover()
   }
 
   /// Octets of the longest value.
@@ -86,7 +97,7 @@ public final class KeyValueStore {
 
   /// Sets `key` to `value` when the batch is committed.
   public func put(_ key: StoreKey, _ value: RawSpan) throws(StoreError) {
-    guard value.byteCount <= maximumValueOctets, (1...65_534).contains(key.rawValue) else { throw .tooLarge }
+    guard value.byteCount <= maximumValueOctets, (1...65_534).contains(key.rawValue) else { throw refuse(.tooLarge) }
     try appendToBatch(.put, key, value)
   }
 
@@ -98,8 +109,8 @@ public final class KeyValueStore {
 
   /// Makes the batch true, durably. An empty one costs nothing.
   public func commit() throws(StoreError) {
-    guard let open = batch else { return }
     guard !log.isBroken else { throw .failed }
+    guard let open = batch else { throw refusal ?? .noBatch }
     defer { batch = nil }
     guard open.checksum.count > 0 else { return }
     let checksum = open.checksum.value
@@ -113,22 +124,30 @@ public final class KeyValueStore {
   }
 
   /// Gives the batch up; what it wrote is dead.
-  public func abandon() { batch = nil }
+  public func abandon() {
+    batch = nil
+    refusal = nil
+  }
+
+  /// Gives the batch up and remembers why, so that nobody takes its commit for done.
+  func refuse(_ error: StoreError) -> StoreError {
+    batch = nil
+    refusal = error
+    return error
+  }
 
   private func appendToBatch(_ kind: RecordHead.Kind, _ key: StoreKey, _ value: RawSpan) throws(StoreError) {
     guard !log.isBroken else { throw .failed }
-    guard var open = batch else { return }
+    guard var open = batch else { throw refusal ?? .noBatch }
     let size = geometry.recordOctets(value.byteCount)
-    let needed = open.octets + size + geometry.recordOctets(4)
+    let needed = open.octets + size + geometry.commitOctets
     // Removing must work on a full store, so it may use the slack that putting may not.
     let limit = kind == .remove ? geometry.capacity + geometry.removalSlack : geometry.capacity
     guard open.checksum.count < .max, log.liveOctets + needed <= limit else {
-      batch = nil
-      throw .full
+      throw refuse(.full)
     }
     guard index.count + open.puts < index.capacity || kind == .remove || index.offset(key) != nil else {
-      batch = nil
-      throw .tooLarge
+      throw refuse(.tooLarge)
     }
     let isFirst = open.checksum.count == 0
     let head = RecordHead(
@@ -146,14 +165,14 @@ public final class KeyValueStore {
   func takeBatch(_ number: UInt32, from start: LogPosition) throws(StoreError) {
     for sequence in start.sequence...log.headSequence {
       guard let page = log.page(of: sequence) else { throw .damaged }
-      let first = sequence == start.sequence ? start.offset : geometry.pageStart(page) + geometry.pageHeadOctets
-      var cursor = RecordCursor(store: self, page: page, sequence: sequence, from: first)
+      var cursor = RecordCursor(
+        store: self, page: page, sequence: sequence, from: sequence == start.sequence ? start.offset : nil)
       while let found = cursor.next() {
         guard found.head.batch == number else { continue }
         switch found.head.kind {
         case .put, .remove: try take(found.head, at: found.offset)
         case .commit: return
-        case .copy, .trim: break
+        case .copy, .gone, .trim: break
         }
       }
     }
@@ -163,7 +182,7 @@ public final class KeyValueStore {
   func take(_ head: RecordHead, at offset: Int) throws(StoreError) {
     let key = StoreKey(rawValue: head.key)
     if let old = index.offset(key) { log.liveOctets -= geometry.recordOctets(value(at: old).byteCount) }
-    if head.kind == .remove {
+    if head.kind == .remove || head.kind == .gone {
       index.remove(key)
     } else {
       log.liveOctets += geometry.recordOctets(Int(head.length))
@@ -197,14 +216,16 @@ struct OpenBatch {
 struct LogState {
   /// Sequence number of each page in the log; 0 for a free one.
   var sequences: [UInt64]
+  /// Whether a page has something sealed in it; of use to the mount only.
+  var isSealed: [Bool]
   /// Oldest and newest page's sequence number; newest 0 while nothing was ever written.
   var tailSequence: UInt64 = 1
   var headSequence: UInt64 = 0
   /// The newest page, where records are appended, and the next free offset in it.
   var headPage = 0
   var headOffset = 0
-  /// Where sound records end, when the words behind must be settled before the first write.
-  var needsSettling = false
+  /// Nothing was written since the mount, so the next word may be one that only looks erased.
+  var needsSettling = true
   /// Number of the last batch.
   var batch: UInt32 = 0
   /// What the live records take.
@@ -218,6 +239,7 @@ struct LogState {
 
   init(pageCount: Int) {
     sequences = [UInt64](repeating: 0, count: pageCount)
+    isSealed = [Bool](repeating: false, count: pageCount)
     erasures = [UInt32](repeating: 0, count: pageCount)
   }
 

@@ -15,12 +15,15 @@ struct RecordCursor {
   /// Where the next record would lie; after the last one, where the sound records end.
   private(set) var position: Int
 
-  /// A walk from `start` to the end of the page.
-  init(store: KeyValueStore, page: Int, sequence: UInt64, from start: Int) {
+  /// A walk through a page of the log, as far as the log goes; from its first record, or from `start`.
+  init(store: KeyValueStore, page: Int, sequence: UInt64, from start: Int? = nil) {
+    let pageStart = store.geometry.pageStart(page)
     self.store = store
     self.sequence = sequence
-    end = store.geometry.pageStart(page) + store.geometry.pageSize
-    position = start
+    end =
+      page == store.log.headPage && store.log.headSequence > 0
+      ? store.log.headOffset : pageStart + store.geometry.pageSize
+    position = start ?? pageStart + store.geometry.pageHeadOctets
   }
 
   /// The next sound record; `nil` at an erased word, at the end of the page, or at a word that is no sound record.
@@ -36,8 +39,14 @@ struct RecordCursor {
     return Found(head: head, offset: offset)
   }
 
-  private mutating func skipZeros() {
+  /// Passes over words of zeros.
+  ///
+  /// - Returns: how many octets.
+  @discardableResult
+  mutating func skipZeros() -> Int {
+    let start = position
     let word = store.geometry.wordSize
     while position <= end - word, store.isFilled(position, word, with: 0x00) { position += word }
+    return position - start
   }
 }

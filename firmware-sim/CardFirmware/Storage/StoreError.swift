@@ -8,6 +8,8 @@ public enum StoreError: Error, Equatable {
   case damaged
   /// The geometry is none that a store can live in.
   case badGeometry
+  /// A change or a commit outside of a batch.
+  case noBatch
   /// The flash failed; the batch is in the old or in the new state, which the next mount finds out.
   case failed
 }

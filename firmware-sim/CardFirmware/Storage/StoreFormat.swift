@@ -5,6 +5,8 @@ struct PageHead: Equatable {
   static let octetCount = 24
   static let magic: UInt32 = 0x5746_5354
   static let version: UInt16 = 1
+  /// More than any flash lives to see; above it no head is sound.
+  static let sequenceLimit: UInt64 = 1 << 56
 
   /// Position of the page in the log; the first is 1.
   var sequence: UInt64
@@ -23,7 +25,9 @@ struct PageHead: Equatable {
     guard (try? reader.u32()) == PageHead.magic, (try? reader.u16()) == PageHead.version, (try? reader.u16()) == 0,
       let sequence = try? reader.u64(), let erasures = try? reader.u32(), let checksum = try? reader.u32()
     else { return nil }
-    guard sequence > 0, CRC32C.checksum(octets.extracting(0..<20)) == checksum else { return nil }
+    guard (1...PageHead.sequenceLimit).contains(sequence), CRC32C.checksum(octets.extracting(0..<20)) == checksum else {
+      return nil
+    }
     self.sequence = sequence
     self.erasures = erasures
   }
@@ -58,6 +62,11 @@ struct RecordHead: Equatable {
     case copy = 0xA4
     /// All pages up to a sequence number (8 octets of value) are dead: good by itself.
     case trim = 0xA5
+    /// The end of a value, written again by compaction: good by itself.
+    case gone = 0xA6
+
+    /// Whether it is good only with a seal behind it.
+    var wantsSeal: Bool { self == .commit || self == .trim }
   }
 
   /// The first record of a batch says so.
@@ -95,9 +104,6 @@ struct RecordHead: Equatable {
     self.batch = batch
     self.check = check
   }
-
-  /// Whether it belongs to a batch and waits for a commit.
-  var isPending: Bool { kind == .put || kind == .remove }
 
   /// The checksum that the head must carry over `value`, in the page with this sequence number.
   func checksum(_ value: RawSpan, page: UInt64) -> UInt32 {

@@ -24,9 +24,12 @@ final class CardDialogue {
     enc: KeySlot(rawValue: 3), mac: KeySlot(rawValue: 4), rmac: KeySlot(rawValue: 5))
   private static let checkValueSlot = KeySlot(rawValue: 6)
 
-  /// Data octets of one command that still fit a short APDU at level 33: 239 and one octet of padding are 15 blocks,
-  /// and the MAC makes 248.
-  static let shortBlockOctets = 239
+  /// The sizes of the card's secure channel.
+  private var mode = SecureChannelMode.s8
+
+  /// Data octets of one command that still fit a short APDU at level 33, behind one octet of padding at least: 15 blocks
+  /// and a MAC of 8 octets, or 14 and one of 16.
+  private var shortBlockOctets: Int { mode == .s8 ? 239 : 223 }
 
   init(_ relay: any CardRelay, random: any RandomSource, operation: String) {
     self.relay = relay
@@ -35,11 +38,13 @@ final class CardDialogue {
     engine = OpenSSLEngine(random: random)
   }
 
-  /// Selects the Warifu application, which ends any session that was open.
+  /// Selects the Warifu application, which ends any session that was open, and learns how the card speaks SCP03.
   func select() async throws(CenterError) {
     channel = nil
-    let response = try await exchange(.select(applicationID: CardProtocol.applicationID))
-    try expectDone(response)
+    try await perform(.select(applicationID: CardProtocol.applicationID))
+    let recognition = try await object(.cardRecognitionData) ?? []
+    guard let usesLongMACs = try? CardStatus.usesLongMACs(parsing: recognition.span.bytes) else { throw malformed() }
+    mode = usesLongMACs ? .s16 : .s8
   }
 
   /// Opens SCP03 at level 33 under key set 1, which comes from the card's individual key.
@@ -65,9 +70,9 @@ final class CardDialogue {
       throw CenterError(error, during: operation)
     }
     var host = SecureChannelHost(
-      engine: engine, staticKeys: CardDialogue.staticKeys, sessionKeys: CardDialogue.sessionKeys, mode: .s8,
+      engine: engine, staticKeys: CardDialogue.staticKeys, sessionKeys: CardDialogue.sessionKeys, mode: mode,
       level: [.commandMAC, .commandDecryption, .responseMAC, .responseEncryption], keyVersion: version,
-      hostChallenge: random.octets(8))
+      hostChallenge: random.octets(mode.octets))
     let answer = try await exchange(host.initializeUpdate())
     let proof: CommandAPDU
     do { proof = try host.externalAuthenticate(after: answer) } catch { throw notCertified(answer.status) }
@@ -129,15 +134,10 @@ final class CardDialogue {
     return status
   }
 
-  /// Which keys the card has.
-  func keyVersions() async throws(CenterError) -> Set<UInt8> {
-    let octets = try await object(.keyInformation)
-    guard let octets, let versions = try? CardStatus.keyVersions(parsing: octets.span.bytes) else { throw malformed() }
-    return versions
-  }
-
   /// PUT KEY of one key, encrypted under the session's data-encryption key; checks the card's check value.
-  func putKey(_ key: borrowing Secret, version: UInt8) async throws(CenterError) {
+  ///
+  /// - Parameter orReplace: Puts the key in place of one of its version, if the card has one already.
+  func putKey(_ key: borrowing Secret, version: UInt8, orReplace: Bool = false) async throws(CenterError) {
     let encrypted: CommandAPDU.EncryptedKey?
     do {
       let plain = key.withBytes { $0.octets }
@@ -146,14 +146,18 @@ final class CardDialogue {
       throw channelFailed()
     }
     guard let encrypted else { throw channelFailed() }
-    let answer = try await perform(.putKey(version: version, [encrypted]), writes: true)
-    guard answer == [version] + encrypted.checkValue else { throw malformed() }
+    var answer = try await send(.putKey(version: version, [encrypted]), writes: true)
+    if orReplace, answer.status == .conditionsNotSatisfied {
+      answer = try await send(.putKey(version: version, replacing: version, [encrypted]), writes: true)
+    }
+    try expectDone(answer)
+    guard answer.data == [version] + encrypted.checkValue else { throw malformed() }
   }
 
   /// STORE DATA of a sequence of objects; answers what the last block's response carries.
   func store(_ objects: [UInt8]) async throws(CenterError) -> ResponseAPDU {
     // 256 blocks is what P2 can count; what does not fit them short needs a reader that carries extended lengths.
-    let blockOctets = max(CardDialogue.shortBlockOctets, (objects.count + 255) / 256)
+    let blockOctets = max(shortBlockOctets, (objects.count + 255) / 256)
     let blocks: [CommandAPDU]
     do { blocks = try CommandAPDU.storeData(objects, blockOctets: blockOctets) } catch { throw malformed() }
     var last = ResponseAPDU(status: .ok)

@@ -63,9 +63,13 @@ public struct CardIssuer: Sendable {
     guard let plan = try await begin(order, operation) else { return try await card(order.cardSerial) }
     let dialogue = CardDialogue(relay, random: context.random, operation: operation)
     try await dialogue.select()
-    if try await dialogue.status(of: order.cardSerial).lifeCycle != .secured {
+    switch try await dialogue.status(of: order.cardSerial).lifeCycle {
+    case .operatingReady, .initialized:
       try await personalize(order.cardSerial, plan, dialogue, operation)
       try await dialogue.select()
+    case .secured: break
+    case .cardLocked, .terminated:
+      throw CenterError(.conflict, operation, remedy: "The card is locked or at its end; take another.")
     }
     try await dialogue.openIndividualChannel(to: order.cardSerial, issuerRoot: plan.issuerRoot, context.keys)
     try await addGenerationKeys(order, dialogue, operation)
@@ -161,15 +165,15 @@ extension CardIssuer {
   private func addGenerationKeys(
     _ order: CardIssueOrder, _ dialogue: CardDialogue, _ operation: String
   ) async throws(CenterError) {
-    let present = try await dialogue.keyVersions()
-    for number in order.generationKeys where !present.contains(KeyVersion.generationKeyBase + number) {
+    for number in order.generationKeys {
       let key: Secret
       do {
         key = try context.keys.withKey(.generation, number: number) { $0.copy() }
       } catch {
         throw CenterError(error, during: operation)
       }
-      try await dialogue.putKey(key, version: KeyVersion.generationKeyBase + number)
+      // An issue that was cut may have put it already; putting it again leads to the same card.
+      try await dialogue.putKey(key, version: KeyVersion.generationKeyBase + number, orReplace: true)
     }
   }
 

@@ -52,17 +52,14 @@ struct CardStatus: Hashable, Sendable {
     return element.value
   }
 
-  /// The key versions in a key information template (GlobalPlatform 2.3.1, 11.3.3.1).
-  static func keyVersions(parsing octets: RawSpan) throws(OctetError) -> Set<UInt8> {
-    var versions: Set<UInt8> = []
-    var reader = TLVReader(try content(of: .keyInformation, in: octets))
-    while !reader.isAtEnd {
-      let element = try reader.next()
-      guard element.tag == 0xC0 else { continue }
-      var key = OctetReader(element.value)
-      _ = try key.u8()
-      versions.insert(try key.u8())
-    }
-    return versions
+  /// Whether card recognition data (GlobalPlatform 2.3.1, H.2) names SCP03 with MACs of 16 octets: bit 1 of "i", the
+  /// last octet of the object identifier under tag 64. A card that says nothing has MACs of 8.
+  static func usesLongMACs(parsing octets: RawSpan) throws(OctetError) -> Bool {
+    let content = try content(of: .cardRecognitionData, in: octets)
+    guard let template = try BERTLV.firstValue(of: 0x73, in: content),
+      let scheme = try BERTLV.firstValue(of: 0x64, in: template),
+      let identifier = try BERTLV.firstValue(of: 0x06, in: scheme), identifier.byteCount > 0
+    else { return false }
+    return identifier[octet: identifier.byteCount - 1] & 0x01 != 0
   }
 }

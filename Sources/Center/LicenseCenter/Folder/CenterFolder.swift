@@ -9,7 +9,7 @@ import SecureChannel
 /// `center.db`.
 ///
 /// Creation is all or nothing: everything is written into a hidden folder beside the target, synced, and renamed into
-/// place. A creation that is killed leaves at most that hidden folder, which the next one removes.
+/// place. A creation that is killed leaves at most that hidden folder, which the next one removes, and its lock file.
 public struct CenterFolder: Sendable {
   /// Path of the folder.
   public let path: String

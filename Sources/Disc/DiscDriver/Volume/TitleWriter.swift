@@ -89,11 +89,19 @@ public struct TitleWriter: ~Copyable {
     filled = 0
   }
 
+  /// Writes whole blocks and digests the software in them, both at once: neither waits for the other's memory traffic.
   private mutating func put(_ bytes: UnsafeRawBufferPointer, length: Int? = nil) throws(DiscError) {
-    var hasher = SHA256Hasher()
-    hasher.update(UnsafeRawBufferPointer(rebasing: bytes[..<(length ?? bytes.count)]))
-    try space.write(bytes, at: written)
-    manifest.digests.append(hasher.finalize())
-    written += UInt64(length ?? bytes.count)
+    let software = UnsafeRawBufferPointer(rebasing: bytes[..<(length ?? bytes.count)])
+    let (space, offset) = (space, written)
+    let (result, digest) = concurrently {
+      Result { () throws(DiscError) in try space.write(bytes, at: offset) }
+    } _: {
+      var hasher = SHA256Hasher()
+      hasher.update(software)
+      return hasher.finalize()
+    }
+    try result.get()
+    manifest.digests.append(digest)
+    written += UInt64(software.count)
   }
 }

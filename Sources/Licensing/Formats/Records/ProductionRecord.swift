@@ -51,6 +51,24 @@ public struct ProductionRecord: ~Copyable, Sendable {
 }
 
 extension ProductionRecord {
+  /// A record whose transport keys come joined, ENC ‖ MAC ‖ DEK, as the maker of an emulated card hands them out.
+  public init(
+    cardSerial: CardSerial, moduleType: String, productionNumber: String, producedAt: UInt64,
+    transportKeys: borrowing Secret
+  ) throws(FormatError) {
+    let count = transportKeys.count / 3
+    try self.init(
+      cardSerial: cardSerial, moduleType: moduleType, productionNumber: productionNumber, producedAt: producedAt,
+      encryptionKey: try ProductionRecord.key(0, of: transportKeys, count),
+      macKey: try ProductionRecord.key(1, of: transportKeys, count),
+      dataKey: try ProductionRecord.key(2, of: transportKeys, count))
+  }
+
+  private static func key(_ index: Int, of joined: borrowing Secret, _ count: Int) throws(FormatError) -> Secret {
+    guard joined.count == 3 * count else { throw FormatError(.invalid, "\(subject), transport keys") }
+    return joined.withBytes { Secret(copying: $0.extracting(index * count..<(index + 1) * count)) }
+  }
+
   /// The record, as it lies in the sealed file that goes from the maker to the issuer.
   public borrowing func encoded() throws(FormatError) -> Secret {
     var writer = RecordWriter(.productionRecord)
