@@ -5,6 +5,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <mcheck.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
