@@ -17,7 +17,7 @@ extension KeyValueStore {
   }
 
   /// Before the first record after a mount: programs everything from the last word of the last seal to one word behind the
-  /// last that is not erased to zeros, from the last to the first.
+  /// last that is not erased to zeros, in ascending order, so that nothing seals a record which is still there.
   func settle() throws(StoreError) {
     guard log.needsSettling, log.headSequence > 0 else { return }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
@@ -25,13 +25,28 @@ extension KeyValueStore {
     while last > log.headOffset, isFilled(last - geometry.wordSize, geometry.wordSize, with: 0xFF) {
       last -= geometry.wordSize
     }
-    var position = last
-    while position >= log.headOffset - geometry.wordSize {
+    try giveUpUnsealed(before: end)
+    var position = log.headOffset - geometry.wordSize
+    while position <= last {
       try programZeros(position)
-      position -= geometry.wordSize
+      position += geometry.wordSize
     }
     log.headOffset = max(log.headOffset, last + geometry.wordSize)
     log.needsSettling = false
+  }
+
+  /// Where the last record wants a seal and has none, it goes first, durably: a `sync` cut short may keep later zeros, which
+  /// would seal it, and lose earlier ones.
+  private func giveUpUnsealed(before end: Int) throws(StoreError) {
+    var cursor = RecordCursor(
+      store: self, page: log.headPage, sequence: log.headSequence, from: log.headOffset, to: end)
+    while let found = cursor.next() {
+      guard found.head.kind.wantsSeal else { continue }
+      for position in stride(from: found.offset, to: cursor.position, by: geometry.wordSize) {
+        try programZeros(position)
+      }
+      return try syncFlash()
+    }
   }
 
   /// Zeros over the head of each free page that has one, or that might show one again; the newest first, each durably, so
