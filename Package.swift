@@ -126,6 +126,6 @@ let package = Package(
         "WarifuTesting", "CopyLicensing", "CardDriver", "CardEmulator", "DiscDriver", "DiscEmulator", "LicenseCenter",
         "Formats", "Cryptography", "CLinux", "SCSI",
       ] + wire),
-    tests(of: "Command", ["WarifuTesting", "Formats", "Cryptography", "CLinux"] + wire),
+    tests(of: "Command", ["WarifuTesting", "LicenseCenter", "Formats", "Cryptography", "CLinux"] + wire),
   ]
 )

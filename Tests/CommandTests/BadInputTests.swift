@@ -1,0 +1,171 @@
+import Foundation
+import Testing
+
+/// Whatever somebody gives, there is one sentence, the right exit code, and nothing has changed.
+@Suite struct BadInputTests {
+  /// One mistake, its exit code, and words that the sentence must have.
+  private struct Mistake {
+    let status: Int32
+    let words: String
+    let arguments: [String]
+
+    init(_ status: Int32, _ words: String, _ arguments: String...) {
+      (self.status, self.words, self.arguments) = (status, words, arguments)
+    }
+  }
+
+  private static let commandLines = [
+    Mistake(64, "unexpected argument 'nonsense'", "nonsense"), Mistake(64, "--help", "card", "nonsense"),
+    Mistake(64, "'warifu card info --help'", "card", "info", "--nope"), Mistake(64, "--title", "run"),
+    Mistake(64, "--index", "card", "hand-over", "--pin", "file:pin"),
+    Mistake(64, "'x' is invalid", "card", "hand-over", "--index", "x", "--pin", "file:pin"),
+    Mistake(64, "'70000' is invalid", "card", "hand-over", "--index", "70000", "--pin", "file:pin"),
+    Mistake(64, "at least 1", "card", "charge", "--title", "Shell", "--count", "0"),
+    Mistake(64, "--operation", "card", "charge", "--title", "Shell", "--count", "1", "--operation", "1"),
+    Mistake(64, "128, 230, 540, 640, 1300, 2300", "disc", "new", "x.img", "--geometry", "100"),
+    Mistake(64, "no 0 MiB", "disc", "new", "x.img", "--general-use", "0"),
+    Mistake(64, "program, data, text", "center", "title", "add", "--name", "x", "--type", "y", "--price", "1 EUR"),
+    Mistake(64, "'1' is invalid", "center", "title", "add", "--name", "x", "--type", "text", "--price", "1"),
+    Mistake(64, "'00' is invalid", "center", "card", "show", "00"),
+    Mistake(64, "'rubbish' is invalid", "master", "press", "x.iso", "--name", "x", "--title", "rubbish"),
+    Mistake(
+      64, "is invalid", "master", "press", "x.iso", "--name", "x", "--title",
+      "path=text,name=a,type=text,price=1 EUR,x=1"),
+    Mistake(64, "--title, --count and --url", "card", "sheet", "--count", "3"),
+    Mistake(64, "leave --center away", "card", "new", "x.card", "--test-keys", "--center", "center"),
+  ]
+
+  private static let files = [
+    Mistake(66, "no card at missing", "card", "info", "--card-file", "missing"),
+    Mistake(66, "Is a directory", "card", "info", "--card-file", "center"),
+    Mistake(65, "no card file", "card", "info", "--card-file", "passphrase"),
+    Mistake(65, "no card file", "card", "info", "--card-file", "empty"),
+    Mistake(65, "no card file", "card", "info", "--card-file", "random"),
+    Mistake(65, "no card file", "card", "info", "--card-file", "disc.img"),
+    Mistake(65, "cut off", "card", "info", "--card-file", "short.card"),
+    Mistake(65, "behind its end", "card", "info", "--card-file", "long.card"),
+    Mistake(77, "another emulator key", "card", "info", "--card-key", "file:key"),
+    Mistake(65, "32 octets", "card", "info", "--card-key", "file:passphrase"),
+    Mistake(66, "cannot read", "card", "info", "--card-key", "file:missing"),
+    Mistake(1, "exists already", "card", "new", "alice.card"),
+    Mistake(66, "make a disc there first", "disc", "info", "--disc", "missing"),
+    Mistake(65, "not a disc image", "disc", "info", "--disc", "random"),
+    Mistake(65, "not a disc image", "disc", "info", "--disc", "master.iso"),
+    Mistake(65, "truncated", "disc", "list", "--disc", "short.img"),
+    Mistake(65, "", "disc", "list", "--disc", "empty"), Mistake(65, "", "run", "--title", "Shell", "--disc", "center"),
+    Mistake(65, "", "disc", "list", "--disc", "long.img"),
+    Mistake(1, "File exists", "disc", "new", "disc.img"), Mistake(66, "", "disc", "new", "missing/x.img"),
+    Mistake(1, "or use a larger disc", "disc", "new", "x.img", "--general-use", "1000"),
+    Mistake(66, "missing", "master", "list", "missing"), Mistake(65, "no ISO 9660", "master", "list", "disc.img"),
+    Mistake(65, "no ISO 9660", "master", "list", "random"),
+    Mistake(65, "copy the image again", "master", "list", "short.iso"),
+    Mistake(65, "no ISO 9660", "master", "list", "empty"),
+    Mistake(66, "", "master", "list", "foreign.iso"),
+    Mistake(65, "no ISO 9660", "copy", "title", "--title", "Shell", "--master", "random"),
+    Mistake(
+      1, "choose another name", "master", "press", "master.iso", "--name", "x", "--title", "path=text,title=Text"),
+    Mistake(66, "cannot read missing", "master", "press", "x.iso", "--name", "x", "--title", "path=missing,title=Text"),
+    Mistake(66, "no ordinary file", "master", "press", "x.iso", "--name", "x", "--title", "path=center,title=Text"),
+    Mistake(65, "knows no title", "master", "press", "x.iso", "--name", "x", "--title", "path=text,title=Nobody"),
+    Mistake(65, "too long", "copy", "install", "random"),
+    Mistake(65, "no copy licence", "copy", "install", "passphrase"),
+    Mistake(65, "", "copy", "install", "empty"), Mistake(66, "missing", "copy", "install", "missing"),
+    Mistake(1, "there is a file already", "disc", "license", "--title", "Shell", "--save", "passphrase"),
+  ]
+
+  private static let choices = [
+    Mistake(69, "no centre at missing", "center", "info", "--center", "missing"),
+    Mistake(69, "no centre at data", "center", "verify", "--center", "data"),
+    Mistake(77, "passphrase is wrong", "center", "verify", "--passphrase", "file:random"),
+    Mistake(
+      77, "passphrase is wrong", "card", "charge", "--title", "Shell", "--count", "1", "--passphrase", "file:text"),
+    Mistake(1, "choose another", "center", "init", "center", "--name", "x"),
+    Mistake(65, "1 to 64", "center", "init", "x", "--name", ""),
+    Mistake(65, "not allowed", "center", "title", "add", "--name", "", "--type", "text", "--price", "1 EUR"),
+    Mistake(65, "0000000000000000", "center", "card", "show", "0000000000000000"),
+    Mistake(65, "no title named 'Nope'", "card", "charge", "--title", "Nope", "--count", "1"),
+    Mistake(
+      65, "check the software id", "card", "charge", "--title", "S-00000000000000000000000000000000", "--count", "1"),
+    Mistake(1, "At most 45", "card", "charge", "--title", "Shell", "--count", "46"),
+    Mistake(1, "", "card", "hand-over", "--index", "99", "--pin", "file:pin"),
+    Mistake(65, "4 to 8", "card", "pin", "verify", "--pin", "file:text"),
+    Mistake(65, "no title named", "run", "--title", "Picture"), Mistake(65, "no title named", "show", "--title", "x"),
+    Mistake(65, "no APDU", "apdu", "send", "zz"), Mistake(65, "no APDU", "apdu", "send", "00"),
+    Mistake(65, "no APDU", "apdu", "send", "00A4040009F0"), Mistake(65, "no command", "apdu", "send", "-"),
+    Mistake(1, "refused 1 of 1", "apdu", "send", "00FF0000"),
+    Mistake(3, "refused 1 of 2", "apdu", "send", "80CADF20", "00FF0000"),
+  ]
+
+  @Test func mistakesInTheCommandLine() throws { try expect(BadInputTests.commandLines) }
+
+  @Test func filesThatAreNotWhatTheyShouldBe() throws { try expect(BadInputTests.files) }
+
+  @Test func choicesThatThereAreNot() throws { try expect(BadInputTests.choices) }
+
+  @Test func aResultThatCannotBeWrittenIsAFailure() throws {
+    let outcome = try Story.copy().run(["card", "info"], output: "/dev/full")
+    #expect(outcome.status == 74)
+    #expect(outcome.complaint.contains("cannot write the result"))
+  }
+
+  /// Random octets in the place of every kind of file, many times.
+  @Test func randomFilesNeverCrash() throws {
+    let bench = try Story.copy()
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<8 {
+      var octets = (0..<Int.random(in: 1...200_000, using: &generator)).map { _ in UInt8.random(in: 0...255) }
+      let head = try bench.octets(of: ["alice.card", "disc.img", "master.iso"].randomElement() ?? "disc.img").prefix(
+        512)
+      if Bool.random() { octets.replaceSubrange(0..<min(512, octets.count), with: head.prefix(octets.count)) }
+      try Data(octets).write(to: URL(fileURLWithPath: bench.path("fuzz")))
+      for arguments in [
+        ["card", "info", "--card-file", "fuzz"], ["disc", "list", "--disc", "fuzz"], ["master", "list", "fuzz"],
+        ["copy", "install", "fuzz"],
+      ] {
+        let outcome = try bench.run(arguments)
+        #expect([65, 77].contains(outcome.status), "\(arguments): \(outcome.status) \(outcome.complaint)")
+      }
+    }
+  }
+
+  /// Files that are none, beside those of the story.
+  private func bench() throws -> CommandBench {
+    let bench = try Story.copy()
+    let card = try bench.octets(of: "alice.card")
+    var generator = SystemRandomNumberGenerator()
+    let random = Data((0..<100_000).map { _ in UInt8.random(in: 0...255, using: &generator) })
+    let made: [String: Data] = [
+      "empty": Data(), "random": random, "key": random.prefix(32), "short.card": card.prefix(5000),
+      "long.card": card + Data(count: 100), "short.img": try bench.octets(of: "disc.img").prefix(3_000_000),
+      "short.iso": try bench.octets(of: "master.iso").prefix(120_000),
+    ]
+    for (name, octets) in made { try octets.write(to: URL(fileURLWithPath: bench.path(name))) }
+    let foreign = try bench.launch(
+      "/usr/bin/env", ["xorriso", "-as", "mkisofs", "-quiet", "-o", "foreign.iso", "text"])
+    try #require(foreign.status == 0, "\(foreign.complaint)")
+    let long = try bench.launch(
+      "/bin/sh", ["-c", "cp --sparse=always disc.img long.img && printf x >> long.img"])
+    try #require(long.status == 0, "\(long.complaint)")
+    return bench
+  }
+
+  private func expect(_ mistakes: [Mistake]) throws {
+    let bench = try bench()
+    let before = try bench.state()
+    for mistake in mistakes {
+      let outcome = try bench.run(mistake.arguments)
+      #expect(outcome.status == mistake.status, "\(mistake.arguments): \(outcome.complaint)")
+      let lines = outcome.complaint.split(separator: "\n", omittingEmptySubsequences: false)
+      #expect(lines.count == 2 && lines.last == "", "\(mistake.arguments): \(outcome.complaint)")
+      #expect(outcome.complaint.hasPrefix("warifu: ") && outcome.complaint.hasSuffix(".\n"), "\(outcome.complaint)")
+      #expect(
+        outcome.complaint.contains(": ") && outcome.complaint.lowercased().contains(mistake.words.lowercased()),
+        "\(mistake.arguments): \(outcome.complaint)")
+      if mistake.arguments.first != "apdu" { #expect(outcome.octets.isEmpty, "\(mistake.arguments)") }
+    }
+    let after = try bench.state()
+    for name in Set(before.keys).union(after.keys) {
+      #expect(before[name] == after[name], "\(name) has changed, or come, or gone")
+    }
+  }
+}
