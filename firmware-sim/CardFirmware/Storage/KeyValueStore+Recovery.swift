@@ -7,17 +7,13 @@ extension KeyValueStore {
     try giveUpHeads()
     guard log.headSequence > 0 else { return }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
-    if !isFilled(log.headOffset - geometry.sealOctets, geometry.sealOctets, with: 0x00) {
-      try programZeros(log.headOffset - geometry.wordSize)
-      if log.headOffset < end { try programZeros(log.headOffset) }
-      log.headOffset = min(log.headOffset + geometry.wordSize, end)
-    }
-    if !isFilled(log.headOffset, end - log.headOffset, with: 0xFF) { try settle() }
+    let isSealed = log.headOffset - log.sealOffset >= geometry.sealOctets
+    if !isSealed || !isFilled(log.headOffset, end - log.headOffset, with: 0xFF) { try settle() }
     try syncFlash()
   }
 
-  /// Before the first record after a mount: programs everything from the last word of the last seal to one word behind the
-  /// last that is not erased to zeros, in ascending order, so that nothing seals a record which is still there.
+  /// Before the first record after a mount: programs everything from the last seal to one word behind the last that is not
+  /// erased to zeros, in ascending order, so that nothing seals a record which is still there.
   func settle() throws(StoreError) {
     guard log.needsSettling, log.headSequence > 0 else { return }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
@@ -26,7 +22,7 @@ extension KeyValueStore {
       last -= geometry.wordSize
     }
     try giveUpUnsealed(before: end)
-    var position = log.headOffset - geometry.wordSize
+    var position = log.sealOffset
     while position <= last {
       try programZeros(position)
       position += geometry.wordSize

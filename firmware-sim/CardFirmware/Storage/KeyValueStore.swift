@@ -224,6 +224,8 @@ struct LogState {
   /// The newest page, where records are appended, and the next free offset in it.
   var headPage = 0
   var headOffset = 0
+  /// Where the mount found the zeros that end the log; of use until the first record after it.
+  var sealOffset = 0
   /// Nothing was written since the mount, so the next word may be one that only looks erased.
   var needsSettling = true
   /// Number of the last batch.
