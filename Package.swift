@@ -124,7 +124,7 @@ let package = Package(
       of: "CopyLicensing",
       [
         "WarifuTesting", "CopyLicensing", "CardDriver", "CardEmulator", "DiscDriver", "DiscEmulator", "LicenseCenter",
-        "Formats", "Cryptography", "CLinux", "SCSI",
+        "DriveFirmware", "Formats", "Cryptography", "CLinux", "SCSI",
       ] + wire),
     tests(of: "Command", ["WarifuTesting", "LicenseCenter", "Formats", "Cryptography", "CLinux"] + wire),
   ]
