@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -35,6 +36,9 @@ static inline void warifu_wipe(void *bytes, size_t count) { explicit_bzero(bytes
 // open(2) with a mode.
 static inline int warifu_open(const char *path, int flags, unsigned int mode) { return open(path, flags, (mode_t)mode); }
 
+// mkostemp(3): a new file, open for its owner alone, whose name takes the place of the template's last six letters X.
+static inline int warifu_make_temporary(char *path) { return mkostemp(path, O_CLOEXEC); }
+
 // renameat2(2) with RENAME_NOREPLACE: -1 and EEXIST when the new name is taken.
 static inline int warifu_rename_new(const char *old_path, const char *new_path) {
   return (int)syscall(SYS_renameat2, AT_FDCWD, old_path, AT_FDCWD, new_path, 1U /* RENAME_NOREPLACE */);
@@ -45,6 +49,15 @@ static inline int warifu_try_lock(int descriptor) {
   struct flock lock;
   memset(&lock, 0, sizeof lock);
   lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
+}
+
+// fcntl(2) F_OFD_SETLK: gives that lock back, also where a child that is just being started still has the descriptor.
+static inline int warifu_unlock(int descriptor) {
+  struct flock lock;
+  memset(&lock, 0, sizeof lock);
+  lock.l_type = F_UNLCK;
   lock.l_whence = SEEK_SET;
   return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
