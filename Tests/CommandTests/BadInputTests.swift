@@ -52,15 +52,17 @@ import Testing
     Mistake(65, "not a disc image", "disc", "info", "--disc", "random"),
     Mistake(65, "not a disc image", "disc", "info", "--disc", "master.iso"),
     Mistake(65, "truncated", "disc", "list", "--disc", "short.img"),
-    Mistake(65, "", "disc", "list", "--disc", "empty"), Mistake(65, "", "run", "--title", "Shell", "--disc", "center"),
-    Mistake(65, "", "disc", "list", "--disc", "long.img"),
-    Mistake(1, "File exists", "disc", "new", "disc.img"), Mistake(66, "", "disc", "new", "missing/x.img"),
+    Mistake(65, "not a disc image", "disc", "list", "--disc", "empty"),
+    Mistake(65, "not a disc image", "run", "--title", "Shell", "--disc", "center"),
+    Mistake(65, "do not belong to it", "disc", "list", "--disc", "long.img"),
+    Mistake(1, "choose another name", "disc", "new", "disc.img"),
+    Mistake(66, "check the path", "disc", "new", "missing/x.img"),
     Mistake(1, "or use a larger disc", "disc", "new", "x.img", "--general-use", "1000"),
     Mistake(66, "missing", "master", "list", "missing"), Mistake(65, "no ISO 9660", "master", "list", "disc.img"),
     Mistake(65, "no ISO 9660", "master", "list", "random"),
     Mistake(65, "copy the image again", "master", "list", "short.iso"),
     Mistake(65, "no ISO 9660", "master", "list", "empty"),
-    Mistake(66, "", "master", "list", "foreign.iso"),
+    Mistake(65, "no master disc of Warifu", "master", "list", "foreign.iso"),
     Mistake(65, "no ISO 9660", "copy", "title", "--title", "Shell", "--master", "random"),
     Mistake(
       1, "choose another name", "master", "press", "master.iso", "--name", "x", "--title", "path=text,title=Text"),
@@ -69,14 +71,14 @@ import Testing
     Mistake(65, "knows no title", "master", "press", "x.iso", "--name", "x", "--title", "path=text,title=Nobody"),
     Mistake(65, "too long", "copy", "install", "random"),
     Mistake(65, "no copy licence", "copy", "install", "passphrase"),
-    Mistake(65, "", "copy", "install", "empty"), Mistake(66, "missing", "copy", "install", "missing"),
+    Mistake(65, "cut short", "copy", "install", "empty"), Mistake(66, "missing", "copy", "install", "missing"),
     Mistake(1, "there is a file already", "disc", "license", "--title", "Shell", "--save", "passphrase"),
   ]
 
   private static let choices = [
     Mistake(69, "no centre at missing", "center", "info", "--center", "missing"),
     Mistake(69, "no centre at data", "center", "verify", "--center", "data"),
-    Mistake(77, "passphrase is wrong", "center", "verify", "--passphrase", "file:random"),
+    Mistake(77, "passphrase is wrong", "center", "verify", "--passphrase", "file:key"),
     Mistake(
       77, "passphrase is wrong", "card", "charge", "--title", "Shell", "--count", "1", "--passphrase", "file:text"),
     Mistake(1, "choose another", "center", "init", "center", "--name", "x"),
@@ -87,7 +89,6 @@ import Testing
     Mistake(
       65, "check the software id", "card", "charge", "--title", "S-00000000000000000000000000000000", "--count", "1"),
     Mistake(1, "At most 45", "card", "charge", "--title", "Shell", "--count", "46"),
-    Mistake(1, "", "card", "hand-over", "--index", "99", "--pin", "file:pin"),
     Mistake(65, "4 to 8", "card", "pin", "verify", "--pin", "file:text"),
     Mistake(65, "no title named", "run", "--title", "Picture"), Mistake(65, "no title named", "show", "--title", "x"),
     Mistake(65, "no APDU", "apdu", "send", "zz"), Mistake(65, "no APDU", "apdu", "send", "00"),
@@ -112,7 +113,7 @@ import Testing
   @Test func randomFilesNeverCrash() throws {
     let bench = try Story.copy()
     var generator = SystemRandomNumberGenerator()
-    for _ in 0..<8 {
+    for _ in 0..<5 {
       var octets = (0..<Int.random(in: 1...200_000, using: &generator)).map { _ in UInt8.random(in: 0...255) }
       let head = try bench.octets(of: ["alice.card", "disc.img", "master.iso"].randomElement() ?? "disc.img").prefix(
         512)
@@ -152,6 +153,7 @@ import Testing
   private func expect(_ mistakes: [Mistake]) throws {
     let bench = try bench()
     let before = try bench.state()
+    let books = try bench.succeed("center", "verify").output
     for mistake in mistakes {
       let outcome = try bench.run(mistake.arguments)
       #expect(outcome.status == mistake.status, "\(mistake.arguments): \(outcome.complaint)")
@@ -164,8 +166,10 @@ import Testing
       if mistake.arguments.first != "apdu" { #expect(outcome.octets.isEmpty, "\(mistake.arguments)") }
     }
     let after = try bench.state()
-    for name in Set(before.keys).union(after.keys) {
+    for name in Set(before.keys).union(after.keys) where !name.hasPrefix("center/center.db") {
       #expect(before[name] == after[name], "\(name) has changed, or come, or gone")
     }
+    // SQLite tidies its files whenever it likes; what is in them is what the log's head says.
+    #expect(try bench.succeed("center", "verify").output == books)
   }
 }

@@ -40,24 +40,29 @@ struct CardCharge: AsyncParsableCommand {
 
   func run() async throws {
     let card = try card.open()
-    let center = try await center.open()
     let serial = try card.status().serial
-    let titles = try await center.titles.titles().map(NamedTitle.init)
-    let operation = try operation?.id ?? .drawn(from: SystemRandom())
-    let order = try ChargeOrder(
-      operationID: operation, cardSerial: serial, softwareID: try title.resolve(among: titles, in: "the centre"),
-      quantity: count, acceptsFewer: fewer)
-    let outcome: ChargeOutcome
+    let outcome = try await center.use { center in
+      let titles = try await center.titles.titles().map(NamedTitle.init)
+      let order = try ChargeOrder(
+        operationID: try operation?.id ?? .drawn(from: SystemRandom()), cardSerial: serial,
+        softwareID: try title.resolve(among: titles, in: "the centre"), quantity: count, acceptsFewer: fewer)
+      return try await charge(order, onto: card, at: center)
+    }
+    try output.write(try ChargeReport(outcome))
+  }
+
+  /// Charges; a failure that leaves the outcome open says how to carry on.
+  private func charge(
+    _ order: ChargeOrder, onto card: WarifuCard, at center: Center
+  ) async throws -> ChargeOutcome {
     do {
-      outcome = try await center.charging.charge(order, over: LocalRelay(connection: card.connection))
+      return try await center.charging.charge(order, over: LocalRelay(connection: card.connection))
     } catch {
       guard error.code == .cardUnreachable || error.cardMayHaveChanged else { throw error }
       var failure = error.failure
-      failure.sentence += "; carry it on with --operation \(operation)"
+      failure.sentence += "; carry it on with --operation \(order.operationID)"
       throw failure
     }
-    try center.close()
-    try output.write(try ChargeReport(outcome))
   }
 }
 

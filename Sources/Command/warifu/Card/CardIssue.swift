@@ -33,14 +33,15 @@ struct CardIssue: AsyncParsableCommand {
 
   func run() async throws {
     let card = try card.open()
-    let center = try await center.open()
     let serial = try card.status().serial
     let order = try CardIssueOrder(
       cardSerial: serial, purchaser: purchaser, maximumCodes: maximumCodes,
       generationKeys: Set(generationKeys).sorted())
-    let record = try await center.cardIssuer.issue(order, over: LocalRelay(connection: card.connection))
-    try center.close()
-    try output.write(IssueReport(record, center: center.facts.name))
+    let report = try await center.use { center in
+      let record = try await center.cardIssuer.issue(order, over: LocalRelay(connection: card.connection))
+      return IssueReport(record, center: center.facts.name)
+    }
+    try output.write(report)
   }
 }
 

@@ -44,18 +44,18 @@ struct CardNew: AsyncParsableCommand {
       return try output.write(NewCardReport(file: file, serial: production.serial, center: nil, hasTestKeys: true))
     }
     // The centre first: no card is left behind that nobody can issue.
-    let center = try await center.open()
-    let key = try EmulatorKey.readOrMake(cardKey, random: random)
-    let production = try EmulatedCard.make(at: file, key: key, random: random)
-    let serial = production.serial
-    do {
-      try await center.cardIssuer.register(try CardNew.record(production))
-      try center.close()
-    } catch {
-      unlink(file)
-      throw error
+    let report = try await center.use { center in
+      let key = try EmulatorKey.readOrMake(cardKey, random: random)
+      let production = try EmulatedCard.make(at: file, key: key, random: random)
+      do {
+        try await center.cardIssuer.register(try CardNew.record(production))
+      } catch {
+        unlink(file)
+        throw error
+      }
+      return NewCardReport(file: file, serial: production.serial, center: center.facts.name, hasTestKeys: false)
     }
-    try output.write(NewCardReport(file: file, serial: serial, center: center.facts.name, hasTestKeys: false))
+    try output.write(report)
   }
 
   /// What the maker of a card tells its issuer.

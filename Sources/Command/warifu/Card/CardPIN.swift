@@ -37,17 +37,14 @@ struct CardPINLetter: AsyncParsableCommand {
 
   func run() async throws {
     let serial = try card?.serial ?? cardOptions.open().status().serial
-    let center = try await center.open()
-    let letter = try await center.cardIssuer.pinLetter(of: serial)
-    if confirmPrinted {
+    try await center.use { center in
+      let letter = try await center.cardIssuer.pinLetter(of: serial)
+      guard confirmPrinted else { return try output.write(LetterReport(letter)) }
       try confirmation.confirm("The centre forgets PIN and PUK of card \(serial)", for: serial, named: card)
       try await center.cardIssuer.confirmPINLetter(of: serial)
       try output.write(
         PINReport(card: serial.description, outcome: "The letter is on paper; the centre has forgotten it."))
-    } else {
-      try output.write(LetterReport(letter))
     }
-    try center.close()
   }
 }
 

@@ -53,18 +53,15 @@ struct CardSheet: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let center = try await center.open()
-    let sheet = try await sheet(at: center)
-    if confirmPrinted {
+    try await center.use { center in
+      let sheet = try await sheet(at: center)
+      guard confirmPrinted else { return try output.write(SheetReport(sheet)) }
       try confirmation.confirm(
         "The centre forgets the codes of sheet \(sheet.number), sold with card \(sheet.cardSerial)",
         for: sheet.cardSerial, named: card)
       try await center.rightsSeller.confirmPrinted(sheet.number)
       try output.write(PrintedReport(sheet: sheet.number))
-    } else {
-      try output.write(SheetReport(sheet))
     }
-    try center.close()
   }
 
   private func sheet(at center: Center) async throws -> SealSheet {

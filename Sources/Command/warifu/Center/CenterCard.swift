@@ -23,13 +23,14 @@ struct CenterCardList: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let center = try await center.open()
-    var cards: [CardBookReport] = []
-    for serial in try await center.cardIssuer.serials() {
-      cards.append(try await CardBookReport(center, try await center.cardIssuer.card(serial)))
+    let report = try await center.use { center in
+      var cards: [CardBookReport] = []
+      for serial in try await center.cardIssuer.serials() {
+        cards.append(try await CardBookReport(center, try await center.cardIssuer.card(serial)))
+      }
+      return CardListReport(cards: cards)
     }
-    try center.close()
-    try output.write(CardListReport(cards: cards))
+    try output.write(report)
   }
 }
 
@@ -49,10 +50,9 @@ struct CenterCardShow: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let center = try await center.open()
-    let record = try await center.cardIssuer.card(serial.serial)
-    let report = try await CardBookReport(center, record)
-    try center.close()
+    let report = try await center.use { center in
+      try await CardBookReport(center, try await center.cardIssuer.card(serial.serial))
+    }
     try output.write(report)
   }
 }

@@ -77,9 +77,7 @@ struct CenterVerify: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let center = try await center.open()
-    let head = try await center.verify()
-    try center.close()
+    let head = try await center.use { try await $0.verify() }
     try output.write(AuditReport(records: head.sequence, head: Hex.encode(head.hash)))
   }
 }

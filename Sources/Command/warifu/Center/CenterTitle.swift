@@ -41,10 +41,10 @@ struct CenterTitleAdd: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let center = try await center.open()
-    let title = try await center.titles.register(
-      name: name, version: titleVersion, type: type, seller: seller ?? center.facts.name, price: price)
-    try center.close()
+    let title = try await center.use { center in
+      try await center.titles.register(
+        name: name, version: titleVersion, type: type, seller: seller ?? center.facts.name, price: price)
+    }
     try output.write(TitleReport(title))
   }
 }
@@ -62,9 +62,7 @@ struct CenterTitleList: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let center = try await center.open()
-    let titles = try await center.titles.titles()
-    try center.close()
+    let titles = try await center.use { try await $0.titles.titles() }
     try output.write(TitleListReport(titles: titles.map(TitleReport.init)))
   }
 }

@@ -24,13 +24,13 @@ struct CopyLicenseCommand: AsyncParsableCommand {
 
   func run() async throws {
     let session = try copy.session(readOnly: false)
-    let center = try await center.open()
-    let titles = try await center.titles.titles().map(NamedTitle.init)
-    let request = try session.request(
-      for: try copy.title.resolve(among: titles, in: "the centre"), operationID: .drawn(from: SystemRandom()))
-    let license = try await center.copyLicenses.license(request)
+    let license = try await center.use { center in
+      let titles = try await center.titles.titles().map(NamedTitle.init)
+      let request = try session.request(
+        for: try copy.title.resolve(among: titles, in: "the centre"), operationID: .drawn(from: SystemRandom()))
+      return try await center.copyLicenses.license(request)
+    }
     try session.install(license)
-    try center.close()
     try output.write(LicenseReport(license))
   }
 }

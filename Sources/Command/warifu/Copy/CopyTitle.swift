@@ -24,7 +24,7 @@ struct CopyCertify: AsyncParsableCommand {
 
   func run() async throws {
     let session = try copy.session(readOnly: true)
-    let titles = try master.map { try LicensedMaster(opening: $0, anchor: session.anchor).catalogue.titles }
+    let titles = try master.map { try LicensedMaster.insert($0, anchor: session.anchor).catalogue.titles }
     let names = try titles?.map(NamedTitle.init) ?? session.volume.namedTitles()
     let softwareID = try copy.title.resolve(among: names, in: master == nil ? "the disc" : "the master disc")
     let license = try session.certify(softwareID)
@@ -51,7 +51,7 @@ struct CopyTitle: AsyncParsableCommand {
 
   func run() async throws {
     let session = try copy.session(readOnly: false)
-    let master = try LicensedMaster(opening: master, anchor: session.anchor)
+    let master = try LicensedMaster.insert(master, anchor: session.anchor)
     let names = master.catalogue.titles.map(NamedTitle.init)
     let softwareID = try copy.title.resolve(among: names, in: "the master disc")
     let installed: InstalledTitle

@@ -45,10 +45,19 @@ struct CenterOptions: ParsableArguments {
   @OptionGroup var folderOptions: CenterFolderOptions
   @OptionGroup var passphraseOptions: PassphraseOptions
 
-  /// The open centre.
-  func open() async throws -> Center {
+  /// Lends the open centre, and closes it whatever happens.
+  func use<R>(_ body: (Center) async throws -> R) async throws -> R {
     let folder = try folderOptions.folder()
     let passphrase = try passphraseOptions.read()
-    return try await folder.open(passphrase: passphrase, random: SystemRandom(), clock: SystemClock())
+    let center = try await folder.open(passphrase: passphrase, random: SystemRandom(), clock: SystemClock())
+    let result: R
+    do {
+      result = try await body(center)
+    } catch {
+      try? center.close()
+      throw error
+    }
+    try center.close()
+    return result
   }
 }

@@ -54,7 +54,11 @@ protocol FailureConvertible: Error {
 extension Failure {
   /// Says why, and ends the process. Help and version, which come the same way, go to standard output.
   static func end(_ error: any Error, arguments: [String]) -> Never {
-    if error is ExitCode || Warifu.exitCode(for: error) == .success { Warifu.exit(withError: error) }
+    if error is ExitCode { Warifu.exit(withError: error) }
+    if Warifu.exitCode(for: error) == .success {
+      print(HelpText.folded(Warifu.fullMessage(for: error)))
+      exit(0)
+    }
     let failure = isUsage(error) ? usage(error, arguments) : Failure(error)
     Terminal.complain("warifu: \(failure.sentence).")
     exit(failure.status.rawValue)

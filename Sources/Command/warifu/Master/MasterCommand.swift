@@ -30,7 +30,7 @@ struct MasterList: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let master = try LicensedMaster(opening: image, anchor: try anchor())
+    let master = try LicensedMaster.insert(image, anchor: try anchor())
     try output.write(MasterReport(master.catalogue, image: image))
   }
 

@@ -51,12 +51,15 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
     for path in title.map(\.path) + [manager] where !FileManager.default.isReadableFile(atPath: path) {
       throw Failure(.noDevice, "cannot read \(path)", remedy: "check the path and its permissions")
     }
-    let center = try await center.open()
-    let facts = center.facts
-    // Before anything is registered: the name may be taken.
+    let catalogue = try await center.use { try await press(at: $0, manager: manager) }
+    try output.write(MasterReport(catalogue, image: image))
+  }
+
+  private func press(at center: Center, manager: String) async throws -> MasterCatalogue {
+    // Before anything is registered: the image's name may be taken.
     var press = try MasterPress(
-      creating: image, name: name, center: facts.centerID, catalogueCertificate: facts.catalogueCertificate,
-      time: SystemClock().now(), random: SystemRandom())
+      creating: image, name: name, center: center.facts.centerID,
+      catalogueCertificate: center.facts.catalogueCertificate, time: SystemClock().now(), random: SystemRandom())
     for specification in title {
       let record = try await record(of: specification.subject, at: center)
       let key = try await center.titles.contentKey(of: record.softwareID)
@@ -66,8 +69,7 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
     try press.addManager(from: manager)
     let catalogue = press.catalogue
     try press.finish(try await center.titles.sign(catalogue))
-    try center.close()
-    try output.write(MasterReport(catalogue, image: image))
+    return catalogue
   }
 
   private func record(of subject: TitleSpecification.Subject, at center: Center) async throws -> TitleRecord {
