@@ -39,6 +39,7 @@ DOORS = {
     # Measures against the bare OpenSSL calls that an exchange needs.
     "Benchmarks": EVERY_ROOM | {"COpenSSL"},
     "Tests": EVERY_ROOM | {"Testing"},
+    "Tests/CardTests": EVERY_ROOM | {"Testing", "card_rig"},
 }
 
 IMPORT = re.compile(
