@@ -66,10 +66,10 @@ extension KeyValueStore {
     return (sealed, trimmed)
   }
 
-  /// Whether a page holds nothing, or nothing but a head that was given up.
-  private func isBlank(_ page: Int) -> Bool {
+  /// Whether a page's head is erased or given up; what lies behind it may be what a torn erasure left.
+  func isBlank(_ page: Int) -> Bool {
     let start = geometry.pageStart(page)
-    return isFilled(start, geometry.pageSize, with: 0xFF) || isFilled(start, geometry.pageHeadOctets, with: 0x00)
+    return isFilled(start, geometry.pageHeadOctets, with: 0xFF) || isFilled(start, geometry.pageHeadOctets, with: 0x00)
   }
 
   /// Frees what is trimmed and what was never finished; the rest must be every sequence number from the first one not

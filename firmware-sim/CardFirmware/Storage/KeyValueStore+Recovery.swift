@@ -59,11 +59,8 @@ extension KeyValueStore {
 
   private func pageToGiveUp() -> Int? {
     var newest: (page: Int, sequence: UInt64)?
-    for page in 0..<geometry.pageCount where log.sequences[page] == 0 {
+    for page in 0..<geometry.pageCount where log.sequences[page] == 0 && !isBlank(page) {
       let start = geometry.pageStart(page)
-      if isFilled(start, geometry.pageHeadOctets, with: 0x00) || isFilled(start, geometry.pageHeadOctets, with: 0xFF) {
-        continue
-      }
       let sequence = PageHead(octets(start, PageHead.octetCount))?.sequence ?? PageHead.sequenceLimit
       if sequence >= log.tailSequence, sequence > newest?.sequence ?? 0 { newest = (page, sequence) }
     }
