@@ -17,17 +17,18 @@ extension KeyValueStore {
   func settle() throws(StoreError) {
     guard log.needsSettling, log.headSequence > 0 else { return }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
-    var last = end - geometry.wordSize
-    while last > log.headOffset, isFilled(last - geometry.wordSize, geometry.wordSize, with: 0xFF) {
-      last -= geometry.wordSize
+    var settledEnd = end
+    while settledEnd > log.headOffset, isFilled(settledEnd - geometry.wordSize, geometry.wordSize, with: 0xFF) {
+      settledEnd -= geometry.wordSize
     }
+    settledEnd = min(settledEnd + geometry.wordSize, end)
     try giveUpUnsealed(before: end)
     var position = log.sealOffset
-    while position <= last {
+    while position < settledEnd {
       try programZeros(position)
       position += geometry.wordSize
     }
-    log.headOffset = max(log.headOffset, last + geometry.wordSize)
+    log.headOffset = settledEnd
     log.needsSettling = false
   }
 
