@@ -20,7 +20,7 @@ else
 # Debian packages, by what needs them.
 packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev pkg-config
 packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace
-packages-to-demo := openssl xorriso
+packages-to-demo := openssl xorriso libjs-jquery-ui
 packages-to-lint := git python3 shellcheck
 
 # Packages from PyPI that the tests compare with. They live in a folder of their own.

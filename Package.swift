@@ -103,6 +103,11 @@ let package = Package(
       ] + wire,
       path: "Benchmarks", swiftSettings: house),
 
+    // What tests run in a process of its own.
+    .executableTarget(
+      name: "card-rig", dependencies: ["CardEmulator", "CardDriver", "CardFirmware", "Cryptography"] + wire,
+      path: "Tests/Support/CardRig", swiftSettings: house),
+
     tests(of: "Octets", ["Octets"]),
     tests(of: "Identifiers", ["Identifiers", "Octets", "CardProtocol"]),
     tests(of: "ISO7816", ["ISO7816", "Octets"]),
@@ -110,20 +115,23 @@ let package = Package(
     tests(of: "SCSI", ["SCSI", "Octets"]),
     tests(of: "Cryptography", ["Cryptography", "SecureChannel", "Octets", "Identifiers", "CLinux"]),
     tests(of: "CardFirmware", ["CardFirmware", "Cryptography"] + wire),
-    tests(of: "Card", ["CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire),
+    tests(
+      of: "Card", ["card-rig", "CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire,
+      exclude: ["Fixtures"]),
     tests(of: "DriveFirmware", ["DriveFirmware", "DiscEmulator", "SCSI", "Octets", "Identifiers", "CLinux"]),
     tests(
-      of: "Disc", ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography"]),
+      of: "Disc",
+      ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography", "CLinux"]),
     tests(of: "Formats", ["Formats", "Cryptography", "Octets", "Identifiers", "ISO7816"]),
     tests(
       of: "LicenseCenter",
-      ["LicenseCenter", "WarifuTesting", "Formats", "Cryptography", "CardEmulator", "CardDriver"] + wire,
+      ["LicenseCenter", "Formats", "Cryptography", "CardFirmware", "CardEmulator", "CardDriver"] + wire,
       exclude: ["Reference"]),
     tests(
       of: "CopyLicensing",
       [
-        "WarifuTesting", "CopyLicensing", "CardDriver", "DiscDriver", "DiscEmulator", "LicenseCenter", "Formats",
-        "Cryptography", "CLinux", "SCSI",
+        "WarifuTesting", "CopyLicensing", "CardDriver", "CardEmulator", "DiscDriver", "DiscEmulator", "LicenseCenter",
+        "DriveFirmware", "Formats", "Cryptography", "CLinux", "SCSI",
       ] + wire),
     tests(
       of: "Command", ["WarifuTesting", "LicenseCenter", "Formats", "Cryptography", "CLinux"] + wire,

@@ -39,6 +39,7 @@ DOORS = {
     # Measures against the bare OpenSSL calls that an exchange needs.
     "Benchmarks": EVERY_ROOM | {"COpenSSL"},
     "Tests": EVERY_ROOM | {"Testing"},
+    "Tests/CardTests": EVERY_ROOM | {"Testing", "card_rig"},
 }
 
 IMPORT = re.compile(
@@ -60,8 +61,11 @@ def main() -> None:
         if row is None:
             findings.append(f"{path}: no row in Tests/House/doors.py says what this room may import")
             continue
+        quoted = False
         for number, line in enumerate(text(path).splitlines(), start=1):
-            match = IMPORT.match(line)
+            # A multi-line string may hold a program of another language.
+            was_quoted, quoted = quoted, quoted != (line.count('"""') % 2 == 1)
+            match = None if was_quoted else IMPORT.match(line)
             if match and match[1] not in DOORS[row]:
                 findings.append(f"{path}:{number}: {row} has no door to {match[1]}")
     report(findings)

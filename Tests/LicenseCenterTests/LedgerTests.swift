@@ -91,4 +91,23 @@ import Testing
     _ = try await test.center.context.database.write { try $0.run(statement, []) }
     await expectFailure(.damaged) { _ = try await test.center.verify() }
   }
+
+  /// A forger who also mends the hash of his record and the link to it: the next record's own hash gives him away.
+  @Test func auditChainCannotBeMendedLocally() async throws {
+    let test = try await TestCenter()
+    for _ in 0..<2 {
+      try await test.center.ledger.deposit(
+        Money(minorUnits: 5, currency: .yen), for: test.serial, operation: try test.operationID())
+    }
+    try await test.center.context.database.write { transaction in
+      let rows = try transaction.run("SELECT * FROM audit_log ORDER BY sequence")
+      let forged = AuditRecord(
+        sequence: 2, time: try rows[1].number("time"), action: try rows[1].text("action"),
+        subject: try rows[1].text("subject"), detail: "forged")
+      let hash = forged.hash(after: try rows[0].octets("hash"))
+      try transaction.run("UPDATE audit_log SET detail = 'forged', hash = $1 WHERE sequence = 2", [.blob(hash)])
+      try transaction.run("UPDATE audit_log SET previous = $1 WHERE sequence = 3", [.blob(hash)])
+    }
+    await expectFailure(.damaged) { _ = try await test.center.verify() }
+  }
 }

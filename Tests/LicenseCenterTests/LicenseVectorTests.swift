@@ -31,13 +31,13 @@ import Testing
   }
 
   /// Frozen: every licence on a disc depends on it.
-  @Test func M5_certificateCodeIsFrozen() throws {
+  @Test func M9_certificateCodeIsFrozen() throws {
     let license = try make()
     #expect(Hex.encode(license.certificateCode) == LicenseVectorTests.frozenCode)
     #expect(Hex.encode(license.signedOctets) == LicenseVectorTests.frozenSigned)
   }
 
-  @Test func M5_pythonComputesTheSame() throws {
+  @Test func M9_pythonComputesTheSameCode() throws {
     let inputs = [
       "issuerMaster": Hex.encode(0x80..<0xA0), "certificationRoot": Hex.encode(0xA0..<0xC0),
       "contentKey": Hex.encode([UInt8](0xE0...0xFF)), "center": Hex.encode(0xC0..<0xD0), "number": "0000000000000007",

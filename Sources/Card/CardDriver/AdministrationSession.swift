@@ -17,9 +17,11 @@ public struct AdministrationSession: ~Copyable {
     enc: KeySlot(rawValue: 0), mac: KeySlot(rawValue: 1), dek: KeySlot(rawValue: 2))
   private static let sessionKeys = SessionKeySlots(
     enc: KeySlot(rawValue: 3), mac: KeySlot(rawValue: 4), rmac: KeySlot(rawValue: 5))
+  /// Octets that padding and C-MAC add to a command's data at most.
+  private static let overhead = 32
   private static let checkSlot = KeySlot(rawValue: 6)
 
-  /// Opens a session.
+  /// Selects the issuer security domain and opens a session with it.
   ///
   /// - Parameters:
   ///   - connection: the card.
@@ -33,6 +35,7 @@ public struct AdministrationSession: ~Copyable {
     mode: SecureChannelMode = .s8, random: any RandomSource
   ) throws(CardError) {
     let operation = "open the secure channel"
+    _ = try connection.select(applicationID: CardProtocol.issuerDomainID, operation: operation)
     let engine = OpenSSLEngine(random: random)
     do {
       try keys.withBytes { (octets) throws(CryptoError) in
@@ -106,9 +109,8 @@ public struct AdministrationSession: ~Copyable {
     let operation = "store data"
     let commands: [CommandAPDU]
     do {
-      // A block of 223 octets still fits a short APDU when padded and MACed.
       commands = try CommandAPDU.storeData(
-        objects, blockOctets: connection.takesExtendedLength ? min(connection.dataOctetsPerCommand - 64, 16_384) : 223)
+        objects, blockOctets: min(connection.dataOctetsPerCommand - AdministrationSession.overhead, 16_384))
     } catch {
       throw CardError(
         .tooLong, operation: operation, cardMayHaveChanged: false, remedy: "The data is too long; store it in parts.")

@@ -1,3 +1,4 @@
+import CardProtocol
 import ISO7816
 import Octets
 
@@ -10,9 +11,13 @@ public final class CardConnection {
   /// The card's answer to reset.
   public private(set) var answerToReset: ATR
   private var capabilities: CardCapabilities?
+  /// The most data that the card takes in one command, as its application said when it was selected.
+  private var longestData: Int?
 
   /// The most octets a response may bring together by GET RESPONSE, against a card that never ends.
   private static let responseLimit = 65_536
+  /// The most pieces it may come in: four times as many as whole pieces of 256 octets would be.
+  private static let pieceLimit = 1_024
 
   /// Resets the card behind `transport` and reads its ATR.
   public init(_ transport: any APDUTransport) throws(CardError) {
@@ -48,14 +53,33 @@ public final class CardConnection {
     }
   }
 
+  /// Selects an application, and learns from its answer how long commands to it may be (GlobalPlatform 2.3.1, 11.9.3.1).
+  ///
+  /// - Returns: the response, whatever its status word.
+  public func select(applicationID: [UInt8], operation: String) throws(CardError) -> ResponseAPDU {
+    let response = try exchange(.select(applicationID: applicationID), operation: operation)
+    longestData = CardConnection.longestData(response.data.span.bytes)
+    return response
+  }
+
+  /// 9F65 inside A5 inside 6F; `nil` where the card does not say.
+  private static func longestData(_ control: RawSpan) -> Int? {
+    guard let template = try? BERTLV.firstValue(of: 0x6F, in: control),
+      let proprietary = try? BERTLV.firstValue(of: 0xA5, in: template),
+      let length = try? BERTLV.firstValue(of: 0x9F65, in: proprietary), (1...2).contains(length.byteCount)
+    else { return nil }
+    return length.octets.reduce(0) { $0 << 8 | Int($1) }
+  }
+
   /// Whether the card and the way to it take extended-length commands.
   public var takesExtendedLength: Bool {
     transport.limits.allowsExtended && capabilities?.extendedLength == true
   }
 
-  /// The most octets of command data that one unchained command can carry.
+  /// The most octets of command data that one unchained command can carry: 255 for a card that has not said more.
   public var dataOctetsPerCommand: Int {
-    takesExtendedLength ? transport.limits.commandOctets - 9 : 255
+    guard takesExtendedLength, let longestData else { return CommandAPDU.shortDataLimit }
+    return max(CommandAPDU.shortDataLimit, min(transport.limits.commandOctets - 9, longestData))
   }
 
   /// Sends one command and answers the whole response, whatever its status word.
@@ -84,9 +108,10 @@ public final class CardConnection {
 
   /// One command, cut into a chain where it is too long for the card or the reader.
   private func send(_ command: CommandAPDU, _ operation: String) throws(CardError) -> ResponseAPDU {
-    let needsExtended = command.data.count > 255 || (command.le ?? 0) > 256
-    guard needsExtended, !takesExtendedLength else { return try transmit(command, operation) }
-    guard command.data.count > 255 else {
+    let needsExtended = command.data.count > CommandAPDU.shortDataLimit || (command.le ?? 0) > CommandAPDU.shortLeLimit
+    let isTooLong = command.data.count > dataOctetsPerCommand
+    guard needsExtended, !takesExtendedLength || isTooLong else { return try transmit(command, operation) }
+    guard isTooLong else {
       var short = command
       short.le = command.le.map { min($0, 256) }
       return try transmit(short, operation)
@@ -119,11 +144,13 @@ public final class CardConnection {
   ) throws(CardError) -> ResponseAPDU {
     var response = first
     var whole = first.data
+    var pieces = 0
     let getResponseClass = command.cla & 0x03
     while let waiting = response.status.bytesAvailable {
       let next = CommandAPDU(cla: getResponseClass, ins: 0xC0, p1: 0, p2: 0, le: waiting)
       response = try transmit(next, operation)
-      guard !response.data.isEmpty || response.status.bytesAvailable == nil,
+      pieces += 1
+      guard pieces <= CardConnection.pieceLimit, !response.data.isEmpty || response.status.bytesAvailable == nil,
         whole.count + response.data.count <= CardConnection.responseLimit
       else { throw .unexpectedAnswer(operation) }
       whole += response.data

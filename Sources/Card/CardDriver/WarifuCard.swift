@@ -16,8 +16,8 @@ public final class WarifuCard {
   /// - Throws: ``CardError``, with ``StatusWord/fileNotFound`` when the card is none of ours.
   public init(_ connection: CardConnection) throws(CardError) {
     self.connection = connection
-    let response = try connection.exchange(
-      .select(applicationID: CardProtocol.applicationID), operation: "select the Warifu application")
+    let response = try connection.select(
+      applicationID: CardProtocol.applicationID, operation: "select the Warifu application")
     guard response.status == .ok || response.status == .selectedFileInvalidated else {
       throw CardError(
         response.status, operation: "select the Warifu application",

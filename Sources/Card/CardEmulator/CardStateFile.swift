@@ -41,6 +41,7 @@ final class CardStateFile {
 
   deinit {
     if let temporaryPath { unlink(temporaryPath) }
+    _ = warifu_unlock(descriptor)
     close(descriptor)
   }
 
@@ -63,11 +64,11 @@ final class CardStateFile {
     } catch {
       throw CardStateError(.storage, path, "no key")
     }
-    let temporaryPath = folder(of: path) + ".warifu-card-" + Hex.encode(salt)
-    let descriptor = warifu_open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    var temporaryPath = Array((folder(of: path) + ".warifu-card-XXXXXX").utf8CString)
+    let descriptor = warifu_make_temporary(&temporaryPath)
     guard descriptor >= 0 else { throw CardStateError(.storage, path, reason()) }
     let file = CardStateFile(path: path, descriptor: descriptor, geometry: geometry, cipher: cipher)
-    file.temporaryPath = temporaryPath
+    file.temporaryPath = String(decoding: temporaryPath.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     try file.lock()
     try file.fillErased()
     try file.write(head + tag + [UInt8](repeating: 0, count: headerOctets - head.count - tag.count), at: 0)

@@ -55,6 +55,11 @@ public final class CopySession {
   public func license(for softwareID: SoftwareID) throws(LicensingError) -> CopyLicense {
     let operation = "read the licence for \(softwareID)"
     guard let installed = volume.licence(for: softwareID) else {
+      guard volume.damagedLicenceCount == 0 else {
+        throw LicensingError(
+          .damaged, operation,
+          remedy: "A licence on this disc is damaged in both its copies, maybe this one; get it from the centre again.")
+      }
       throw LicensingError(
         .notLicensed, operation, remedy: "There is none on this disc; get one from the centre first.")
     }

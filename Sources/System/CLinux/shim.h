@@ -5,7 +5,9 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <mcheck.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -34,6 +36,9 @@ static inline void warifu_wipe(void *bytes, size_t count) { explicit_bzero(bytes
 
 // open(2) with a mode.
 static inline int warifu_open(const char *path, int flags, unsigned int mode) { return open(path, flags, (mode_t)mode); }
+
+// mkostemp(3): a new file, open for its owner alone, whose name takes the place of the template's last six letters X.
+static inline int warifu_make_temporary(char *path) { return mkostemp(path, O_CLOEXEC); }
 
 // fcntl(2) F_OFD_SETLK: a whole-file write lock that belongs to the open file. -1 and EAGAIN when someone holds it.
 static inline int warifu_try_lock(int descriptor) {

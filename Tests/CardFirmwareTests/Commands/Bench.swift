@@ -23,6 +23,7 @@ final class Bench {
   let flash: BenchFlash
   let random: SeededRandom
   let engine: OpenSSLEngine
+  private(set) var store: KeyValueStore
   private(set) var card: Card
   let profile: CardProfile
 
@@ -32,7 +33,8 @@ final class Bench {
     self.profile = profile
     random = SeededRandom(seed: seed)
     engine = OpenSSLEngine(random: random)
-    card = try Card(store: try KeyValueStore(flash: flash), engine: engine)
+    store = try KeyValueStore(flash: flash)
+    card = try Card(store: store, engine: engine)
     card.powerOn()
   }
 
@@ -71,7 +73,8 @@ final class Bench {
 
   /// Power off and on with a new mount of the store: nothing but the flash survives.
   func remount() throws {
-    card = try Card(store: try KeyValueStore(flash: flash), engine: engine)
+    store = try KeyValueStore(flash: flash)
+    card = try Card(store: store, engine: engine)
     card.powerOn()
   }
 

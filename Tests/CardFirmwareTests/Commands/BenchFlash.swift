@@ -27,17 +27,22 @@ class BenchFlash: FlashMemory {
 
   deinit { memory.deallocate() }
 
+  /// Program and erase operations so far.
+  private(set) var changes = 0
+
   /// All octets as they are now.
   var content: [UInt8] { [UInt8](memory) }
 
   func program(at offset: Int, _ words: RawSpan) throws(FlashError) {
     guard offset >= 0, words.byteCount <= memory.count - offset else { throw .outOfRange }
+    changes += 1
     for index in 0..<words.byteCount { memory[offset + index] &= words[octet: index] }
   }
 
   func erase(page: Int) throws(FlashError) {
     guard (0..<geometry.pageCount).contains(page) else { throw .outOfRange }
     let start = page * geometry.pageSize
+    changes += 1
     for index in start..<(start + geometry.pageSize) { memory[index] = 0xFF }
   }
 

@@ -32,6 +32,8 @@ final class SimulatedFlash: FlashMemory {
   var cut: Cut?
   /// Whether a cut loses a random subset of what was done since the last sync, too.
   var losesUnsynced = false
+  /// Looks on whenever something became durable.
+  var onSync: ((Snapshot) -> Void)?
   /// Whether the power failed.
   private(set) var isOff = false
   /// Words programmed and pages erased so far.
@@ -109,6 +111,7 @@ final class SimulatedFlash: FlashMemory {
   func sync() throws(FlashError) {
     guard !isOff else { throw .powerLost }
     unsynced = []
+    onSync?(snapshot)
   }
 
   // MARK: Inside

@@ -109,7 +109,7 @@ import Testing
   private func run(wordSize: Int, losesUnsynced: Bool, _ purpose: String) throws {
     let chance = Randomness(purpose)
     var history = try History(wordSize: wordSize, losesUnsynced: losesUnsynced, chance: chance)
-    for _ in 0..<chance.soak(40, full: 600) { try history.advance(stride: chance.soak(17, full: 1)) }
+    for _ in 0..<chance.soak(25, full: 400) { try history.advance(stride: chance.soak(17, full: 2)) }
     print("\(history.cuts) \(purpose)")
   }
 }

@@ -26,12 +26,15 @@ extension Card {
         try control.appendTLV(tag: 0xA5) { (proprietary) throws(OctetError) in
           try proprietary.append(UInt16(0x9F65))
           try proprietary.append(UInt8(2))
-          try proprietary.append(UInt16(0x0FFF))
+          try proprietary.append(longestCommandData)
         }
       }
     }
     return lifeCycle == .cardLocked ? .selectedFileInvalidated : .ok
   }
+
+  /// The most data that one command can carry, beside a header and the length fields that such a length needs.
+  private var longestCommandData: UInt16 { max(255, profile.commandOctets - 9) }
 
   private func selectFile(_ data: RawSpan) throws(StatusWord) -> StatusWord {
     guard lifeCycle == .secured else { throw .conditionsNotSatisfied }

@@ -35,38 +35,41 @@ extension KeyValueStore {
       log.erasures[page] = head.erasures
       let sealed = try readSealed(page, head.sequence)
       trimmed = max(trimmed, sealed.trimmed)
-      guard let end = sealed.end else { continue }
+      guard let zeros = sealed.zeros else { continue }
       log.isSealed[page] = true
       guard head.sequence > newest else { continue }
       newest = head.sequence
       log.headPage = page
-      log.headOffset = end
+      log.sealOffset = zeros.lowerBound
+      log.headOffset = zeros.upperBound
     }
     // Without a log, one page may be neither blank nor ours: the very first one, torn while it was being opened.
     guard newest > 0 || foreign <= 1 else { throw .damaged }
     return (newest, trimmed)
   }
 
-  /// Where what is sealed in a page ends, its seal included; and the highest sequence number that it trims.
-  private func readSealed(_ page: Int, _ sequence: UInt64) throws(StoreError) -> (end: Int?, trimmed: UInt64) {
-    var end: Int?
+  /// The zeros behind the last sealed record of a page; and the highest sequence number that it trims.
+  private func readSealed(_ page: Int, _ sequence: UInt64) throws(StoreError) -> (zeros: Range<Int>?, trimmed: UInt64) {
+    var sealed: Range<Int>?
     var trimmed: UInt64 = 0
     var cursor = RecordCursor(store: self, page: page, sequence: sequence)
     while let found = cursor.next() {
-      guard found.head.kind.wantsSeal, cursor.skipZeros() > 0 else { continue }
-      end = cursor.position
+      guard found.head.kind.wantsSeal else { continue }
+      let recordEnd = cursor.position
+      guard cursor.skipZeros() > 0 else { continue }
+      sealed = recordEnd..<cursor.position
       guard found.head.kind == .trim else { continue }
       var reader = OctetReader(value(at: found.offset))
       guard let target = try? reader.u64(), target < sequence else { throw .damaged }
       trimmed = max(trimmed, target)
     }
-    return (end, trimmed)
+    return (sealed, trimmed)
   }
 
-  /// Whether a page holds nothing, or nothing but a head that was given up.
-  private func isBlank(_ page: Int) -> Bool {
+  /// Whether a page's head is erased or given up; what lies behind it may be what a torn erasure left.
+  func isBlank(_ page: Int) -> Bool {
     let start = geometry.pageStart(page)
-    return isFilled(start, geometry.pageSize, with: 0xFF) || isFilled(start, geometry.pageHeadOctets, with: 0x00)
+    return isFilled(start, geometry.pageHeadOctets, with: 0xFF) || isFilled(start, geometry.pageHeadOctets, with: 0x00)
   }
 
   /// Frees what is trimmed and what was never finished; the rest must be every sequence number from the first one not

@@ -24,7 +24,8 @@ extension KeyValueStore {
 
   /// Whether `count` octets from `offset` on are all `octet`.
   func isFilled(_ offset: Int, _ count: Int, with octet: UInt8) -> Bool {
-    for index in offset..<(offset + count) where flash.base.load(fromByteOffset: index, as: UInt8.self) != octet {
+    let base = flash.base
+    for index in offset..<(offset + count) where base.load(fromByteOffset: index, as: UInt8.self) != octet {
       return false
     }
     return true

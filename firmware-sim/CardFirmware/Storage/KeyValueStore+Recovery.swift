@@ -7,17 +7,13 @@ extension KeyValueStore {
     try giveUpHeads()
     guard log.headSequence > 0 else { return }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
-    if !isFilled(log.headOffset - geometry.sealOctets, geometry.sealOctets, with: 0x00) {
-      try programZeros(log.headOffset - geometry.wordSize)
-      if log.headOffset < end { try programZeros(log.headOffset) }
-      log.headOffset = min(log.headOffset + geometry.wordSize, end)
-    }
-    if !isFilled(log.headOffset, end - log.headOffset, with: 0xFF) { try settle() }
+    let isSealed = log.headOffset - log.sealOffset >= geometry.sealOctets
+    if !isSealed || !isFilled(log.headOffset, end - log.headOffset, with: 0xFF) { try settle() }
     try syncFlash()
   }
 
-  /// Before the first record after a mount: programs everything from the last word of the last seal to one word behind the
-  /// last that is not erased to zeros, from the last to the first.
+  /// Before the first record after a mount: programs everything from the last seal to one word behind the last that is not
+  /// erased to zeros, in ascending order, so that nothing seals a record which is still there.
   func settle() throws(StoreError) {
     guard log.needsSettling, log.headSequence > 0 else { return }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
@@ -25,13 +21,28 @@ extension KeyValueStore {
     while last > log.headOffset, isFilled(last - geometry.wordSize, geometry.wordSize, with: 0xFF) {
       last -= geometry.wordSize
     }
-    var position = last
-    while position >= log.headOffset - geometry.wordSize {
+    try giveUpUnsealed(before: end)
+    var position = log.sealOffset
+    while position <= last {
       try programZeros(position)
-      position -= geometry.wordSize
+      position += geometry.wordSize
     }
     log.headOffset = max(log.headOffset, last + geometry.wordSize)
     log.needsSettling = false
+  }
+
+  /// Where the last record wants a seal and has none, it goes first, durably: a `sync` cut short may keep later zeros, which
+  /// would seal it, and lose earlier ones.
+  private func giveUpUnsealed(before end: Int) throws(StoreError) {
+    var cursor = RecordCursor(
+      store: self, page: log.headPage, sequence: log.headSequence, from: log.headOffset, to: end)
+    while let found = cursor.next() {
+      guard found.head.kind.wantsSeal else { continue }
+      for position in stride(from: found.offset, to: cursor.position, by: geometry.wordSize) {
+        try programZeros(position)
+      }
+      return try syncFlash()
+    }
   }
 
   /// Zeros over the head of each free page that has one, or that might show one again; the newest first, each durably, so
@@ -48,11 +59,8 @@ extension KeyValueStore {
 
   private func pageToGiveUp() -> Int? {
     var newest: (page: Int, sequence: UInt64)?
-    for page in 0..<geometry.pageCount where log.sequences[page] == 0 {
+    for page in 0..<geometry.pageCount where log.sequences[page] == 0 && !isBlank(page) {
       let start = geometry.pageStart(page)
-      if isFilled(start, geometry.pageHeadOctets, with: 0x00) || isFilled(start, geometry.pageHeadOctets, with: 0xFF) {
-        continue
-      }
       let sequence = PageHead(octets(start, PageHead.octetCount))?.sequence ?? PageHead.sequenceLimit
       if sequence >= log.tailSequence, sequence > newest?.sequence ?? 0 { newest = (page, sequence) }
     }

@@ -28,8 +28,8 @@ import Octets
 ///    before it. A cut tears the last word only, and what counts ends with a word that means the same when it is programmed
 ///    again: zeros.
 /// 2. *Only the end of the log can be torn.* Before a page is opened everything older is made durable (`sync`).
-/// 3. *What a mount shows stays so.* Before it returns, it finishes a half seal, makes zeros of everything behind it, from
-///    the last word to the first, and gives up unfinished pages, the newest first, by zeros over their heads. Where nothing
+/// 3. *What a mount shows stays so.* Before it returns, it finishes a half seal, makes zeros of everything behind it, in
+///    ascending order, so that none of them seals what is still there, and gives up unfinished pages, the newest first, by zeros over their heads. Where nothing
 ///    is left behind, it writes nothing; a word that only looks erased is settled before the first record after a mount.
 /// 4. *A page is erased right before it is opened*, so a torn or apparent erasure is always done again; and only after the
 ///    `trim` that freed it is durable.
@@ -224,6 +224,8 @@ struct LogState {
   /// The newest page, where records are appended, and the next free offset in it.
   var headPage = 0
   var headOffset = 0
+  /// Where the mount found the zeros that end the log; of use until the first record after it.
+  var sealOffset = 0
   /// Nothing was written since the mount, so the next word may be one that only looks erased.
   var needsSettling = true
   /// Number of the last batch.

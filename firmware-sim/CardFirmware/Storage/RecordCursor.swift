@@ -15,14 +15,15 @@ struct RecordCursor {
   /// Where the next record would lie; after the last one, where the sound records end.
   private(set) var position: Int
 
-  /// A walk through a page of the log, as far as the log goes; from its first record, or from `start`.
-  init(store: KeyValueStore, page: Int, sequence: UInt64, from start: Int? = nil) {
+  /// A walk through a page of the log, as far as the log goes; from its first record, or from `start`; or to `end`.
+  init(store: KeyValueStore, page: Int, sequence: UInt64, from start: Int? = nil, to end: Int? = nil) {
     let pageStart = store.geometry.pageStart(page)
     self.store = store
     self.sequence = sequence
-    end =
+    let pageEnd =
       page == store.log.headPage && store.log.headSequence > 0
       ? store.log.headOffset : pageStart + store.geometry.pageSize
+    self.end = end ?? pageEnd
     position = start ?? pageStart + store.geometry.pageHeadOctets
   }
 

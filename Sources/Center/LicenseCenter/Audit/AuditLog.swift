@@ -66,7 +66,8 @@ public struct AuditHead: Hashable, Sendable {
   public var hash: [UInt8]
 }
 
-private struct AuditRecord {
+/// What one record says.
+struct AuditRecord {
   var sequence: Int64
   var time: UInt64
   var action: String

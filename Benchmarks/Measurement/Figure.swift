@@ -1,0 +1,54 @@
+/// One measured figure. Rates: more is better, and so is a higher ratio.
+struct Figure {
+  /// What was measured, and against what.
+  let name: String
+  let unit: Unit
+  /// Median over the rounds.
+  let ours: Double
+  /// The reference's, of the same run; `nil` where the figure speaks for itself.
+  let reference: Double?
+  let goal: Goal?
+  /// How far the rounds lay apart: half of them lie within this part of the median, on either side together.
+  let spread: Double?
+
+  init(
+    _ name: String, _ unit: Unit, ours: Double, reference: Double? = nil, goal: Goal? = nil, spread: Double? = nil
+  ) {
+    self.name = name
+    self.unit = unit
+    self.ours = ours
+    self.reference = reference
+    self.goal = goal
+    self.spread = spread
+  }
+
+  /// Ours divided by the reference.
+  var ratio: Double? { reference.map { ours / $0 } }
+
+  /// Whether the goal is reached; `nil` without one.
+  var isMet: Bool? {
+    switch goal {
+    case nil: nil
+    case .rate(let least): ours >= least
+    case .ratio(let least): ratio.map { $0 >= least }
+    case .zero: ours == 0
+    }
+  }
+}
+
+/// What a figure counts.
+enum Unit: String, Encodable {
+  case perSecond = "/s"
+  case mebibytesPerSecond = "MiB/s"
+  case allocations = "each"
+}
+
+/// What an issue asks of a figure.
+enum Goal {
+  /// At least so many a second.
+  case rate(Double)
+  /// At least this part of the reference.
+  case ratio(Double)
+  /// Not one.
+  case zero
+}

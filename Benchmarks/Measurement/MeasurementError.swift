@@ -1,0 +1,6 @@
+/// Why a figure cannot be measured.
+struct MeasurementError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}

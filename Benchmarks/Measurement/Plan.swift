@@ -1,0 +1,14 @@
+/// How long to measure.
+struct Plan {
+  /// Rounds; each measures ours, then the reference, so that both meet the same weather.
+  let rounds: Int
+  /// How long one side's part of a round lasts at least.
+  let roundDuration: Duration
+  /// Rounds of copying.
+  let copyRounds: Int
+  /// Octets of the title that is copied.
+  let titleOctets: Int
+
+  static let full = Plan(rounds: 11, roundDuration: .milliseconds(60), copyRounds: 5, titleOctets: 256 << 20)
+  static let quick = Plan(rounds: 5, roundDuration: .milliseconds(10), copyRounds: 2, titleOctets: 64 << 20)
+}

@@ -1,0 +1,64 @@
+import CopyLicensing
+import DriveFirmware
+import Formats
+import Foundation
+import Testing
+import WarifuTesting
+
+/// The host's memory stays constant, whatever the size of a title (M8). Each case runs in a process of its own, because a
+/// process's peak says nothing while other tests share it.
+@Suite struct MemoryTests {
+  /// 1 GiB in a soak run, else 256 MiB; content is a sparse file, sealed all the same.
+  private static var titleOctets: UInt64 {
+    ProcessInfo.processInfo.environment["WARIFU_SOAK"] == "1" ? 1 << 30 : 256 << 20
+  }
+
+  @Test func M8_copyingAndRunningTakeConstantMemory() async {
+    await #expect(processExitsWith: .success) {
+      let bench = try await Workbench.setUp(seed: 5)
+      let source = bench.folder("big.bin")
+      #expect(FileManager.default.createFile(atPath: source, contents: nil))
+      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: source))
+      try handle.truncate(atOffset: MemoryTests.titleOctets)
+      try handle.close()
+
+      let card = try await bench.issueCard()
+      let disc = try bench.makeDisc("big.mo", geometry: .gb1_3)
+      var peak = try PeakMemory()
+      let pressed = try await bench.pressMaster("big.iso", [(source, .data)])
+      #expect(try peak.growth() <= 64 << 20, "pressing")
+
+      let session = try bench.session(card, disc)
+      let master = try LicensedMaster(opening: pressed.path, anchor: session.anchor)
+      try await bench.license(pressed.titles[0], in: session)
+      peak = try PeakMemory()
+      try session.copy(pressed.titles[0], from: master)
+      #expect(try peak.growth() <= 64 << 20, "copying")
+
+      let title = try session.open(pressed.titles[0])
+      let null = FileHandle(forWritingAtPath: "/dev/null")
+      peak = try PeakMemory()
+      try title.write(to: null?.fileDescriptor ?? -1)
+      #expect(try peak.growth() <= 64 << 20, "showing")
+    }
+  }
+}
+
+/// How far this process's resident memory has risen at most since this value was made, in octets (proc(5), VmHWM).
+private struct PeakMemory {
+  private let before: Int
+
+  init() throws {
+    // "5" resets the peak to what is resident now.
+    try "5".write(toFile: "/proc/self/clear_refs", atomically: false, encoding: .ascii)
+    before = try PeakMemory.kibibytes("VmRSS:")
+  }
+
+  func growth() throws -> Int { (try PeakMemory.kibibytes("VmHWM:") - before) * 1_024 }
+
+  private static func kibibytes(_ name: String) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name) })
+    return try #require(line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) })
+  }
+}

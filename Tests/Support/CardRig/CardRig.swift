@@ -1,0 +1,41 @@
+import CardDriver
+import CardEmulator
+import Glibc
+import Octets
+
+/// A process that a test can kill: `card-rig charge FILE NUMBER COUNT` charges the card in a state file and prints its
+/// receipt, `card-rig fixture FILE` makes the state file that tests keep.
+@main
+enum CardRig {
+  static func main() {
+    do {
+      try run(CommandLine.arguments)
+    } catch {
+      print("\(error)", to: STDERR_FILENO)
+      exit(1)
+    }
+  }
+
+  private static func run(_ arguments: [String]) throws {
+    switch arguments.dropFirst().first {
+    case "charge" where arguments.count == 5:
+      guard let number = UInt32(arguments[3]), let count = Int(arguments[4]) else { exit(64) }
+      try charge(arguments[2], number, count)
+    case "fixture" where arguments.count == 3:
+      try Specimen.make(at: arguments[2], profile: Specimen.smallest, seed: 20_261_120)
+    default: exit(64)
+    }
+  }
+
+  private static func charge(_ path: String, _ number: UInt32, _ count: Int) throws {
+    var session = try Specimen.administration(CardConnection(try Specimen.open(path)))
+    let receipt = try session.storeData(try Specimen.charge(number, count: count))
+    print(Hex.encode(receipt), to: STDOUT_FILENO)
+  }
+
+  /// One write, right away: a test looks at when it happens.
+  private static func print(_ text: some CustomStringConvertible, to descriptor: Int32) {
+    let line = Array((text.description + "\n").utf8)
+    guard write(descriptor, line, line.count) == line.count else { exit(74) }
+  }
+}
