@@ -28,6 +28,9 @@ import Testing
       #expect(help.complaint.isEmpty, "\(name)")
       let example = help.output.components(separatedBy: "Example:")
       #expect(example.count == 2 && example.last?.contains(name + " ") == true, "\(name) shows no example")
+      // What is too wide is folded without its indentation.
+      let lines = (example.last ?? "").components(separatedBy: "\n\n")[0].split(separator: "\n")
+      #expect(lines.allSatisfy { $0.hasPrefix("  ") }, "\(name)")
       let wide = help.output.split(separator: "\n").map(String.init).first { $0.count > 80 }
       #expect(wide == nil, "\(name)")
     }

@@ -14,8 +14,8 @@ struct CardCharge: AsyncParsableCommand {
       twice.
 
       Example:
-        warifu card charge --title OpenSSL --count 5 --card-file alice.card --center center \\
-          --passphrase file:passphrase
+        warifu card charge --title OpenSSL --count 5 --card-file alice.card \\
+          --center center --passphrase file:passphrase
       """)
 
   @Option(help: ArgumentHelp("Software id, or unique name, of what the codes buy.", valueName: "title"))

@@ -13,7 +13,8 @@ struct CardIssue: AsyncParsableCommand {
       'card pin letter'.
 
       Example:
-        warifu card issue --purchaser "Alice" --card-file alice.card --center center --passphrase file:passphrase
+        warifu card issue --purchaser "Alice" --card-file alice.card \\
+          --center center --passphrase file:passphrase
       """)
 
   @Option(help: "Who buys the card; the centre keeps the name encrypted.")

@@ -21,7 +21,8 @@ struct CardPINLetter: AsyncParsableCommand {
       forget them.
 
       Example:
-        warifu card pin letter --card-file alice.card --center center --passphrase file:passphrase > letter.txt
+        warifu card pin letter --card-file alice.card --center center \\
+          --passphrase file:passphrase > letter.txt
       """)
 
   @Flag(help: "Say that the letter is on paper: the centre forgets PIN and PUK.")
@@ -78,7 +79,8 @@ struct CardPINChange: AsyncParsableCommand {
       A PIN has 4 to 8 characters. A wrong old one costs a try.
 
       Example:
-        warifu card pin change --pin file:old-pin --new-pin file:new-pin --card-file alice.card
+        warifu card pin change --pin file:old-pin --new-pin file:new-pin \\
+          --card-file alice.card
       """)
 
   @OptionGroup var pin: PINOptions
@@ -106,7 +108,8 @@ struct CardPINUnblock: AsyncParsableCommand {
       A wrong PUK costs a try of the PUK; when none is left, the card stays blocked for ever.
 
       Example:
-        warifu card pin unblock --puk file:puk --new-pin file:new-pin --card-file alice.card
+        warifu card pin unblock --puk file:puk --new-pin file:new-pin \\
+          --card-file alice.card
       """)
 
   @Option(help: ArgumentHelp("SOURCE of the PUK.", valueName: "source"))

@@ -14,8 +14,8 @@ struct CardSheet: AsyncParsableCommand {
       --confirm-printed makes the centre forget its copies of the codes.
 
       Example:
-        warifu card sheet --title OpenSSL --count 3 --url https://shop.example/redeem --card-file alice.card \\
-          --center center --passphrase file:passphrase
+        warifu card sheet --title OpenSSL --count 3 --url https://shop.example \\
+          --card-file alice.card --center center --passphrase file:passphrase
       """)
 
   @Option(help: ArgumentHelp("Software id, or unique name, of what the codes buy.", valueName: "title"))

@@ -40,7 +40,8 @@ struct CenterCardShow: AsyncParsableCommand {
     commandName: "show", abstract: "Show the books of one card.",
     discussion: """
       Example:
-        warifu center card show 0102030405060708 --center center --passphrase file:passphrase
+        warifu center card show 0102030405060708 \\
+          --center center --passphrase file:passphrase
       """)
 
   @Argument(help: "The card's serial.")

@@ -18,8 +18,8 @@ struct CenterTitleAdd: AsyncParsableCommand {
       'master press' registers new titles by itself. Do it before when codes are sold before the disc is pressed.
 
       Example:
-        warifu center title add --name OpenSSL --type program --price "5.00 EUR" --center center \\
-          --passphrase file:passphrase
+        warifu center title add --name OpenSSL --type program --price "5.00 EUR" \\
+          --center center --passphrase file:passphrase
       """)
 
   @Option(help: "The title's name.")

@@ -13,7 +13,8 @@ struct CopyCertify: AsyncParsableCommand {
       --title takes a name only when the title is on the disc already, or is named on the master disc given.
 
       Example:
-        warifu copy certify --title OpenSSL --master master.iso --disc disc.img --card-file alice.card
+        warifu copy certify --title OpenSSL --master master.iso \\
+          --disc disc.img --card-file alice.card
       """)
 
   @Option(help: ArgumentHelp("A master disc that names the title.", valueName: "image"))
@@ -40,7 +41,8 @@ struct CopyTitle: AsyncParsableCommand {
       If the card refuses, not one octet is copied. Ctrl-C leaves the disc as it was.
 
       Example:
-        warifu copy title --title OpenSSL --master master.iso --disc disc.img --card-file alice.card
+        warifu copy title --title OpenSSL --master master.iso \\
+          --disc disc.img --card-file alice.card
       """)
 
   @Option(help: ArgumentHelp("The master disc's image or device.", valueName: "image"))

@@ -20,10 +20,10 @@ struct DiscNew: AsyncParsableCommand {
   @Argument(help: "The image to make.")
   var image: String
 
-  @Option(help: "The megabytes on its shell.")
+  @Option(help: ArgumentHelp("The megabytes on its shell.", valueName: "mb"))
   var geometry: DiscKind = .mb128
 
-  @Option(help: "MiB for general use; without it a quarter of the disc.")
+  @Option(help: ArgumentHelp("MiB for general use; without it a quarter of the disc.", valueName: "mib"))
   var generalUse: UInt64?
 
   @OptionGroup var output: OutputOptions

@@ -17,8 +17,9 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
       The image needs as much scratch space again, in its folder or in the one that TMPDIR names.
 
       Example:
-        warifu master press master.iso --name "Spring disc" --center center --passphrase file:passphrase \\
-          --title "path=/usr/bin/openssl,name=OpenSSL,type=program,price=5.00 EUR"
+        warifu master press master.iso --name "Spring disc" \\
+          --title "path=/usr/bin/openssl,name=OpenSSL,type=program,price=5.00 EUR" \\
+          --center center --passphrase file:passphrase
       """)
 
   @Argument(help: "The image to make.")
@@ -30,7 +31,9 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
   @Option(help: ArgumentHelp("A title to press; give one for each.", valueName: "spec"))
   var title: [TitleSpecification]
 
-  @Option(help: "The manager program that the disc brings along; without it this very program.")
+  @Option(
+    help: ArgumentHelp(
+      "The manager program that the disc brings along; without it this very program.", valueName: "path"))
   var manager: String?
 
   @OptionGroup var center: CenterOptions

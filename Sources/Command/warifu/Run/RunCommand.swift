@@ -57,7 +57,7 @@ struct ShowCommand: AsyncParsableCommand {
       The card checks licence, disc and title again and only then gives the key. Programs run instead, see 'warifu run'.
 
       Example:
-        warifu show --title "The licence" --disc disc.img --card-file alice.card | less
+        warifu show --title "A text" --disc disc.img --card-file alice.card | less
       """)
 
   @OptionGroup var copy: CopyOptions

@@ -17,10 +17,11 @@ enum HiddenPrompt {
     }
     var silent = before
     silent.c_lflag &= ~tcflag_t(ECHO | ISIG | ICANON)
-    Terminal.tell("\(question): ")
     guard tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 else {
       throw Failure(.transport, "cannot hide what is typed", remedy: "give a source for the secret")
     }
+    // Only now: the switch drops what was typed before it.
+    Terminal.tell("\(question): ")
     defer {
       tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
       Terminal.tell("\n")

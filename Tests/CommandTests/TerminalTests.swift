@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+/// Somebody sits at a terminal.
+@Suite struct TerminalTests {
+  private struct Screen: Decodable {
+    let status: Int32
+    let screen: String
+  }
+
+  private func type(
+    _ arguments: [String], answers: [[String]], on bench: CommandBench
+  ) throws -> Screen {
+    let request: [String: Any] = ["command": [CommandBench.executable] + arguments, "answers": answers]
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("terminal.py").path
+    let json = String(decoding: try JSONSerialization.data(withJSONObject: request), as: UTF8.self)
+    // An empty source is none, but it is no prompt either: take the variable away.
+    let outcome = try bench.launch("/usr/bin/env", ["-u", "WARIFU_PASSPHRASE", "python3", "-B", script, json])
+    return try JSONDecoder().decode(Screen.self, from: outcome.octets)
+  }
+
+  @Test func aPassphraseIsAskedForAndNotShown() throws {
+    let bench = try Story.copy()
+    let screen = try type(["center", "verify"], answers: [["passphrase: ", Story.passphrase + "\n"]], on: bench)
+    #expect(screen.status == 0, "\(screen.screen)")
+    #expect(screen.screen.contains("are sound"))
+    #expect(!screen.screen.contains(Story.passphrase))
+  }
+
+  @Test func editingWorksAndControlCStops() throws {
+    let bench = try Story.copy()
+    let pin = try Story.told.get().secret(in: Story.pinFile)
+    // Backspace takes one back, Ctrl-U all.
+    let edited = try type(
+      ["card", "pin", "verify"], answers: [["PIN: ", "99\u{15}\(pin)0\u{7F}\r"]], on: bench)
+    #expect(edited.status == 0, "\(edited.screen)")
+    let stopped = try type(["card", "pin", "verify"], answers: [["PIN: ", "12\u{03}"]], on: bench)
+    #expect(stopped.status == 130)
+    #expect(!stopped.screen.contains("12"))
+    #expect(try bench.succeed("card", "info").output.contains("PIN 3"))
+  }
+
+  @Test func aNewPassphraseIsAskedForTwice() throws {
+    let bench = try CommandBench()
+    let answers = [["passphrase: ", "one\n"], ["again: ", "two\n"]]
+    let screen = try type(["center", "init", "center", "--name", "x"], answers: answers, on: bench)
+    #expect(screen.status == 65)
+    #expect(!FileManager.default.fileExists(atPath: bench.path("center")))
+  }
+
+  @Test func whatCannotBeUndoneWantsTheSerialTyped() throws {
+    let bench = try Story.copy()
+    let letter = ["card", "pin", "letter", "--confirm-printed"]
+    let passphrase = ["passphrase: ", Story.passphrase + "\n"]
+    let wrong = try type(letter, answers: [passphrase, ["to go on: ", "yes\n"]], on: bench)
+    #expect(wrong.status == 1)
+    let text = try bench.succeed("card", "pin", "letter").output
+    let serial = try #require(text.split(separator: "\n").dropFirst().first?.split(separator: " ").last)
+    let right = try type(letter, answers: [passphrase, ["to go on: ", serial + "\n"]], on: bench)
+    #expect(right.status == 0, "\(right.screen)")
+    #expect(try bench.run(["card", "pin", "letter"]).status == 1)
+  }
+}
