@@ -26,7 +26,27 @@ enum StoreBenchmarks {
       }
       guard sums.ours > 0, sums.reference > 0 else { throw MeasurementError("nothing was read") }
       return [figure]
-    }
+    },
+    Benchmark(name: "store: mount") { plan in
+      let flash = MemoryFlash()
+      let store = try KeyValueStore(flash: flash)
+      let value = [UInt8](repeating: 1, count: 64)
+      for number in 1...keys {
+        store.begin()
+        try store.put(StoreKey(rawValue: number), value.span.bytes)
+        try store.commit()
+      }
+      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: flash.geometry.octets, alignment: 16)
+      defer { copy.deallocate() }
+      let image = UnsafeRawBufferPointer(start: flash.base, count: copy.count)
+      return [
+        try Comparison(plan: plan).figure("mount 1,000 values : copy of the flash") { count in
+          try timing(count) { _ = try KeyValueStore(flash: flash) }
+        } reference: { count in
+          timing(count) { copy.copyMemory(from: image) }
+        }
+      ]
+    },
   ]
 
   /// All keys, in an order that no cache foresees.

@@ -15,7 +15,7 @@ struct Report {
 
   func printLine(_ figure: Figure) {
     let reference = figure.reference.map { text($0, figure.unit) } ?? "-"
-    let ratio = figure.ratio.map { String(format: "%.2f", $0) } ?? "-"
+    let ratio = figure.ratio.map { String(format: $0 < 0.1 ? "%.3f" : "%.2f", $0) } ?? "-"
     print(row(figure.name, text(figure.ours, figure.unit), reference, ratio, goal(figure)))
     fflush(nil)
   }

@@ -3,7 +3,7 @@ import COpenSSL
 /// AES-CMAC by OpenSSL calls alone, with a context that is kept: what any user of OpenSSL pays at least.
 final class BareCMAC {
   private let context: OpaquePointer
-  private var tag = [UInt8](repeating: 0, count: 16)
+  private let tag = UnsafeMutablePointer<UInt8>.allocate(capacity: 16)
 
   /// A context under `key`: 16 or 32 octets.
   init(key: [UInt8]) throws {
@@ -21,7 +21,10 @@ final class BareCMAC {
     guard result == 1 else { throw MeasurementError("OpenSSL takes no key for CMAC") }
   }
 
-  deinit { EVP_MAC_CTX_free(context) }
+  deinit {
+    EVP_MAC_CTX_free(context)
+    tag.deallocate()
+  }
 
   /// Sets another key of the same length.
   func setKey(_ key: [UInt8]) { EVP_MAC_init(context, key, key.count, nil) }
@@ -38,6 +41,6 @@ final class BareCMAC {
   func authenticateFirst(_ message: UnsafeRawBufferPointer) {
     var length = 0
     EVP_MAC_update(context, message.baseAddress?.assumingMemoryBound(to: UInt8.self), message.count)
-    EVP_MAC_final(context, &tag, &length, 16)
+    EVP_MAC_final(context, tag, &length, 16)
   }
 }

@@ -4,7 +4,7 @@ import COpenSSL
 final class BareDigest {
   private let algorithm: OpaquePointer
   private let context: OpaquePointer
-  private var digest = [UInt8](repeating: 0, count: 32)
+  private let digest = UnsafeMutablePointer<UInt8>.allocate(capacity: 32)
 
   init() throws {
     guard let algorithm = EVP_MD_fetch(nil, "SHA2-256", nil), let context = EVP_MD_CTX_new() else {
@@ -17,12 +17,13 @@ final class BareDigest {
   deinit {
     EVP_MD_CTX_free(context)
     EVP_MD_free(algorithm)
+    digest.deallocate()
   }
 
   /// One digest over `message`.
   func hash(_ message: UnsafeRawBufferPointer) {
     EVP_DigestInit_ex2(context, algorithm, nil)
     EVP_DigestUpdate(context, message.baseAddress, message.count)
-    EVP_DigestFinal_ex(context, &digest, nil)
+    EVP_DigestFinal_ex(context, digest, nil)
   }
 }

@@ -1,13 +1,12 @@
 // Inline wrappers of system calls that Swift cannot call by itself: variadic ones, and ones behind _GNU_SOURCE.
+//
+// _GNU_SOURCE itself stays undefined here: it changes types that Swift's own module of the C library has too, and a
+// program that imports both would then not compile.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <mcheck.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -38,6 +37,7 @@ static inline void warifu_wipe(void *bytes, size_t count) { explicit_bzero(bytes
 static inline int warifu_open(const char *path, int flags, unsigned int mode) { return open(path, flags, (mode_t)mode); }
 
 // mkostemp(3): a new file, open for its owner alone, whose name takes the place of the template's last six letters X.
+extern int mkostemp(char *path, int flags);
 static inline int warifu_make_temporary(char *path) { return mkostemp(path, O_CLOEXEC); }
 
 // fcntl(2) F_OFD_SETLK: a whole-file write lock that belongs to the open file. -1 and EAGAIN when someone holds it.

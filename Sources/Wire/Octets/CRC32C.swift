@@ -7,15 +7,18 @@ public struct CRC32C: Sendable {
 
   /// Takes in one octet.
   public mutating func update(_ octet: UInt8) {
-    let index = UInt8(truncatingIfNeeded: state) ^ octet
-    state = (state >> 8) ^ CRC32C.step(index)
+    state = CRC32C.step(state, octet, CRC32C.table)
   }
 
   /// Takes in all of `bytes`.
   public mutating func update(_ bytes: RawSpan) {
+    // Taken once: each use of a global asks first whether it has been made.
+    let table = CRC32C.table
+    var state = state
     for offset in 0..<bytes.byteCount {
-      update(bytes.unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
+      state = CRC32C.step(state, bytes.unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self), table)
     }
+    self.state = state
   }
 
   /// The checksum of everything taken in so far.
@@ -28,15 +31,18 @@ public struct CRC32C: Sendable {
     return crc.value
   }
 
-  private static func step(_ index: UInt8) -> UInt32 { table[Int(index)] }
+  private static func step(_ state: UInt32, _ octet: UInt8, _ table: UnsafePointer<UInt32>) -> UInt32 {
+    (state >> 8) ^ table[Int(UInt8(truncatingIfNeeded: state) ^ octet)]
+  }
 
-  private static let table: InlineArray<256, UInt32> = {
-    var table = InlineArray<256, UInt32>(repeating: 0)
+  /// The remainders of all octets: made once, never changed, never freed.
+  nonisolated(unsafe) private static let table: UnsafePointer<UInt32> = {
+    let table = UnsafeMutablePointer<UInt32>.allocate(capacity: 256)
     for index in 0..<256 {
       var remainder = UInt32(index)
       for _ in 0..<8 { remainder = (remainder >> 1) ^ (remainder & 1 == 1 ? 0x82F6_3B78 : 0) }
       table[index] = remainder
     }
-    return table
+    return UnsafePointer(table)
   }()
 }

@@ -22,11 +22,18 @@ extension KeyValueStore {
     head.checksum(octets(offset + RecordHead.octetCount, Int(head.length)), page: sequence) == head.check
   }
 
-  /// Whether `count` octets from `offset` on are all `octet`.
+  /// Whether `count` octets from `offset` on are all `octet`. A mount looks at every blank page this way.
   func isFilled(_ offset: Int, _ count: Int, with octet: UInt8) -> Bool {
-    let base = flash.base
-    for index in offset..<(offset + count) where base.load(fromByteOffset: index, as: UInt8.self) != octet {
-      return false
+    let start = flash.base + offset
+    let eight = UInt64(octet) &* 0x0101_0101_0101_0101
+    var done = 0
+    while done + 8 <= count {
+      guard start.loadUnaligned(fromByteOffset: done, as: UInt64.self) == eight else { return false }
+      done += 8
+    }
+    while done < count {
+      guard start.load(fromByteOffset: done, as: UInt8.self) == octet else { return false }
+      done += 1
     }
     return true
   }
