@@ -139,22 +139,17 @@ public final class CopySession {
     var writer = try licensing(operation) {
       try volume.install(title: softwareID, length: file.length, information: information)
     }
-    var hasher = SHA256Hasher()
-    let buffer = SegmentBuffer()
+    let source = ReadAhead(file, of: master.disc)
     var done: UInt64 = 0
-    while done < file.length {
-      let count = try licensing(operation) { try master.disc.read(file, at: done, into: buffer.octets) }
-      let piece = UnsafeRawBufferPointer(rebasing: buffer.octets[..<count])
-      guard count > 0 else { break }
-      hasher.update(piece)
+    while let piece = try source.next(operation) {
       try writer.writing(piece, operation)
-      done += UInt64(count)
+      done += UInt64(piece.count)
       guard progress(TransferProgress(done: done, total: file.length)) else {
         throw LicensingError(
           .cancelled, operation, remedy: "It was cancelled; the disc is as it was.", discMayHaveChanged: false)
       }
     }
-    guard hasher.finalize() == title.ciphertextDigest else {
+    guard source.digest() == title.ciphertextDigest else {
       throw LicensingError(
         .damaged, operation,
         remedy: "The file on the master disc is not what the centre signed; use another copy of it.")
@@ -197,5 +192,12 @@ extension TitleWriter {
   /// Writes, with this layer's errors.
   fileprivate mutating func writing(_ piece: UnsafeRawBufferPointer, _ operation: String) throws(LicensingError) {
     do { try write(piece) } catch { throw LicensingError(error, during: operation) }
+  }
+}
+
+extension ReadAhead {
+  /// Reads, with this layer's errors.
+  fileprivate func next(_ operation: String) throws(LicensingError) -> UnsafeRawBufferPointer? {
+    do { return try next() } catch { throw LicensingError(error, during: operation) }
   }
 }
