@@ -21,6 +21,7 @@ else
 packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev pkg-config
 packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace
 packages-to-demo := openssl xorriso libjs-jquery-ui
+packages-to-bench := openssl
 packages-to-lint := git python3 shellcheck
 
 # Packages from PyPI that the tests compare with. They live in a folder of their own.
@@ -32,7 +33,7 @@ house := Tests/House
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 
-deps: packages-to-build packages-to-test packages-to-demo packages-to-lint python ## Install what any target needs
+deps: packages-to-build packages-to-test packages-to-demo packages-to-bench packages-to-lint python ## Install what any target needs
 
 build: swift packages-to-build ## Build for debugging
 	swift build
@@ -55,7 +56,7 @@ soak: swift packages-to-build packages-to-test python ## Run every test at its f
 	echo "Seed: $$WARIFU_SEED"; \
 	$(run-tests) -c release --scratch-path .build/soak
 
-bench: swift packages-to-build ## Measure, each figure beside its reference
+bench: swift packages-to-build packages-to-bench ## Measure, each figure beside its reference
 	swift build -c release --product warifu-bench
 	@"$$(swift build -c release --show-bin-path)/warifu-bench"
 
