@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Testing
 
@@ -102,6 +103,21 @@ import Testing
   @Test func filesThatAreNotWhatTheyShouldBe() throws { try expect(BadInputTests.files) }
 
   @Test func choicesThatThereAreNot() throws { try expect(BadInputTests.choices) }
+
+  @Test func whatSomebodyElseHasIsBusy() throws {
+    let bench = try Story.copy()
+    for (name, arguments) in [
+      ("alice.card", ["card", "info"]), ("disc.img", ["copy", "license", "--title", "Shell"]),
+    ] {
+      let descriptor = warifu_open(bench.path(name), O_RDWR | O_CLOEXEC, 0)
+      #expect(warifu_try_lock(descriptor) == 0)
+      let busy = try bench.run(arguments)
+      #expect(busy.status == 75, "\(busy.complaint)")
+      #expect(busy.complaint.contains("in use"))
+      close(descriptor)
+      #expect(try bench.run(arguments).status == 0)
+    }
+  }
 
   @Test func aResultThatCannotBeWrittenIsAFailure() throws {
     let outcome = try Story.copy().run(["card", "info"], output: "/dev/full")
