@@ -12,38 +12,63 @@ extension KeyValueStore {
     try syncFlash()
   }
 
-  /// Before the first record after a mount: programs everything from the last seal to one word behind the last that is not
-  /// erased to zeros, in ascending order, so that nothing seals a record which is still there.
+  /// Before the first record after a mount: programs everything from the last seal to one word behind what a cut may have
+  /// reached to zeros, in ascending order, so that nothing seals a record which is still there.
+  ///
+  /// Zeros pass a walk on to what lies behind them. So where a `sync` cut short has left something behind the word that
+  /// ends the walk, that word is the last one before which all the rest is zeros, durably.
   func settle() throws(StoreError) {
     guard log.needsSettling, log.headSequence > 0 else { return }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
-    var settledEnd = end
-    while settledEnd > log.headOffset, isFilled(settledEnd - geometry.wordSize, geometry.wordSize, with: 0xFF) {
-      settledEnd -= geometry.wordSize
-    }
-    settledEnd = min(settledEnd + geometry.wordSize, end)
-    try giveUpUnsealed(before: end)
-    var position = log.sealOffset
-    while position < settledEnd {
-      try programZeros(position)
-      position += geometry.wordSize
+    let reached = reachedEnd(before: end)
+    let settledEnd = min(reached + geometry.wordSize, end)
+    let behindWalk = min(try giveUpUnsealed(before: end) + geometry.wordSize, end)
+    if !isFilled(behindWalk, end - behindWalk, with: 0xFF) {
+      try programZeros(behindWalk..<settledEnd)
+      try syncFlash()
+      try programZeros(log.sealOffset..<behindWalk)
+    } else {
+      try programZeros(log.sealOffset..<settledEnd)
     }
     log.headOffset = settledEnd
     log.needsSettling = false
   }
 
+  /// The end of what may have been programmed behind the log: of the last word that is not erased, or of the record begun
+  /// there, whose value may read as erased.
+  private func reachedEnd(before end: Int) -> Int {
+    var reached = end
+    while reached > log.headOffset, isFilled(reached - geometry.wordSize, geometry.wordSize, with: 0xFF) {
+      reached -= geometry.wordSize
+    }
+    var cursor = tail(before: end)
+    while cursor.next() != nil {}
+    var begun = cursor.position
+    if begun <= end - RecordHead.octetCount, let head = RecordHead(octets(begun, RecordHead.octetCount)) {
+      begun = min(begun + geometry.recordOctets(Int(head.length)), end)
+    }
+    return max(reached, begun)
+  }
+
+  /// A walk through the records behind the log.
+  private func tail(before end: Int) -> RecordCursor {
+    RecordCursor(store: self, page: log.headPage, sequence: log.headSequence, from: log.headOffset, to: end)
+  }
+
   /// Where the last record wants a seal and has none, it goes first, durably: a `sync` cut short may keep later zeros, which
   /// would seal it, and lose earlier ones.
-  private func giveUpUnsealed(before end: Int) throws(StoreError) {
-    var cursor = RecordCursor(
-      store: self, page: log.headPage, sequence: log.headSequence, from: log.headOffset, to: end)
+  ///
+  /// - Returns: where a walk ended.
+  private func giveUpUnsealed(before end: Int) throws(StoreError) -> Int {
+    var cursor = tail(before: end)
     while let found = cursor.next() {
       guard found.head.kind.wantsSeal else { continue }
-      for position in stride(from: found.offset, to: cursor.position, by: geometry.wordSize) {
-        try programZeros(position)
-      }
-      return try syncFlash()
+      let walked = cursor.position
+      try programZeros(found.offset..<walked)
+      try syncFlash()
+      return walked
     }
+    return cursor.position
   }
 
   /// Zeros over the head of each free page that has one, or that might show one again; the newest first, each durably, so
@@ -51,9 +76,7 @@ extension KeyValueStore {
   private func giveUpHeads() throws(StoreError) {
     while let page = pageToGiveUp() {
       let start = geometry.pageStart(page)
-      for position in stride(from: start, to: start + geometry.pageHeadOctets, by: geometry.wordSize) {
-        try programZeros(position)
-      }
+      try programZeros(start..<(start + geometry.pageHeadOctets))
       try syncFlash()
     }
   }
@@ -68,9 +91,13 @@ extension KeyValueStore {
     return newest?.page
   }
 
-  private func programZeros(_ position: Int) throws(StoreError) {
+  /// Programs words to zeros, in ascending order.
+  private func programZeros(_ range: Range<Int>) throws(StoreError) {
     let zeros = InlineArray<16, UInt8>(repeating: 0)
+    let word = zeros.span.bytes.extracting(0..<geometry.wordSize)
     log.isUnsynced = true
-    do { try flash.program(at: position, zeros.span.bytes.extracting(0..<geometry.wordSize)) } catch { throw fail() }
+    for position in stride(from: range.lowerBound, to: range.upperBound, by: geometry.wordSize) {
+      do { try flash.program(at: position, word) } catch { throw fail() }
+    }
   }
 }

@@ -29,7 +29,7 @@ import Octets
 ///    again: zeros.
 /// 2. *Only the end of the log can be torn.* Before a page is opened everything older is made durable (`sync`).
 /// 3. *What a mount shows stays so.* Before it returns, it finishes a half seal, makes zeros of everything behind it, in
-///    ascending order, so that none of them seals what is still there, and gives up unfinished pages, the newest first, by zeros over their heads. Where nothing
+///    an order in which none of them seals what is still there, and gives up unfinished pages, the newest first, by zeros over their heads. Where nothing
 ///    is left behind, it writes nothing; a word that only looks erased is settled before the first record after a mount.
 /// 4. *A page is erased right before it is opened*, so a torn or apparent erasure is always done again; and only after the
 ///    `trim` that freed it is durable.
