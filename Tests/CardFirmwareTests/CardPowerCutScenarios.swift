@@ -132,7 +132,8 @@ extension CardPowerCutTests {
     let time: UInt64 = 1_800_000_000
     let challenge = try card.sendSecured(.getChallenge(16)).data
     let input = OctetBuffer(capacity: 256)
-    try input.becomeTimeInput(serial: TestCard.serial.span.bytes, challenge: challenge.span.bytes, time: time)
+    let serial = TestCard.serial
+    try input.becomeTimeInput(serial: serial.span.bytes, challenge: challenge.span.bytes, time: time)
     let signature = try centerKey().sign(input.withBytes { $0.octets })
     return try card.sendSecured(.setTime(time, signature: signature))
   }

@@ -24,9 +24,11 @@ extension KeyValueStore {
 
   /// Whether `count` octets from `offset` on are all `octet`.
   func isFilled(_ offset: Int, _ count: Int, with octet: UInt8) -> Bool {
-    let base = flash.base
-    for index in offset..<(offset + count) where base.load(fromByteOffset: index, as: UInt8.self) != octet {
-      return false
+    let base = flash.base + offset
+    var index = 0
+    while index < count {
+      guard base.load(fromByteOffset: index, as: UInt8.self) == octet else { return false }
+      index += 1
     }
     return true
   }
