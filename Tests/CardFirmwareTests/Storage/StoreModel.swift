@@ -30,9 +30,9 @@ struct StoreModel: Equatable {
 }
 
 extension StoreModel {
-  /// What the store holds.
-  init(reading store: KeyValueStore) {
-    store.forEachKey(in: 0...UInt16.max) { key in values[key.rawValue] = store.withValue(key) { $0.octets } }
+  /// What the store holds under `keys`.
+  init(reading store: KeyValueStore, keys: ClosedRange<UInt16> = 0...UInt16.max) {
+    store.forEachKey(in: keys) { key in values[key.rawValue] = store.withValue(key) { $0.octets } }
   }
 
   /// A batch of one to `limit` changes on a few keys, most of them small.

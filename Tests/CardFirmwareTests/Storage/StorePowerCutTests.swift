@@ -63,7 +63,7 @@ import Testing
         trace += " \(cuts): \(flash.cut.map { "\($0.tear) at \($0.operations)" } ?? "")"
         do {
           let store = try KeyValueStore(flash: flash)
-          let found = StoreModel(reading: store)
+          let found = StoreModel(reading: store, keys: 1...6)
           let isExpected = allowed.contains(found)
           try #require(isExpected, "neither the old nor the new state, after \(trace)")
           allowed = [found, found.after(next)]
@@ -87,11 +87,11 @@ import Testing
 
     /// Mounts twice: the first time one of `allowed`, then the same again.
     private func expect(_ allowed: [StoreModel]) throws {
-      let first = StoreModel(reading: try KeyValueStore(flash: flash))
+      let first = StoreModel(reading: try KeyValueStore(flash: flash), keys: 1...6)
       let isExpected = allowed.contains(first)
       try #require(isExpected, "neither the old nor the new state, after \(trace)")
       flash.powerOn()
-      let second = StoreModel(reading: try KeyValueStore(flash: flash))
+      let second = StoreModel(reading: try KeyValueStore(flash: flash), keys: 1...6)
       let isSame = first == second
       try #require(isSame, "two mounts differ, after \(trace)")
       try #require(flash.violations == 0, "after \(trace)")
@@ -109,7 +109,7 @@ import Testing
   private func run(wordSize: Int, losesUnsynced: Bool, _ purpose: String) throws {
     let chance = Randomness(purpose)
     var history = try History(wordSize: wordSize, losesUnsynced: losesUnsynced, chance: chance)
-    for _ in 0..<chance.soak(25, full: 400) { try history.advance(stride: chance.soak(17, full: 2)) }
+    for _ in 0..<chance.soak(40, full: 600) { try history.advance(stride: chance.soak(6, full: 1)) }
     print("\(history.cuts) \(purpose)")
   }
 }
