@@ -40,6 +40,7 @@ import Testing
     Derived(
       label: .message, fields: [(.messageID, "")],
       key: "68602b85b8f51723f4f26f137e931f6e63d2542681fec68fd8fdfe8cae9ce36d"),
+    Derived(label: .wrapping, fields: [], key: "abf38f37cde1bc494838ff42e9cf2679fcab6677e9e966efa7b4041136cd5efa"),
     Derived(
       label: .certificationKey, fields: [(.rootVersion, "00000001"), (.licenseNumber, "000000000000002a")],
       key: "bf749405b30dee6cc61eedd9218caa837025613a7ae8f5e6f3b2f5bf5e885e6e"),

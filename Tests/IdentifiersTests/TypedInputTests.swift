@@ -68,7 +68,7 @@ import Testing
     let labels = KeyLabel.allCases.map { "\($0.text)" }
     let frozen: Set = [
       "individual key", "SCP03 ENC", "SCP03 MAC", "SCP03 DEK", "copy-licence user key", "charge receipt",
-      "conversion secret", "right", "message", "certification key", "content",
+      "conversion secret", "right", "message", "wrapping", "certification key", "content",
     ]
     #expect(frozen.isSubset(of: labels))
     #expect(Set(labels).count == labels.count)

@@ -71,6 +71,9 @@ public final class Card {
   /// Octets that a command may answer, so that the secure channel still finds room for its own.
   var answerRoom: Int { output.capacity - SecureChannelCard.responseOverhead }
 
+  /// Whether the memory failed: the card answers 6581 to every change until it is started anew from its flash.
+  public var hasMemoryFailed: Bool { store.isBroken }
+
   /// The card's profile.
   public var profile: CardProfile { production.profile }
 

@@ -162,7 +162,10 @@ public final class EmulatedCard: APDUTransport {
   public func reset() throws(CardTransportError) -> [UInt8] {
     if flash.faults.isDark { flash.plan(StorageFaults()) }
     do {
-      if card == nil { try start() }
+      if card?.hasMemoryFailed != false {
+        card = nil
+        try start()
+      }
     } catch {
       throw CardTransportError(
         .unavailable, operation: "reset", cardMayHaveChanged: false, remedy: error.description)

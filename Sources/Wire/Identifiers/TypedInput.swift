@@ -78,6 +78,8 @@ public enum KeyLabel: Sendable, CaseIterable {
   case conversionSecret
   /// Generation key → right key (P22); right key → message key (P12).
   case right, message
+  /// Right or message key → the key that wraps keys for people (P24), so that neither serves two purposes.
+  case wrapping
   /// Certification root → KEYc of one licence (M5).
   case certificationKey
   /// KEYc → key that wraps the content key Kd.
@@ -95,6 +97,7 @@ public enum KeyLabel: Sendable, CaseIterable {
     case .conversionSecret: "conversion secret"
     case .right: "right"
     case .message: "message"
+    case .wrapping: "wrapping"
     case .certificationKey: "certification key"
     case .content: "content"
     }

@@ -3,7 +3,7 @@
 /// Appending past the capacity throws ``OctetError/full``; nothing reallocates.
 public final class OctetBuffer {
   @usableFromInline let storage: UnsafeMutableRawBufferPointer
-  /// ``count``, behind a pointer: each access to a variable of an object is checked for exclusivity at run time, which
+  /// ``count``, and the most it was since the last wipe, behind a pointer: each access to a variable of an object is checked for exclusivity at run time, which
   /// would cost more than most of what is done here.
   @usableFromInline let used: UnsafeMutablePointer<Int>
 
@@ -16,8 +16,8 @@ public final class OctetBuffer {
   /// An empty buffer for `capacity` octets. Pages are touched only when written.
   public init(capacity: Int) {
     storage = .allocate(byteCount: capacity, alignment: 16)
-    used = .allocate(capacity: 1)
-    used.initialize(to: 0)
+    used = .allocate(capacity: 2)
+    used.initialize(repeating: 0, count: 2)
   }
 
   deinit {
@@ -28,18 +28,24 @@ public final class OctetBuffer {
 
   /// Forgets the content; the octets stay until overwritten. Use ``wipe()`` for secrets.
   @inlinable
-  public func removeAll() { used.pointee = 0 }
+  public func removeAll() {
+    if used[0] > used[1] { used[1] = used[0] }
+    used[0] = 0
+  }
 
   /// Keeps the first `newCount` octets.
   @inlinable
   public func truncate(to newCount: Int) {
-    if newCount >= 0, newCount < count { used.pointee = newCount }
+    guard newCount >= 0, newCount < count else { return }
+    if used[0] > used[1] { used[1] = used[0] }
+    used[0] = newCount
   }
 
-  /// Overwrites the used octets with zeros and forgets them.
+  /// Overwrites every octet used since the last wipe with zeros, those behind a shortened end too, and forgets them.
   public func wipe() {
-    for index in 0..<count { storage[index] = 0 }
-    used.pointee = 0
+    for index in 0..<max(used[0], used[1]) { storage[index] = 0 }
+    used[0] = 0
+    used[1] = 0
   }
 
   /// The octet at `index`, or `nil` outside the used part.

@@ -122,8 +122,13 @@ import Testing
 
   // MARK: Keys
 
-  /// What the centre derives for the same code: right key, then message key.
+  /// What the centre wraps keys with for the same code: derived from the right key, or from the message key.
   private func derived(_ record: ChargeRecord, id: [UInt8]?) throws -> Secret {
+    try Derivation.kbkdf(try root(record, id: id), label: .wrapping, octets: 32) { _ in }
+  }
+
+  /// The right key, or with an ID the message key.
+  private func root(_ record: ChargeRecord, id: [UInt8]?) throws -> Secret {
     let generation = Secret(copying: Bench.generationKeys[Int(record.generationKey) - 1])
     let right = try Derivation.kbkdf(generation, label: .right, octets: 32) { (context) throws(OctetError) in
       try context.appendField(.retrievalCode, record.code.span.bytes)

@@ -32,5 +32,7 @@ extension Card {
     guard isAllowed else { throw .conditionsNotSatisfied }
     try atomically { () throws(StatusWord) in try put(CardLayout.lifeCycle, octet: next.rawValue) }
     lifeCycle = next
+    // Whoever locks a card may not be the one who unlocks it.
+    session.isPINVerified = false
   }
 }

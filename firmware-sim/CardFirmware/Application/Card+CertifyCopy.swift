@@ -6,6 +6,9 @@ import SecureChannel
 
 /// CERTIFY COPY: the comparing party of the copying system (M7, M10), inside the card.
 extension Card {
+  /// Flag of licence terms: the medium id must be attested by the drive.
+  private static let attestedMedium: UInt8 = 0x01
+
   /// Unwraps KEYc under KU, recomputes the certificate code CS and compares; only a match lets the host copy (P1 = 00),
   /// or gives it the content key to run (P1 = 01). KEYc stays in the engine.
   func certifyCopy(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
@@ -55,16 +58,20 @@ extension Card {
     }
   }
 
-  /// Terms are version 01 ‖ flags (1) ‖ expiry (8); past the date by the last known time the licence is dead (P8).
+  /// Terms are version 01 ‖ flags (1) ‖ expiry (8). What the card cannot see to is refused, never passed over: past the
+  /// date by the last known time the licence is dead (P8), and a medium id that must be attested by its drive is 6985,
+  /// because no command brings the drive's signature here.
   private func checkTerms(_ terms: RawSpan) throws(StatusWord) {
-    let expiry = try reading { () throws(OctetError) in
+    let (flags, expiry) = try reading { () throws(OctetError) in
       var reader = OctetReader(terms)
       guard try reader.u8() == 1 else { throw OctetError.invalid }
-      _ = try reader.u8()
+      let flags = try reader.u8()
+      guard flags & ~Card.attestedMedium == 0 else { throw OctetError.invalid }
       let expiry = try reader.u64()
       try reader.expectEnd()
-      return expiry
+      return (flags, expiry)
     }
+    guard flags & Card.attestedMedium == 0 else { throw .conditionsNotSatisfied }
     if expiry != 0, knownTime > expiry { throw .conditionsNotSatisfied }
   }
 }

@@ -146,6 +146,7 @@ extension Card {
     guard code.isLive else { throw .conditionsNotSatisfied }
     try checkDate(code, request.codeIndex)
     try deriveCodeKey(code, level: level, request.messageID)
+    try derive(.wrapping, from: EngineSlot.derived, into: EngineSlot.derived) { _ in }
     try transform(use, request.key)
     try countUse(code, request.codeIndex)
   }

@@ -106,7 +106,7 @@ extension KeyValueStore {
     try syncFlash()
     let erasures = log.erasures[page] &+ 1
     let sequence = log.headSequence + 1
-    staging.removeAll()
+    staging.wipe()
     do throws(OctetError) {
       try PageHead(sequence: sequence, erasures: erasures).write(into: staging)
       try pad()
@@ -145,7 +145,7 @@ extension KeyValueStore {
     var head = unchecked
     head.length = UInt16(value.byteCount)
     head.check = head.checksum(value, page: log.headSequence)
-    staging.removeAll()
+    staging.wipe()
     do throws(OctetError) {
       try head.write(into: staging)
       try staging.append(value)

@@ -67,6 +67,9 @@ public final class KeyValueStore {
     try recover()
   }
 
+  /// Whether the flash failed under a write, so that nothing but a new mount helps.
+  public var isBroken: Bool { log.isBroken }
+
   /// Octets of the longest value.
   public var maximumValueOctets: Int { geometry.maximumValueOctets }
 

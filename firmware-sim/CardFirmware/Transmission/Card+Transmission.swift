@@ -7,12 +7,12 @@ import SecureChannel
 extension Card {
   /// Executes one command APDU; the whole response is in ``response`` afterwards.
   public func process(_ command: RawSpan) {
-    response.removeAll()
+    response.wipe()
     let status: StatusWord
     do {
       status = try receive(command)
     } catch {
-      response.removeAll()
+      response.wipe()
       status = error
     }
     do { try response.append(status.rawValue) } catch { response.truncate(to: 0) }
