@@ -15,17 +15,17 @@ import Testing
 
   private func issue(
     _ authority: borrowing CertificateAuthority, subject: String = "Card 5741520000000001",
-    usage: KeyUsage = .digitalSignature, validity: ClosedRange<UInt64> = decades
+    role: Certificate.Role = .cardSignature, validity: ClosedRange<UInt64> = decades
   ) throws -> Certificate {
     let random = SeededRandom(seed: 99)
     let key = try SigningKey(random: random).verificationKey
     return try authority.issue(
-      subject: subject, publicKey: key, usage: usage, validity: validity, serial: .init(random: random))
+      subject: subject, publicKey: key, role: role, validity: validity, serial: .init(random: random))
   }
 
   @Test func saysWhatWasCertified() throws {
     let authority = try makeAuthority()
-    let certificate = try issue(authority, usage: [.digitalSignature, .contentCommitment])
+    let certificate = try issue(authority)
     let read = try Certificate(der: certificate.der)
     #expect(read == certificate)
     #expect(read.subject == "Card 5741520000000001")
@@ -34,6 +34,8 @@ import Testing
     #expect(read.publicKey == (try SigningKey(random: SeededRandom(seed: 99)).verificationKey))
     #expect(!read.isAuthority)
     #expect(read.usage == [.digitalSignature, .contentCommitment])
+    #expect(read.role == .cardSignature)
+    #expect(authority.certificate.role == nil)
     #expect(authority.certificate.isAuthority)
     #expect(authority.certificate.usage == [.keyCertSign, .cRLSign])
     #expect(authority.certificate.subject == authority.certificate.issuer)
@@ -43,15 +45,17 @@ import Testing
     let authority = try makeAuthority()
     let certificate = try issue(authority, validity: Self.now...(Self.now + 1000))
     for time in [Self.now, Self.now + 1000] {
-      try certificate.verify(chainTo: authority.certificate, at: time)
+      try certificate.verify(chainTo: authority.certificate, at: time, role: .cardSignature)
     }
     #expect(throws: CertificateError.notYetValid) {
-      try certificate.verify(chainTo: authority.certificate, at: Self.now - 1)
+      try certificate.verify(chainTo: authority.certificate, at: Self.now - 1, role: .cardSignature)
     }
     #expect(throws: CertificateError.expired) {
-      try certificate.verify(chainTo: authority.certificate, at: Self.now + 1001)
+      try certificate.verify(chainTo: authority.certificate, at: Self.now + 1001, role: .cardSignature)
     }
-    #expect(throws: CertificateError.expired) { try certificate.verify(chainTo: authority.certificate, at: .max) }
+    #expect(throws: CertificateError.expired) {
+      try certificate.verify(chainTo: authority.certificate, at: .max, role: .cardSignature)
+    }
   }
 
   @Test func doesNotChainToAnother() throws {
@@ -59,10 +63,10 @@ import Testing
     let namesake = try makeAuthority(seed: 2)
     let certificate = try issue(authority)
     #expect(throws: CertificateError.notAuthentic) {
-      try certificate.verify(chainTo: namesake.certificate, at: Self.now)
+      try certificate.verify(chainTo: namesake.certificate, at: Self.now, role: .cardSignature)
     }
     #expect(throws: CertificateError.notAuthentic) {
-      try authority.certificate.verify(chainTo: certificate, at: Self.now)
+      try authority.certificate.verify(chainTo: certificate, at: Self.now, role: .cardSignature)
     }
   }
 
@@ -71,12 +75,11 @@ import Testing
     let random = SeededRandom(seed: 5)
     let key = try SigningKey(random: random)
     let holder = try authority.issue(
-      subject: "Holder", publicKey: key.verificationKey, usage: .digitalSignature, validity: Self.decades,
+      subject: "Holder", publicKey: key.verificationKey, role: .cardAuthentication, validity: Self.decades,
       serial: .init(random: random))
     #expect(throws: CertificateError.badAuthority) {
       _ = try CertificateAuthority(certificate: holder, key: SigningKey(random: SeededRandom(seed: 5)))
     }
-    #expect(throws: CertificateError.badContent) { _ = try issue(authority, usage: .keyCertSign) }
   }
 
   @Test func anyFlippedBitIsNoticed() throws {
@@ -86,7 +89,7 @@ import Testing
       var changed = certificate.der
       changed[bit / 8] ^= 1 << (bit % 8)
       #expect(throws: CertificateError.self, "bit \(bit)") {
-        try Certificate(der: changed).verify(chainTo: authority.certificate, at: Self.now)
+        try Certificate(der: changed).verify(chainTo: authority.certificate, at: Self.now, role: .cardSignature)
       }
     }
   }
@@ -145,7 +148,7 @@ import Testing
     let authority = try makeAuthority()
     let again = try CertificateAuthority(
       certificate: Certificate(der: authority.certificate.der), key: SigningKey(pkcs8: authority.exportKey()))
-    try issue(again).verify(chainTo: authority.certificate, at: Self.now)
+    try issue(again).verify(chainTo: authority.certificate, at: Self.now, role: .cardSignature)
     #expect(throws: CertificateError.badAuthority) {
       _ = try CertificateAuthority(
         certificate: authority.certificate, key: SigningKey(random: SeededRandom(seed: 77)))
@@ -169,7 +172,9 @@ import Testing
     for part in [
       "Version: 3 (0x2)", "Signature Algorithm: ecdsa-with-SHA256", "Issuer: CN = Warifu Test CA",
       "ASN1 OID: prime256v1", "X509v3 Basic Constraints: critical", "CA:FALSE", "X509v3 Key Usage: critical",
-      "Digital Signature", "X509v3 Subject Key Identifier", "X509v3 Authority Key Identifier",
+      "Digital Signature, Non Repudiation", "X509v3 Extended Key Usage: critical",
+      Certificate.Role.cardSignature.objectIdentifier, "X509v3 Subject Key Identifier",
+      "X509v3 Authority Key Identifier",
     ] {
       #expect(described.contains(part), "\(part)")
     }

@@ -12,7 +12,7 @@ import Testing
     let signing = try SigningKey(random: SeededRandom(seed: Sample.seed))
     let json = try Sample.catalogue().json()
     key = signing.verificationKey
-    signed = SignedCatalogue(json: json, signature: try signing.sign(json))
+    signed = SignedCatalogue(json: json, signature: try signing.sign(SignedCatalogue.signedOctets(json: json)))
   }
 
   @Test func catalogueReadsBack() throws {
@@ -41,6 +41,16 @@ import Testing
     #expect(throws: FormatError(.notAuthentic, "catalogue")) {
       try SignedCatalogue(json: signed.json, signature: []).open(under: key)
     }
+  }
+
+  /// Frozen, like the JSON: field type 10, the length 12h, the label, the JSON.
+  @Test func signatureIsOverTheLabelToo() throws {
+    let signing = try SigningKey(random: SeededRandom(seed: Sample.seed))
+    #expect(
+      SignedCatalogue.signedOctets(json: signed.json)
+        == [0x10, 0x00, 0x12] + Array("warifu catalogue 1".utf8) + signed.json)
+    let bare = SignedCatalogue(json: signed.json, signature: try signing.sign(signed.json))
+    #expect(throws: FormatError(.notAuthentic, "catalogue")) { try bare.open(under: key) }
   }
 
   @Test(arguments: [

@@ -28,13 +28,14 @@ import Testing
     let test = try await TestCenter()
     _ = try await test.center.cardIssuer.issue(try test.issueOrder(), over: TestRelay(test.card))
     let authority = try Certificate(der: test.center.facts.authorityCertificate)
-    let pairs: [(DataTag, DataTag)] = [
-      (.authenticationCertificate, .authenticationPublicKey), (.signatureCertificate, .signaturePublicKey),
+    let pairs: [(DataTag, DataTag, Certificate.Role)] = [
+      (.authenticationCertificate, .authenticationPublicKey, .cardAuthentication),
+      (.signatureCertificate, .signaturePublicKey, .cardSignature),
     ]
-    for (certificateTag, keyTag) in pairs {
+    for (certificateTag, keyTag, role) in pairs {
       let der = try #require(test.card.state.objects[certificateTag.rawValue])
       let certificate = try Certificate(der: der)
-      try certificate.verify(chainTo: authority, at: test.clock.now())
+      try certificate.verify(chainTo: authority, at: test.clock.now(), role: role)
       #expect(certificate.publicKey.octets == test.card.state.objects[keyTag.rawValue])
       #expect(certificate.subject.contains(test.serial.description))
     }

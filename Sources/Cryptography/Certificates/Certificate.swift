@@ -4,7 +4,7 @@ import SecureChannel
 
 /// An X.509 version 3 certificate (RFC 5280) of a P-256 key.
 ///
-/// Reading one checks its form only; whether it is to be believed says ``verify(chainTo:at:)``.
+/// Reading one checks its form only; whether it is to be believed says ``verify(chainTo:at:role:)``.
 public struct Certificate: Hashable, Sendable {
   /// A certificate's serial number: 1 to 20 octets, big-endian, positive (RFC 5280, 4.1.2.2).
   public struct Serial: Hashable, Sendable, CustomStringConvertible {
@@ -45,6 +45,8 @@ public struct Certificate: Hashable, Sendable {
   public let isAuthority: Bool
   /// What the key may do; empty when the certificate does not say.
   public let usage: KeyUsage
+  /// What it is for; `nil` when it does not say, or says anything but one of our roles.
+  public let role: Role?
 
   /// Reads a certificate.
   ///
@@ -60,14 +62,19 @@ public struct Certificate: Hashable, Sendable {
     publicKey = try certificate.publicKey()
     isAuthority = certificate.isAuthority
     usage = certificate.usage
+    role = certificate.role
   }
 
-  /// Checks that `authority`'s key signed this certificate, that both are in force at `time` (seconds since 1970 UTC) and
-  /// that the extensions of both allow it (RFC 5280, 6.1). `authority` is taken as trusted.
+  /// Checks that `authority`'s key signed this certificate for `role`, that both are in force at `time` (seconds since
+  /// 1970 UTC) and that the extensions of both allow it (RFC 5280, 6.1). `authority` is taken as trusted.
+  ///
+  /// The role is asked for each time, because the authority certifies card holders too: a chain alone makes nobody the
+  /// centre (decision 0006).
   ///
   /// - Throws: ``CertificateError/notAuthentic``, ``CertificateError/notYetValid`` or ``CertificateError/expired``.
-  public func verify(chainTo authority: Certificate, at time: UInt64) throws(CertificateError) {
+  public func verify(chainTo authority: Certificate, at time: UInt64, role: Role) throws(CertificateError) {
     try X509Certificate(der: der).verify(chainTo: X509Certificate(der: authority.der))
+    guard self.role == role, usage == role.usage, !isAuthority else { throw .notAuthentic }
     for certificate in [authority, self] {
       guard time >= certificate.validity.lowerBound else { throw .notYetValid }
       guard time <= certificate.validity.upperBound else { throw .expired }

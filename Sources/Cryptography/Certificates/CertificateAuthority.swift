@@ -17,7 +17,7 @@ public struct CertificateAuthority: ~Copyable, Sendable {
     do { key = try SigningKey(random: random) } catch { throw .failed }
     let content = CertificateContent(
       subject: name, issuer: name, publicKey: key.verificationKey, authorityKey: key.verificationKey,
-      usage: [.keyCertSign, .cRLSign], isAuthority: true, validity: validity, serial: .init(random: random))
+      kind: .authority, validity: validity, serial: .init(random: random))
     certificate = try content.signed(by: key)
     self.key = key
   }
@@ -31,21 +31,20 @@ public struct CertificateAuthority: ~Copyable, Sendable {
     self.key = key
   }
 
-  /// Certifies that `publicKey` belongs to `subject`.
+  /// Certifies that `publicKey` belongs to `subject` and is for `role` only.
   ///
   /// Only the bare point is needed: a card's private key never leaves the card. Whether the holder has it is for the
   /// caller to check first.
   ///
-  /// - Throws: ``CertificateError/badContent`` for a name of none or over 64 characters, a validity past the year 9999, or
-  ///   a usage that only an authority has.
+  /// - Throws: ``CertificateError/badContent`` for a name of none or over 64 characters, or a validity past the year
+  ///   9999.
   public borrowing func issue(
-    subject: String, publicKey: VerificationKey, usage: KeyUsage, validity: ClosedRange<UInt64>,
+    subject: String, publicKey: VerificationKey, role: Certificate.Role, validity: ClosedRange<UInt64>,
     serial: Certificate.Serial
   ) throws(CertificateError) -> Certificate {
-    guard usage.isDisjoint(with: [.keyCertSign, .cRLSign]) else { throw .badContent }
     let content = CertificateContent(
       subject: subject, issuer: certificate.subject, publicKey: publicKey, authorityKey: certificate.publicKey,
-      usage: usage, isAuthority: false, validity: validity, serial: serial)
+      kind: .holder(role), validity: validity, serial: serial)
     return try content.signed(by: key)
   }
 

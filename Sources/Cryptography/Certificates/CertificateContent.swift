@@ -3,13 +3,20 @@ import SecureChannel
 
 /// Everything that a certificate of ours says, before it is signed.
 struct CertificateContent {
+  /// What the key may do.
+  enum Kind {
+    /// Certify holders.
+    case authority
+    /// One thing.
+    case holder(Certificate.Role)
+  }
+
   var subject: String
   var issuer: String
   var publicKey: VerificationKey
   /// The key that will sign.
   var authorityKey: VerificationKey
-  var usage: KeyUsage
-  var isAuthority: Bool
+  var kind: Kind
   var validity: ClosedRange<UInt64>
   var serial: Certificate.Serial
 
@@ -82,6 +89,7 @@ extension CertificateContent {
   private func addExtensions(_ certificate: borrowing X509Certificate) throws(CertificateError) {
     try addBasicConstraints(certificate)
     try addKeyUsage(certificate)
+    if case .holder(let role) = kind { try addRole(role, to: certificate) }
     try addSubjectKeyIdentifier(certificate)
     try addAuthorityKeyIdentifier(certificate)
   }
@@ -90,8 +98,8 @@ extension CertificateContent {
   private func addBasicConstraints(_ certificate: borrowing X509Certificate) throws(CertificateError) {
     guard let constraints = BASIC_CONSTRAINTS_new() else { throw X509Certificate.failure() }
     defer { BASIC_CONSTRAINTS_free(constraints) }
-    constraints.pointee.ca = isAuthority ? 0xFF : 0
-    if isAuthority {
+    if case .authority = kind {
+      constraints.pointee.ca = 0xFF
       constraints.pointee.pathlen = ASN1_INTEGER_new()
       try X509Certificate.check(ASN1_INTEGER_set(constraints.pointee.pathlen, 0))
     }
@@ -101,6 +109,11 @@ extension CertificateContent {
   private func addKeyUsage(_ certificate: borrowing X509Certificate) throws(CertificateError) {
     guard let bits = ASN1_BIT_STRING_new() else { throw X509Certificate.failure() }
     defer { ASN1_BIT_STRING_free(bits) }
+    let usage: KeyUsage =
+      switch kind {
+      case .authority: [.keyCertSign, .cRLSign]
+      case .holder(let role): role.usage
+      }
     for bit in 0..<Int32(9) where usage.rawValue & (1 << UInt16(bit)) != 0 {
       try X509Certificate.check(ASN1_BIT_STRING_set_bit(bits, bit, 1))
     }
@@ -133,7 +146,7 @@ extension CertificateContent {
     return string
   }
 
-  private func add(
+  func add(
     _ nid: Int32, _ value: UnsafeMutableRawPointer, isCritical: Bool, to certificate: borrowing X509Certificate
   ) throws(CertificateError) {
     let result = X509_add1_ext_i2d(certificate.pointer, nid, value, isCritical ? 1 : 0, UInt(X509V3_ADD_DEFAULT))

@@ -23,7 +23,7 @@ public final class LicensedMaster {
           signature: try disc.contents(of: MasterPress.Place.signature, limit: SignedCatalogue.signatureOctets))
       )
     }
-    let key = try anchor.key(certificate)
+    let key = try anchor.catalogueKey(certificate)
     catalogue = try licensing(operation) { try signed.open(under: key) }
   }
 

@@ -26,17 +26,27 @@ struct ReadAhead: ~Copyable {
   consuming func digest() -> [UInt8] { reading.digest }
 }
 
+/// One piece on its way from the reading thread to the caller.
+///
+/// An object each, because the octets of an array's elements belong to the array: two threads at two elements of one are
+/// two threads at one value.
+private final class Slot {
+  let buffer = SegmentBuffer()
+  /// How many octets were read. None, or a failure, is the last.
+  var outcome: Result<Int, MasterDiscError> = .success(0)
+}
+
 /// What both threads see.
 ///
 /// Sendable, because a slot has one owner at a time: the reading thread while it is free, the caller while it is filled.
-/// The semaphores that hand a slot over put the accesses in order, too. An empty slot, or a failure, is the last.
+/// The semaphores that hand a slot over put the accesses in order, too. All else that changes is one thread's alone, or
+/// written before the last slot is handed over.
 private final class Reading: @unchecked Sendable {
   private static let slotCount = 4
 
   private let file: MasterDisc.File
   private let disc: MasterDisc
-  private let buffers = (0..<slotCount).map { _ in SegmentBuffer() }
-  private var outcomes = [Result<Int, MasterDiscError>](repeating: .success(0), count: slotCount)
+  private let slots = (0..<slotCount).map { _ in Slot() }
   // A semaphore must not go with a lower value than it was made with, so none starts above 0.
   private let free = DispatchSemaphore(value: 0)
   private let filled = DispatchSemaphore(value: 0)
@@ -51,7 +61,7 @@ private final class Reading: @unchecked Sendable {
   init(_ file: MasterDisc.File, _ disc: MasterDisc) {
     self.file = file
     self.disc = disc
-    for _ in buffers { free.signal() }
+    for _ in slots { free.signal() }
   }
 
   // MARK: The reading thread
@@ -59,15 +69,16 @@ private final class Reading: @unchecked Sendable {
   func run() {
     var hasher = SHA256Hasher()
     var done: UInt64 = 0
-    var slot = 0
+    var index = 0
     while takeFreeSlot() {
-      let outcome = read(at: done, into: buffers[slot].octets)
-      outcomes[slot] = outcome
+      let slot = slots[index]
+      let outcome = read(at: done, into: slot.buffer.octets)
+      slot.outcome = outcome
       guard case .success(let count) = outcome, count > 0 else { break }
-      hasher.update(UnsafeRawBufferPointer(rebasing: buffers[slot].octets[..<count]))
+      hasher.update(UnsafeRawBufferPointer(rebasing: slot.buffer.octets[..<count]))
       filled.signal()
       done += UInt64(count)
-      slot = (slot + 1) % Reading.slotCount
+      index = (index + 1) % Reading.slotCount
     }
     digest = hasher.finalize()
     filled.signal()
@@ -92,8 +103,9 @@ private final class Reading: @unchecked Sendable {
     }
     filled.wait()
     hasSlot = true
-    let count = try outcomes[position].get()
-    return count == 0 ? nil : UnsafeRawBufferPointer(rebasing: buffers[position].octets[..<count])
+    let slot = slots[position]
+    let count = try slot.outcome.get()
+    return count == 0 ? nil : UnsafeRawBufferPointer(rebasing: slot.buffer.octets[..<count])
   }
 
   /// Returns when the reading thread touches nothing any more.

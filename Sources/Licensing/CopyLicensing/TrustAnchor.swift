@@ -14,11 +14,11 @@ public struct TrustAnchor: Sendable {
 
   /// The anchor from the two certificates, in DER.
   ///
-  /// - Throws: ``LicensingError/Code/notAuthentic`` when the second is not good under the first at `time`.
+  /// - Throws: ``LicensingError/Code/notAuthentic`` when the second is not good for licences under the first at `time`.
   public init(authority: [UInt8], license: [UInt8], time: UInt64) throws(LicensingError) {
     do {
       self.authority = try Certificate(der: authority)
-      licenseKey = try TrustAnchor.key(license, under: self.authority, at: time)
+      licenseKey = try TrustAnchor.key(license, under: self.authority, at: time, role: .licenseSigning)
       self.time = time
     } catch {
       throw LicensingError(
@@ -35,19 +35,20 @@ public struct TrustAnchor: Sendable {
     try self.init(authority: authority, license: license, time: time)
   }
 
-  /// The key of a certificate that the authority issued for signing.
-  func key(_ der: [UInt8]) throws(LicensingError) -> VerificationKey {
-    do { return try TrustAnchor.key(der, under: authority, at: time) } catch {
+  /// The key of a certificate that the authority issued for signing catalogues.
+  func catalogueKey(_ der: [UInt8]) throws(LicensingError) -> VerificationKey {
+    do { return try TrustAnchor.key(der, under: authority, at: time, role: .catalogueSigning) } catch {
       throw LicensingError(
-        .notAuthentic, "check a certificate", remedy: "It is not from the card's centre, or it has expired.")
+        .notAuthentic, "check the certificate of a catalogue",
+        remedy: "It is not the one of the card's centre for catalogues, or it has expired.")
     }
   }
 
   private static func key(
-    _ der: [UInt8], under authority: Certificate, at time: UInt64
+    _ der: [UInt8], under authority: Certificate, at time: UInt64, role: Certificate.Role
   ) throws(CertificateError) -> VerificationKey {
     let certificate = try Certificate(der: der)
-    try certificate.verify(chainTo: authority, at: time)
+    try certificate.verify(chainTo: authority, at: time, role: role)
     return certificate.publicKey
   }
 }

@@ -100,17 +100,17 @@ public struct CenterFolder: Sendable {
     let validity = now...(now + Authority.centerValiditySeconds)
     let authority = try CertificateAuthority(name: "\(name) authority", validity: validity, random: random)
     let keys = try KeyStore.generate(authorityKey: try authority.exportKey(), random: random)
-    func certify(_ purpose: KeyPurpose, _ role: String) throws -> [UInt8] {
+    func certify(_ subject: String, _ purpose: KeyPurpose, as role: Certificate.Role) throws -> [UInt8] {
       try authority.issue(
-        subject: "\(name) \(role)", publicKey: try Authority.verificationKey(purpose, keys), usage: .digitalSignature,
+        subject: subject, publicKey: try Authority.verificationKey(purpose, keys), role: role,
         validity: validity, serial: .init(random: random)
       ).der
     }
     guard let centerID = CenterID(octets: random.octets(CenterID.octetCount)) else { throw CryptoError.failed }
     let facts = CenterFacts(
       centerID: centerID, name: name, createdAt: now, authorityCertificate: authority.certificate.der,
-      licenseCertificate: try certify(.licenseSigning, "licences"),
-      catalogueCertificate: try certify(.catalogueSigning, "catalogues"),
+      licenseCertificate: try certify("\(name) licences", .licenseSigning, as: .licenseSigning),
+      catalogueCertificate: try certify("\(name) catalogues", .catalogueSigning, as: .catalogueSigning),
       timeKey: try Authority.verificationKey(.timeSigning, keys).octets)
     return (facts, keys)
   }

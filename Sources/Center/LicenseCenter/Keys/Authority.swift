@@ -15,8 +15,8 @@ enum CertificateRole: String, CaseIterable {
   var publicKeyTag: DataTag { self == .authentication ? .authenticationPublicKey : .signaturePublicKey }
   var certificateTag: DataTag { self == .authentication ? .authenticationCertificate : .signatureCertificate }
 
-  /// A signature key's signatures are someone's word; the other only shows that the card is there.
-  var usage: KeyUsage { self == .authentication ? .digitalSignature : [.digitalSignature, .contentCommitment] }
+  /// What the certificate says that the key is for.
+  var certified: Certificate.Role { self == .authentication ? .cardAuthentication : .cardSignature }
 }
 
 /// What the centre signs with its private keys.
@@ -50,7 +50,7 @@ enum Authority {
       let authority = try CertificateAuthority(certificate: root, key: SigningKey(pkcs8: key))
       return try authority.issue(
         subject: "Warifu card \(serial) \(role.rawValue)", publicKey: VerificationKey(octets: publicKey),
-        usage: role.usage, validity: now...min(now + cardValiditySeconds, root.validity.upperBound),
+        role: role.certified, validity: now...min(now + cardValiditySeconds, root.validity.upperBound),
         serial: .init(random: context.random)
       ).der
     }

@@ -97,7 +97,8 @@ public struct Titles: Sendable {
     let signed: SignedCatalogue
     do {
       let json = try catalogue.json()
-      signed = SignedCatalogue(json: json, signature: try Authority.sign(json, .catalogueSigning, context.keys))
+      let signature = try Authority.sign(SignedCatalogue.signedOctets(json: json), .catalogueSigning, context.keys)
+      signed = SignedCatalogue(json: json, signature: signature)
     } catch {
       throw CenterError(error, during: operation)
     }

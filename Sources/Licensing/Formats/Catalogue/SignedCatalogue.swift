@@ -3,8 +3,8 @@ import Foundation
 import Identifiers
 import Octets
 
-/// A catalogue as it lies on a master disc: canonical JSON, and beside it the centre's signature over exactly these
-/// octets.
+/// A catalogue as it lies on a master disc: canonical JSON, and beside it the centre's signature over its label and
+/// exactly these octets.
 public struct SignedCatalogue: Hashable, Sendable {
   /// Octets of the signature, r ‖ s.
   public static let signatureOctets = 64
@@ -20,13 +20,20 @@ public struct SignedCatalogue: Hashable, Sendable {
     self.signature = signature
   }
 
+  /// What is signed: a label as a typed field, so that no signature made for anything else is one of a catalogue, and
+  /// the JSON to the end.
+  public static func signedOctets(json: [UInt8]) -> [UInt8] {
+    let label = Array("warifu catalogue 1".utf8)
+    return [FieldType.label.rawValue] + bigEndian(UInt16(label.count)) + label + json
+  }
+
   /// Checks the signature and only then reads the catalogue.
   ///
   /// - Throws: ``FormatError``: not authentic, too large, not canonical, or with a value that is not allowed.
   public func open(under key: VerificationKey) throws(FormatError) -> MasterCatalogue {
     guard json.count <= MasterCatalogue.maximumOctetCount else { throw FormatError(.oversized, "catalogue") }
     do {
-      try key.verify(json, signature)
+      try key.verify(SignedCatalogue.signedOctets(json: json), signature)
     } catch {
       throw FormatError(.notAuthentic, "catalogue")
     }
