@@ -15,7 +15,8 @@ public struct CardIssuer: Sendable {
 
   /// Takes a blank card's production record in; the transport keys are sealed before they are stored.
   ///
-  /// - Throws: ``CenterError/Code/conflict`` when the card is registered with other data. The same record again is fine.
+  /// - Throws: ``CenterError/Code/conflict`` when the card is registered with other data or keys. The same record again
+  ///   is fine; once the card is issued its transport keys are gone and no longer compared.
   public func register(_ record: borrowing ProductionRecord) async throws(CenterError) {
     let operation = "Registering card \(record.cardSerial)"
     let serial = record.cardSerial
@@ -33,7 +34,8 @@ public struct CardIssuer: Sendable {
       if let card = try CardRow.find(transaction, serial) {
         guard try card.row.text("module_type") == moduleType,
           try card.row.text("production_number") == productionNumber,
-          try card.row.number("produced_at", as: UInt64.self) == producedAt
+          try card.row.number("produced_at", as: UInt64.self) == producedAt,
+          try CardIssuer.isSameTransport(sealedKeys, card, context.vault)
         else {
           throw CenterError(.conflict, operation, remedy: "A card with this serial is registered with other data.")
         }
@@ -98,6 +100,14 @@ public struct CardIssuer: Sendable {
 }
 
 extension CardIssuer {
+  /// Whether a card was registered with the same transport keys, as far as the centre still has them.
+  private static func isSameTransport(_ sealed: [UInt8], _ card: CardRow, _ vault: Vault) throws -> Bool {
+    guard let registered = try card.row.optionalOctets("transport_keys") else { return true }
+    let row = card.serial.octets
+    let keys = try vault.open(registered, .transportKeys, row: row)
+    return keys.matches(try vault.open(sealed, .transportKeys, row: row))
+  }
+
   /// What an issue needs beyond the order, as it was decided when it first began.
   private struct Plan {
     var issuerRoot: UInt32
