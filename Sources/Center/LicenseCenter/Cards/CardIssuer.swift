@@ -135,7 +135,7 @@ extension CardIssuer {
       let purchaser = try context.vault.seal(
         Secret(copying: Array(order.purchaser.utf8)), .purchaser, row: row)
       let referenceData = try context.vault.seal(
-        PINLetter.makeReferenceData(from: context.random), .referenceData, row: row)
+        try PINLetter.makeReferenceData(from: context.random), .referenceData, row: row)
       try transaction.run(
         """
         UPDATE cards SET state = 'issuing', purchaser = $2, maximum_codes = $3, generation_keys = $4,
@@ -203,14 +203,26 @@ extension CardIssuer {
     objects += BERTLV.encode(tag: UInt32(DataTag.issuerCertificate.rawValue), value: facts.authorityCertificate)
     objects += BERTLV.encode(tag: UInt32(DataTag.licenseCertificate.rawValue), value: facts.licenseCertificate)
     objects += BERTLV.encode(tag: UInt32(DataTag.centerVerificationKey.rawValue), value: facts.timeKey)
+    try dialogue.expectDone(
+      try await dialogue.store(try withReferenceData(objects, of: serial, plan, operation)))
+  }
+
+  /// The objects and PIN ‖ PUK after them.
+  private func withReferenceData(
+    _ objects: [UInt8], of serial: CardSerial, _ plan: Plan, _ operation: String
+  ) throws(CenterError) -> Secret {
+    // Tag and length of the object take 3 octets.
+    let buffer = OctetBuffer(capacity: objects.count + 3 + 2 * CardProtocol.pinOctets)
     do {
+      try buffer.append(objects.span.bytes)
       let referenceData = try context.vault.open(plan.sealedReferenceData, .referenceData, row: serial.octets)
-      objects += BERTLV.encode(
-        tag: UInt32(DataTag.referenceData.rawValue), value: referenceData.withBytes { $0.octets })
+      try referenceData.withBytes { (bytes) throws(OctetError) in
+        try buffer.appendTLV(tag: UInt32(DataTag.referenceData.rawValue), bytes)
+      }
     } catch {
       throw CenterError(error, during: operation)
     }
-    try dialogue.expectDone(try await dialogue.store(objects))
+    return buffer.withBytes { Secret(copying: $0) }
   }
 
   /// The public half of the key pair in `role`, which the card makes if it has none.

@@ -98,7 +98,7 @@ final class ChargingSession {
       guard Digest.sha256(octets) == charge.batchDigest else { throw CryptoError.notAuthentic }
       return BERTLV.encode(tag: UInt32(DataTag.chargeBatch.rawValue), value: octets)
     }
-    let answer = try await dialogue.store(objects)
+    let answer = try await dialogue.store(Secret(copying: objects))
     if answer.status == .ok { return try await settle(charge, by: answer.data) }
     lastRefusal = dialogue.refused(answer.status)
     return try await settleRefused(charge, answer.status)
