@@ -105,14 +105,21 @@ import Testing
 
   @Test func registeringTwiceIsFineAndOtherwiseAConflict() async throws {
     let test = try await TestCenter()
-    func record(_ number: String) throws -> ProductionRecord {
+    let transport = try #require(test.card.state.transport)
+    func record(_ number: String, _ keys: [[UInt8]]) throws -> ProductionRecord {
       try ProductionRecord(
         cardSerial: test.serial, moduleType: "MODEL", productionNumber: number, producedAt: 1_700_000_000,
-        encryptionKey: Secret(random: 16, from: test.random), macKey: Secret(random: 16, from: test.random),
-        dataKey: Secret(random: 16, from: test.random))
+        encryptionKey: Secret(copying: keys[0]), macKey: Secret(copying: keys[1]), dataKey: Secret(copying: keys[2]))
     }
-    try await test.center.cardIssuer.register(record("P-0001"))
-    await #expect(throws: CenterError.self) { try await test.center.cardIssuer.register(record("P-0002")) }
+    try await test.center.cardIssuer.register(record("P-0001", transport))
+    await expectFailure(.conflict) { try await test.center.cardIssuer.register(try record("P-0002", transport)) }
+    for index in transport.indices {
+      var other = transport
+      other[index][15] ^= 1
+      await expectFailure(.conflict) { try await test.center.cardIssuer.register(try record("P-0001", other)) }
+    }
+    _ = try await test.center.cardIssuer.issue(try test.issueOrder(), over: TestRelay(test.card))
+    try await test.center.cardIssuer.register(record("P-0001", transport))
   }
 
   @Test func pinLetterFitsTheCardAndIsForgotten() async throws {

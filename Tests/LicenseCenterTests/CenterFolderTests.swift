@@ -152,6 +152,62 @@ import Testing
     }
   }
 
+  /// Whatever somebody changes in the open file, the key store or the audit log shows it.
+  @Test func changedFactsOpenNothing() async throws {
+    let test = try await TestCenter()
+    let facts = test.center.facts
+    let other = try await TestCenter(seed: 2)
+    let foreign = other.center.facts
+    let foreignKey = try SigningKey(random: test.random)
+    let validity = try Certificate(der: facts.licenseCertificate).validity
+    let impostor = try CertificateAuthority(name: "Test centre authority", validity: validity, random: test.random)
+    // The true key under a false authority.
+    let forged = try impostor.issue(
+      subject: "Test centre licences", publicKey: facts.licenseKey, usage: .digitalSignature, validity: validity,
+      serial: .init(random: test.random))
+    let changes: [(inout CenterFacts) -> Void] = [
+      { $0.timeKey = foreignKey.publicKey }, { $0.centerID = foreign.centerID }, { $0.name = "Other centre" },
+      { $0.createdAt += 1 }, { $0.authorityCertificate = foreign.authorityCertificate },
+      { $0.authorityCertificate = impostor.certificate.der },
+      { $0.licenseCertificate = foreign.licenseCertificate }, { $0.licenseCertificate = facts.catalogueCertificate },
+      { $0.licenseCertificate = forged.der }, { $0.catalogueCertificate = facts.licenseCertificate },
+      { $0.catalogueCertificate = [] },
+    ]
+    let file = URL(filePath: test.path + "/center.json")
+    for (index, change) in changes.enumerated() {
+      var changed = facts
+      change(&changed)
+      try Data(changed.json()).write(to: file)
+      await expectFailure(.damaged, "change \(index)") {
+        _ = try await CenterFolder(test.path).open(
+          passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      }
+    }
+    try Data(facts.json()).write(to: file)
+    // Long after the certificates are over, the centre still answers for its past.
+    test.clock.advance(by: 100 * 366 * 86_400)
+    let opened = try await CenterFolder(test.path).open(
+      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+    #expect(opened.facts == facts)
+    try opened.close()
+  }
+
+  @Test func namesFitTheCertificates() async throws {
+    let test = try await TestCenter()
+    for name in [
+      "", String(repeating: "n", count: 54), String(repeating: "\u{E9}", count: 27), "a\nb", "a\u{0}", "\u{85}",
+    ] {
+      await expectFailure(.invalid, "\(name.debugDescription)") {
+        _ = try await create(test, test.folder.path + "/new", name: name)
+      }
+    }
+    for name in ["n", String(repeating: "n", count: 53), String(repeating: "\u{E9}", count: 26)] {
+      let folder = try await create(test, test.folder.path + "/\(name.utf8.count)", name: name)
+      let facts = try folder.facts()
+      #expect(try Certificate(der: facts.catalogueCertificate).subject == "\(name) catalogues")
+    }
+  }
+
   @Test func missingDatabaseIsNotMadeAnew() async throws {
     let test = try await TestCenter()
     try test.center.close()

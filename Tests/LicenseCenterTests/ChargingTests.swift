@@ -85,7 +85,7 @@ import Testing
     #expect(try await test.center.charging.charges(of: test.serial).map(\.number) == [1, 2])
   }
 
-  @Test(arguments: [StatusWord.notEnoughMemory, .memoryFailure, .conditionsNotSatisfied])
+  @Test(arguments: [StatusWord.notEnoughMemory, .conditionsNotSatisfied])
   func P6_failureWritesNothingBillable(refusal: StatusWord) async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()
@@ -102,6 +102,25 @@ import Testing
     test.card.refusal = nil
     let outcome = try await test.center.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
     #expect(outcome.state == .booked && outcome.number == 1)
+  }
+
+  /// After a memory failure the card may yet have the batch, so that the charge stays open until it is known.
+  @Test func P6_memoryFailureLeavesTheChargeOpen() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    test.card.refusal = .memoryFailure
+    for _ in 0..<2 {
+      let error = await expectFailure(.cardRefused) {
+        _ = try await test.center.charging.charge(order, over: TestRelay(test.card))
+      }
+      #expect(error?.statusWord == .memoryFailure && error?.cardMayHaveChanged == true)
+      #expect(try await test.center.charging.outcome(of: order.operationID)?.state == .open)
+      #expect(try await test.balance(.holder(test.serial)) == 0)
+    }
+    test.card.refusal = nil
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    #expect(test.card.state.codes.count == 5)
+    #expect(try await test.balance(.holder(test.serial)) == -1500)
   }
 
   /// S11 fails, S13: nothing is opened, billed or sent.
@@ -249,5 +268,38 @@ import Testing
     #expect(next.number == 2 && next.state == .booked)
     await #expect(throws: CenterError.self) { _ = try await test.center.charging.refund(next.operationID) }
     _ = try await test.center.verify()
+  }
+
+  /// What a refund pays is decided once: money that comes in later is none of its business.
+  @Test func refundAgainPaysNoLaterDepositOut() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let order = try test.chargeOrder(title)
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    await #expect(throws: CenterError.self) { _ = try await test.center.charging.charge(order, over: broken) }
+    let first = try await test.center.charging.refund(order.operationID)
+    #expect(first.state == .voided)
+    try await test.center.ledger.deposit(
+      Money(minorUnits: 1500, currency: .yen), for: test.serial, operation: try test.operationID())
+    #expect(try await test.center.charging.refund(order.operationID) == first)
+    #expect(try await test.balance(.holder(test.serial)) == 1500)
+    let refund = try await test.center.ledger.statement(of: .holder(test.serial), in: .yen).first
+    #expect(refund?.operation == "refund:\(order.operationID)" && refund?.amount == .zero(.yen))
+    _ = try await test.center.verify()
+  }
+
+  /// A charge that its card refused was never billed.
+  @Test func refusedChargeRefundsNothing() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    try await test.center.ledger.deposit(
+      Money(minorUnits: 1500, currency: .yen), for: test.serial, operation: try test.operationID())
+    test.card.refusal = .notEnoughMemory
+    await expectFailure(.cardRefused) {
+      _ = try await test.center.charging.charge(order, over: TestRelay(test.card))
+    }
+    #expect(try await test.center.charging.refund(order.operationID).state == .voided)
+    #expect(try await test.balance(.holder(test.serial)) == 1500)
   }
 }

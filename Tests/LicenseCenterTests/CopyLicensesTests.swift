@@ -25,6 +25,68 @@ import Testing
     #expect(try await test.count("SELECT operation FROM license_requests WHERE license IS NOT NULL") == 1)
   }
 
+  @Test func M4_requestIsOnRecordWhateverBecomesOfIt() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    var refused: [LicenseRequest] = []
+    var unknownTitle = try request(test, title)
+    unknownTitle.softwareID = try #require(SoftwareID(octets: [UInt8](repeating: 1, count: 16)))
+    refused.append(unknownTitle)
+    var attested = try request(test, title)
+    attested.terms.requiresAttestedMedium = true
+    refused.append(attested)
+    for request in refused {
+      await #expect(throws: CenterError.self) { _ = try await test.center.copyLicenses.license(request) }
+      // Asking again neither helps nor adds a record.
+      await #expect(throws: CenterError.self) { _ = try await test.center.copyLicenses.license(request) }
+      test.clock.advance(by: 1)
+    }
+    #expect(try await test.center.copyLicenses.requests(of: test.serial) == refused)
+    #expect(try await test.count("SELECT card FROM user_profiles") == 1)
+    #expect(try await test.count("SELECT operation FROM license_requests WHERE license IS NULL") == 2)
+    #expect(try await test.count("SELECT sequence FROM audit_log WHERE action = 'license.request'") == 2)
+    #expect(try await test.count("SELECT number FROM licenses") == 0)
+    _ = try await test.center.verify()
+  }
+
+  /// Licences of this centre have the host's word for the medium; a card that wants more would refuse each of them.
+  @Test func attestedMediumIsRefused() async throws {
+    let test = try await TestCenter()
+    var request = try request(test, try await test.issuedCardAndTitle())
+    request.terms.requiresAttestedMedium = true
+    await expectFailure(.invalid) { _ = try await test.center.copyLicenses.license(request) }
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+  }
+
+  @Test func expiredLicenceIsRenewedAndBilledOnce() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let licenses = test.center.copyLicenses
+    let first = try request(test, title)
+    let expired = try await licenses.license(first)
+    var second = try request(test, title)
+    second.terms.expiry = 2_000_000_000
+    test.clock.advance(by: 1_900_000_000 - test.clock.now())
+    await expectFailure(.conflict) { _ = try await licenses.license(second) }
+    test.clock.advance(by: 1)
+    var overToo = try request(test, title)
+    overToo.terms.expiry = 1_900_000_000 - 1
+    await expectFailure(.conflict) { _ = try await licenses.license(overToo) }
+    let renewed = try await licenses.license(second)
+    #expect(renewed.number != expired.number && renewed.terms == second.terms)
+    #expect(renewed.certificateCode != expired.certificateCode)
+    #expect(try await licenses.license(second) == renewed)
+    var again = second
+    again.operationID = try test.operationID()
+    #expect(try await licenses.license(again) == renewed)
+    // What an operation was answered with stays its answer.
+    #expect(try await licenses.license(first) == expired)
+    await expectFailure(.conflict) { _ = try await licenses.license(try request(test, title)) }
+    #expect(try await licenses.licenses(of: test.serial) == [expired, renewed])
+    #expect(try await test.balance(.holder(test.serial)) == -600)
+    _ = try await test.center.verify()
+  }
+
   @Test func M5_oneBill() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()
@@ -92,7 +154,7 @@ import Testing
     unknown.softwareID = try #require(SoftwareID(octets: [UInt8](repeating: 1, count: 16)))
     await expectFailure(.notFound) { _ = try await test.center.copyLicenses.license(unknown) }
     #expect(try await test.balance(.holder(test.serial)) == -300)
-    #expect(try await test.count("SELECT operation FROM license_requests") == 1)
+    #expect(try await test.count("SELECT operation FROM license_requests WHERE license IS NOT NULL") == 1)
   }
 
   @Test func blankCardGetsNoLicence() async throws {

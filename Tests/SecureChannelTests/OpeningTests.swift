@@ -86,13 +86,19 @@ import Testing
     #expect(!early.hostIsOpen && !twice.hostIsOpen && !unasked.hostIsOpen)
   }
 
-  @Test func sensitiveDataIsWholeBlocks() throws {
+  @Test func sensitiveDataIsPaddedToWholeBlocks() throws {
     let link = try Link.opened()
-    #expect(throws: SecureChannelError.sensitiveDataLength) { try link.host.encryptSensitiveData([1, 2, 3]) }
+    let empty: [UInt8] = []
+    #expect(throws: SecureChannelError.sensitiveDataLength) { try link.host.encryptSensitiveData(empty.span.bytes) }
+    for count in [1, 15, 16, 17, 24, 32] {
+      let key = [UInt8](repeating: 7, count: count)
+      let padded = key + [UInt8](repeating: 0, count: (16 - count % 16) % 16)
+      let wrapped = try link.host.encryptSensitiveData(key.span.bytes)
+      #expect(wrapped.count == padded.count && wrapped != padded)
+      #expect(try link.card.decryptSensitiveData(wrapped) == padded)
+    }
     let key = [UInt8](repeating: 7, count: 32)
-    let wrapped = try link.host.encryptSensitiveData(key)
-    #expect(wrapped != key)
-    #expect(try link.card.decryptSensitiveData(wrapped) == key)
+    let wrapped = try link.host.encryptSensitiveData(key.span.bytes)
     #expect(throws: StatusWord.wrongLength) { try link.card.decryptSensitiveData([1, 2, 3]) }
     link.card.channel.close()
     #expect(throws: StatusWord.conditionsNotSatisfied) { try link.card.decryptSensitiveData(wrapped) }

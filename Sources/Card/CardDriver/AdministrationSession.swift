@@ -89,11 +89,12 @@ public struct AdministrationSession: ~Copyable {
   ) throws(CardError) {
     let operation = "put a key"
     var encrypted: [CommandAPDU.EncryptedKey] = []
-    let octets = keys.withBytes { $0.octets }
-    let length = count > 0 ? octets.count / count : 0
+    let length = count > 0 ? keys.count / count : 0
     do {
-      for index in 0..<count {
-        encrypted.append(try encrypt(Array(octets[(index * length)..<((index + 1) * length)])))
+      try keys.withBytes { (octets) throws(SecureChannelError) in
+        for index in 0..<count {
+          encrypted.append(try encrypt(octets.extracting((index * length)..<((index + 1) * length))))
+        }
       }
     } catch {
       throw CardError(error, operation: operation)
@@ -120,18 +121,17 @@ public struct AdministrationSession: ~Copyable {
     return answer
   }
 
-  private mutating func encrypt(_ key: [UInt8]) throws(SecureChannelError) -> CommandAPDU.EncryptedKey {
+  private mutating func encrypt(_ key: RawSpan) throws(SecureChannelError) -> CommandAPDU.EncryptedKey {
     var check = Block(repeating: 1)
     do {
-      try engine.load(key.span.bytes, into: AdministrationSession.checkSlot)
+      try engine.load(key, into: AdministrationSession.checkSlot)
       try engine.encryptBlock(AdministrationSession.checkSlot, &check)
     } catch {
       throw .crypto(error)
     }
     engine.erase(AdministrationSession.checkSlot)
-    let padded = key + [UInt8](repeating: 0, count: (16 - key.count % 16) % 16)
     return CommandAPDU.EncryptedKey(
-      keyOctets: UInt8(truncatingIfNeeded: key.count), ciphertext: try channel.encryptSensitiveData(padded),
+      keyOctets: UInt8(truncatingIfNeeded: key.byteCount), ciphertext: try channel.encryptSensitiveData(key),
       checkValue: [check[0], check[1], check[2]])
   }
 }

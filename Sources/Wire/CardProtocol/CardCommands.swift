@@ -123,12 +123,16 @@ extension CommandAPDU {
       let end = min(start + blockOctets, objects.count)
       let isLast = end == objects.count
       commands.append(
-        CommandAPDU(
-          cla: 0x80, instruction: .storeData, p1: isLast ? 0x90 : 0x10, p2: UInt8(commands.count),
-          data: Array(objects[start..<end]), le: isLast ? 256 : nil))
+        .storeData(block: Array(objects[start..<end]), number: UInt8(commands.count), isLast: isLast))
       start = end
     } while start < objects.count
     return commands
+  }
+
+  /// One block of STORE DATA, for a sender that keeps the objects out of arrays; `number` counts from 0.
+  public static func storeData(block: [UInt8], number: UInt8, isLast: Bool) -> CommandAPDU {
+    CommandAPDU(
+      cla: 0x80, instruction: .storeData, p1: isLast ? 0x90 : 0x10, p2: number, data: block, le: isLast ? 256 : nil)
   }
 
   /// Which of the card's two key pairs.

@@ -41,7 +41,7 @@ public enum SecureChannelError: Error, Equatable {
     case .outOfTurn: "The steps of the channel came in the wrong order; this is a defect of the calling program."
     case .ended: "The channel is closed; open a new one."
     case .commandTooLong: "The command does not fit one APDU with its protection; send it in parts."
-    case .sensitiveDataLength: "Pad the data to a multiple of 16 octets first."
+    case .sensitiveDataLength: "Give at least one octet to encrypt."
     case .crypto: "The cryptographic provider failed; check that the keys are loaded."
     }
   }

@@ -186,17 +186,29 @@ public struct SecureChannelHost: ~Copyable {
 
   /// Encrypts a key or other secret under the static Key-DEK, in CBC with a zero vector (Amendment D, 6.2.8).
   ///
-  /// - Parameter data: a multiple of 16 octets; padding a key of 24 octets is the business of PUT KEY's coding.
-  public mutating func encryptSensitiveData(_ data: [UInt8]) throws(SecureChannelError) -> [UInt8] {
+  /// The plain octets are copied once, into memory that is wiped, and encrypted there in place.
+  ///
+  /// - Parameter data: at least one octet. It is padded with zeros to whole blocks, as PUT KEY wants a key of 24 octets.
+  public mutating func encryptSensitiveData(_ data: RawSpan) throws(SecureChannelError) -> [UInt8] {
     guard isOpen else { throw phase == .ended ? .ended : end(.outOfTurn) }
-    guard data.count.isMultiple(of: Padding.blockOctets) else { throw .sensitiveDataLength }
-    do {
-      return try SecureChannelHost.transformed(data) { (bytes) throws(CryptoError) in
+    guard data.byteCount > 0 else { throw .sensitiveDataLength }
+    let partial = data.byteCount % Padding.blockOctets
+    let padding = partial == 0 ? 0 : Padding.blockOctets - partial
+    let buffer = OctetBuffer(capacity: data.byteCount + padding)
+    do throws(OctetError) {
+      try buffer.append(data)
+      try buffer.append(repeating: 0, count: padding)
+    } catch {
+      throw .sensitiveDataLength
+    }
+    do throws(CryptoError) {
+      try buffer.withMutableBytes { (bytes) throws(CryptoError) in
         try messaging.engine.encryptCBC(staticKeys.dek, iv: Block(repeating: 0), &bytes)
       }
     } catch {
       throw end(.crypto(error))
     }
+    return buffer.withBytes { $0.octets }
   }
 
   private mutating func expect(_ wanted: Phase) throws(SecureChannelError) {
@@ -213,19 +225,26 @@ public struct SecureChannelHost: ~Copyable {
 }
 
 extension SecureChannelHost {
+  /// The padded data, encrypted in place in memory that is wiped: a command may carry PIN and PUK.
   private func encrypted(_ data: [UInt8]) throws(SecureChannelError) -> [UInt8] {
-    var padded = data
-    padded.reserveCapacity(Padding.paddedCount(data.count) + mode.octets)
-    padded.append(0x80)
-    padded += [UInt8](repeating: 0, count: Padding.paddedCount(data.count) - padded.count)
-    do {
+    let count = Padding.paddedCount(data.count)
+    let buffer = OctetBuffer(capacity: count)
+    do throws(OctetError) {
+      try buffer.append(data.span.bytes)
+      try buffer.append(0x80 as UInt8)
+      try buffer.append(repeating: 0, count: count - buffer.count)
+    } catch {
+      throw .commandTooLong
+    }
+    do throws(CryptoError) {
       let vector = try messaging.commandVector()
-      return try SecureChannelHost.transformed(padded) { (bytes) throws(CryptoError) in
+      try buffer.withMutableBytes { (bytes) throws(CryptoError) in
         try messaging.engine.encryptCBC(messaging.keys.enc, iv: vector, &bytes)
       }
     } catch {
       throw .crypto(error)
     }
+    return buffer.withBytes { $0.octets }
   }
 
   private func decrypted(_ body: [UInt8]) throws(SecureChannelError) -> [UInt8] {

@@ -214,9 +214,8 @@ final class BenchSession {
     var check = Block(repeating: 1)
     try engine.load(key.span.bytes, into: slot)
     try engine.encryptBlock(slot, &check)
-    let padded = key + [UInt8](repeating: 0, count: (16 - key.count % 16) % 16)
     return CommandAPDU.EncryptedKey(
-      keyOctets: UInt8(key.count), ciphertext: try host.encryptSensitiveData(padded),
+      keyOctets: UInt8(key.count), ciphertext: try host.encryptSensitiveData(key.span.bytes),
       checkValue: Array(check.span.bytes.octets[..<3]))
   }
 }

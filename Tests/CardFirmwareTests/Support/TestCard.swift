@@ -82,7 +82,7 @@ final class TestCard {
     var encrypted: [CommandAPDU.EncryptedKey] = []
     for key in keys {
       guard var open = channel.take() else { throw TestCardError.noChannel }
-      let ciphertext = try open.encryptSensitiveData(key)
+      let ciphertext = try open.encryptSensitiveData(key.span.bytes)
       channel = consume open
       try host.load(key.span.bytes, into: KeySlot(rawValue: 7))
       var check = Block(repeating: 1)

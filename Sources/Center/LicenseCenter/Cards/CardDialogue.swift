@@ -140,8 +140,10 @@ final class CardDialogue {
   func putKey(_ key: borrowing Secret, version: UInt8, orReplace: Bool = false) async throws(CenterError) {
     let encrypted: CommandAPDU.EncryptedKey?
     do {
-      let plain = key.withBytes { $0.octets }
-      encrypted = try channel?.encryptSensitiveData(plain).asKey(of: key.count, try checkValue(key))
+      let ciphertext = try key.withBytes { (bytes) throws(SecureChannelError) in
+        try channel?.encryptSensitiveData(bytes)
+      }
+      encrypted = try ciphertext?.asKey(of: key.count, checkValue(key))
     } catch {
       throw channelFailed()
     }
@@ -155,13 +157,19 @@ final class CardDialogue {
   }
 
   /// STORE DATA of a sequence of objects; answers what the last block's response carries.
-  func store(_ objects: [UInt8]) async throws(CenterError) -> ResponseAPDU {
+  ///
+  /// They may hold PIN, PUK or codes: only one block at a time lies in clear outside the secret, and it is wiped.
+  func store(_ objects: borrowing Secret) async throws(CenterError) -> ResponseAPDU {
     // 256 blocks is what P2 can count; what does not fit them short needs a reader that carries extended lengths.
     let blockOctets = max(shortBlockOctets, (objects.count + 255) / 256)
-    let blocks: [CommandAPDU]
-    do { blocks = try CommandAPDU.storeData(objects, blockOctets: blockOctets) } catch { throw malformed() }
+    let blocks = max(1, (objects.count + blockOctets - 1) / blockOctets)
     var last = ResponseAPDU(status: .ok)
-    for block in blocks {
+    for number in 0..<blocks {
+      let range = (number * blockOctets)..<min((number + 1) * blockOctets, objects.count)
+      var block = CommandAPDU.storeData(
+        block: objects.withBytes { $0.extracting(range).octets }, number: UInt8(truncatingIfNeeded: number),
+        isLast: number == blocks - 1)
+      defer { block.data.wipe() }
       last = try await send(block, writes: true)
       guard last.status == .ok else { break }
     }
@@ -224,6 +232,11 @@ final class CardDialogue {
 }
 
 extension [UInt8] {
+  /// Overwrites the octets where they lie, as long as nobody else holds the array.
+  fileprivate mutating func wipe() {
+    for index in indices { self[index] = 0 }
+  }
+
   fileprivate func asKey(of count: Int, _ checkValue: [UInt8]) -> CommandAPDU.EncryptedKey {
     CommandAPDU.EncryptedKey(keyOctets: UInt8(clamping: count), ciphertext: self, checkValue: checkValue)
   }

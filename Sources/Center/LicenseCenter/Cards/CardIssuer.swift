@@ -15,7 +15,8 @@ public struct CardIssuer: Sendable {
 
   /// Takes a blank card's production record in; the transport keys are sealed before they are stored.
   ///
-  /// - Throws: ``CenterError/Code/conflict`` when the card is registered with other data. The same record again is fine.
+  /// - Throws: ``CenterError/Code/conflict`` when the card is registered with other data or keys. The same record again
+  ///   is fine; once the card is issued its transport keys are gone and no longer compared.
   public func register(_ record: borrowing ProductionRecord) async throws(CenterError) {
     let operation = "Registering card \(record.cardSerial)"
     let serial = record.cardSerial
@@ -33,7 +34,8 @@ public struct CardIssuer: Sendable {
       if let card = try CardRow.find(transaction, serial) {
         guard try card.row.text("module_type") == moduleType,
           try card.row.text("production_number") == productionNumber,
-          try card.row.number("produced_at", as: UInt64.self) == producedAt
+          try card.row.number("produced_at", as: UInt64.self) == producedAt,
+          try CardIssuer.isSameTransport(sealedKeys, card, context.vault)
         else {
           throw CenterError(.conflict, operation, remedy: "A card with this serial is registered with other data.")
         }
@@ -98,6 +100,14 @@ public struct CardIssuer: Sendable {
 }
 
 extension CardIssuer {
+  /// Whether a card was registered with the same transport keys, as far as the centre still has them.
+  private static func isSameTransport(_ sealed: [UInt8], _ card: CardRow, _ vault: Vault) throws -> Bool {
+    guard let registered = try card.row.optionalOctets("transport_keys") else { return true }
+    let row = card.serial.octets
+    let keys = try vault.open(registered, .transportKeys, row: row)
+    return keys.matches(try vault.open(sealed, .transportKeys, row: row))
+  }
+
   /// What an issue needs beyond the order, as it was decided when it first began.
   private struct Plan {
     var issuerRoot: UInt32
@@ -125,7 +135,7 @@ extension CardIssuer {
       let purchaser = try context.vault.seal(
         Secret(copying: Array(order.purchaser.utf8)), .purchaser, row: row)
       let referenceData = try context.vault.seal(
-        PINLetter.makeReferenceData(from: context.random), .referenceData, row: row)
+        try PINLetter.makeReferenceData(from: context.random), .referenceData, row: row)
       try transaction.run(
         """
         UPDATE cards SET state = 'issuing', purchaser = $2, maximum_codes = $3, generation_keys = $4,
@@ -193,14 +203,26 @@ extension CardIssuer {
     objects += BERTLV.encode(tag: UInt32(DataTag.issuerCertificate.rawValue), value: facts.authorityCertificate)
     objects += BERTLV.encode(tag: UInt32(DataTag.licenseCertificate.rawValue), value: facts.licenseCertificate)
     objects += BERTLV.encode(tag: UInt32(DataTag.centerVerificationKey.rawValue), value: facts.timeKey)
+    try dialogue.expectDone(
+      try await dialogue.store(try withReferenceData(objects, of: serial, plan, operation)))
+  }
+
+  /// The objects and PIN ‖ PUK after them.
+  private func withReferenceData(
+    _ objects: [UInt8], of serial: CardSerial, _ plan: Plan, _ operation: String
+  ) throws(CenterError) -> Secret {
+    // Tag and length of the object take 3 octets.
+    let buffer = OctetBuffer(capacity: objects.count + 3 + 2 * CardProtocol.pinOctets)
     do {
+      try buffer.append(objects.span.bytes)
       let referenceData = try context.vault.open(plan.sealedReferenceData, .referenceData, row: serial.octets)
-      objects += BERTLV.encode(
-        tag: UInt32(DataTag.referenceData.rawValue), value: referenceData.withBytes { $0.octets })
+      try referenceData.withBytes { (bytes) throws(OctetError) in
+        try buffer.appendTLV(tag: UInt32(DataTag.referenceData.rawValue), bytes)
+      }
     } catch {
       throw CenterError(error, during: operation)
     }
-    try dialogue.expectDone(try await dialogue.store(objects))
+    return buffer.withBytes { Secret(copying: $0) }
   }
 
   /// The public half of the key pair in `role`, which the card makes if it has none.

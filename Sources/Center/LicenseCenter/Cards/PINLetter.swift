@@ -20,9 +20,12 @@ public struct PINLetter: Sendable {
   private static let pukDigits = 8
 
   /// A new PIN and PUK as the card stores them: 8 octets each, padded with FF.
-  static func makeReferenceData(from random: any RandomSource) -> Secret {
-    let padding = [UInt8](repeating: 0xFF, count: CardProtocol.pinOctets - pinDigits)
-    return Secret(copying: digits(pinDigits, from: random) + padding + digits(pukDigits, from: random))
+  static func makeReferenceData(from random: any RandomSource) throws(OctetError) -> Secret {
+    let buffer = OctetBuffer(capacity: 2 * CardProtocol.pinOctets)
+    try appendDigits(pinDigits, to: buffer, from: random)
+    try buffer.append(repeating: 0xFF, count: CardProtocol.pinOctets - pinDigits)
+    try appendDigits(pukDigits, to: buffer, from: random)
+    return buffer.withBytes { Secret(copying: $0) }
   }
 
   /// Reads what ``makeReferenceData(from:)`` made.
@@ -33,13 +36,18 @@ public struct PINLetter: Sendable {
     puk = String(decoding: octets.suffix(PINLetter.pukDigits), as: UTF8.self)
   }
 
-  /// `count` decimal digits, each of them equally likely.
-  private static func digits(_ count: Int, from random: any RandomSource) -> [UInt8] {
-    var digits: [UInt8] = []
-    while digits.count < count {
-      digits += random.octets(count).filter { $0 < 250 }.map { 0x30 + $0 % 10 }
+  /// Appends `count` decimal digits, each of them equally likely.
+  private static func appendDigits(
+    _ count: Int, to buffer: OctetBuffer, from random: any RandomSource
+  ) throws(OctetError) {
+    let end = buffer.count + count
+    while buffer.count < end {
+      try Secret(random: count, from: random).withBytes { (drawn) throws(OctetError) in
+        for index in 0..<drawn.byteCount where drawn[octet: index] < 250 && buffer.count < end {
+          try buffer.append(0x30 + drawn[octet: index] % 10)
+        }
+      }
     }
-    return Array(digits.prefix(count))
   }
 }
 

@@ -68,8 +68,21 @@ struct ChargeRow {
       .map(ChargeRow.init)
   }
 
-  /// Whether some charge of this number was voided: then the card may have it all the same.
-  static func wasVoided(_ transaction: any Transaction, card: CardSerial, number: UInt32) throws -> Bool {
+  /// The newest charge of a card, whatever became of it; 0 before the first.
+  static func last(_ transaction: any Transaction, card: CardSerial) throws -> Int64 {
+    try transaction.first("SELECT COALESCE(MAX(id), 0) AS last FROM charges WHERE card = $1", [.blob(card.octets)])?
+      .integer("last") ?? 0
+  }
+
+  /// Whether the next charge of a card with this counter has a number of its own: the counter stands at the last booked
+  /// charge, or at a voided one after it, which the card has all the same.
+  static func fits(_ transaction: any Transaction, counter: UInt32, _ card: CardRow) throws -> Bool {
+    let booked = try card.chargeNumber
+    return try counter == booked
+      || (counter > booked && wasVoided(transaction, card: card.serial, number: counter))
+  }
+
+  private static func wasVoided(_ transaction: any Transaction, card: CardSerial, number: UInt32) throws -> Bool {
     try transaction.first(
       "SELECT id FROM charges WHERE card = $1 AND number = $2 AND state = 'voided'",
       [.blob(card.octets), .number(number)]) != nil

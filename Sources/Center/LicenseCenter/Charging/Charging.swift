@@ -28,8 +28,7 @@ public struct Charging: Sendable {
       guard settled.state == .booked else { throw session.lastRefusal }
       return settled
     }
-    let status = try await session.checkedStatus()
-    let charge = try await open(order, status, operation)
+    let charge = try await open(order, try await session.bookedStatus(), operation)
     return try await session.complete(charge)
   }
 
@@ -46,10 +45,12 @@ public struct Charging: Sendable {
     }
   }
 
-  /// Gives up an open charge whose card will not come back, and pays its price back from the holder's credit.
+  /// Gives up an open charge whose card will not come back, and pays its price back as far as the holder's credit
+  /// covers the whole of it.
   ///
   /// The codes are voided in the same transaction, before any money moves: should the card hold them after all, they
-  /// are worth nothing. Repeating it changes nothing.
+  /// are worth nothing. What is paid, if only nothing, is decided then and never again. A charge that its card refused
+  /// was never billed and pays nothing.
   public func refund(_ operationID: OperationID) async throws(CenterError) -> ChargeOutcome {
     let context = context
     let operation = "Refunding a charge"
@@ -57,22 +58,13 @@ public struct Charging: Sendable {
       guard var charge = try ChargeRow.find(transaction, operation: operationID) else {
         throw CenterError(.notFound, operation, remedy: "There is no charge of this name.")
       }
-      guard charge.outcome.state != .booked else {
+      switch charge.outcome.state {
+      case .booked:
         throw CenterError(.conflict, operation, remedy: "The card holds these codes; they are not refunded.")
-      }
-      if charge.outcome.state == .open { try Charging.void(transaction, context, &charge, reason: "given up") }
-      let amount = try charge.outcome.amount
-      let holder = LedgerAccount.holder(charge.outcome.cardSerial)
-      let name = "refund:\(operationID)"
-      let isPaid = try transaction.first("SELECT id FROM ledger_entries WHERE operation = $1", [.text(name)]) != nil
-      let credit = try Ledger.balance(transaction, holder, amount.currency)
-      guard isPaid || credit.minorUnits >= amount.minorUnits else { return charge.outcome }
-      let now = context.clock.now()
-      let isNew = try Ledger.transfer(
-        transaction, amount, from: holder, to: .cash, operation: name, memo: "refund", at: now)
-      if isNew {
-        try AuditLog.append(
-          transaction, at: now, "charge.refund", subject: charge.outcome.cardSerial, detail: amount.description)
+      case .voided: break
+      case .open:
+        try Charging.void(transaction, context, &charge, reason: "given up")
+        try Charging.payBack(transaction, context, charge.outcome)
       }
       return charge.outcome
     }
@@ -98,18 +90,25 @@ extension Charging {
   }
 
   /// Reserves the codes and notes the charge as open; from here on only the card knows.
+  ///
+  /// - Throws: ``CenterError/Code/conflict`` when another charge of the card began since the card was asked: its counter
+  ///   may have moved, and a number that another batch has would never be charged.
   private func open(
-    _ order: ChargeOrder, _ status: CardStatus, _ operation: String
+    _ order: ChargeOrder, _ booked: BookedStatus, _ operation: String
   ) async throws(CenterError) -> ChargeRow {
     let context = context
+    let status = booked.status
     return try await context.database.write { transaction in
       let card = try CardRow.issued(transaction, order.cardSerial)
       let title = try TitleRow.get(transaction, order.softwareID).record
       guard try card.generationKeys.contains(order.conditions.generationKey) else {
         throw CenterError(.invalid, operation, remedy: "The card was not issued with that generation key.")
       }
-      guard try ChargeRow.open(transaction, card: order.cardSerial) == nil else {
-        throw CenterError(.conflict, operation, remedy: "Another charge of this card is under way; run it again.")
+      guard try ChargeRow.open(transaction, card: order.cardSerial) == nil,
+        try ChargeRow.last(transaction, card: order.cardSerial) == booked.lastCharge,
+        try ChargeRow.fits(transaction, counter: status.chargeCounter, card)
+      else {
+        throw CenterError(.conflict, operation, remedy: "Another charge of this card came between; run it again.")
       }
       let quantity = try Charging.quantity(
         order, remaining: try card.remainingCodes(transaction), status, operation)
@@ -192,6 +191,20 @@ extension Charging {
       transaction, at: now, "charge.book", subject: serial,
       detail: "number \(outcome.number), \(outcome.actual) codes, \(amount)")
     return outcome
+  }
+
+  /// Pays the price of a charge that was just given up back from the holder's credit, or notes that nothing is paid.
+  private static func payBack(
+    _ transaction: any Transaction, _ context: CenterContext, _ outcome: ChargeOutcome
+  ) throws {
+    let price = try outcome.amount
+    let holder = LedgerAccount.holder(outcome.cardSerial)
+    let credit = try Ledger.balance(transaction, holder, price.currency)
+    let amount = credit.minorUnits >= price.minorUnits ? price : .zero(price.currency)
+    let now = context.clock.now()
+    try Ledger.transfer(
+      transaction, amount, from: holder, to: .cash, operation: "refund:\(outcome.operationID)", memo: "refund", at: now)
+    try AuditLog.append(transaction, at: now, "charge.refund", subject: outcome.cardSerial, detail: amount.description)
   }
 
   /// Gives an open charge up: its codes are worth nothing from now on.

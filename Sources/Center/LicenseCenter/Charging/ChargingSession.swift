@@ -6,6 +6,13 @@ import ISO7816
 import Octets
 import SecureChannel
 
+/// A card's status that fits the centre's books, and how far those had come before the card was asked.
+struct BookedStatus {
+  var status: CardStatus
+  /// The card's newest charge, ``ChargeRow/last(_:card:)``.
+  var lastCharge: Int64
+}
+
 /// One certified conversation in which a card is charged, or asked what it holds.
 final class ChargingSession {
   private let context: CenterContext
@@ -35,21 +42,27 @@ final class ChargingSession {
   /// The card's status, once it fits what the centre booked.
   ///
   /// - Throws: ``CenterError/Code/notCertified`` for a counter that was turned back (an old image of the card), or that
-  ///   counts charges which this centre never sent.
-  func checkedStatus() async throws(CenterError) -> CardStatus {
-    let status = try await dialogue.status(of: serial)
-    let serial = serial
-    let (booked, wasVoided) = try await context.database.read { transaction in
-      let booked = try CardRow.issued(transaction, serial).chargeNumber
-      let wasVoided = try ChargeRow.wasVoided(transaction, card: serial, number: status.chargeCounter)
-      return (booked, wasVoided)
+  ///   counts charges which this centre never sent; ``CenterError/Code/conflict`` when a charge is open.
+  func bookedStatus() async throws(CenterError) -> BookedStatus {
+    let (serial, operation) = (serial, operation)
+    // The books are read before the card: a charge that begins after that shows when the next number is taken.
+    let lastCharge = try await context.database.read { transaction in
+      guard try ChargeRow.open(transaction, card: serial) == nil else {
+        throw CenterError(.conflict, operation, remedy: "Another charge of this card is under way; run it again.")
+      }
+      return try ChargeRow.last(transaction, card: serial)
     }
-    guard status.chargeCounter == booked || (status.chargeCounter > booked && wasVoided) else {
+    let status = try await dialogue.status(of: serial)
+    let (booked, fits) = try await context.database.read { transaction in
+      let card = try CardRow.issued(transaction, serial)
+      return (try card.chargeNumber, try ChargeRow.fits(transaction, counter: status.chargeCounter, card))
+    }
+    guard fits else {
       throw CenterError(
         .notCertified, operation,
         remedy: "The card counts \(status.chargeCounter) charges where \(booked) are booked; it may be an old copy.")
     }
-    return status
+    return BookedStatus(status: status, lastCharge: lastCharge)
   }
 
   /// Finds out what became of the card's open charge, and finishes it.
@@ -57,15 +70,15 @@ final class ChargingSession {
     let serial = serial
     guard let charge = try await context.database.read({ try ChargeRow.open($0, card: serial) }) else { return nil }
     let status = try await dialogue.status(of: serial)
-    switch status.chargeCounter {
-    case charge.outcome.number: return try await book(charge, try await storedReceipt())
-    case charge.outcome.number - 1: return try await settled(charge)
-    default:
+    let counter = status.chargeCounter
+    if counter == charge.outcome.number { return try await settle(charge, by: try await storedReceipt()) }
+    guard counter < .max, counter + 1 == charge.outcome.number else {
       throw CenterError(
         .notCertified, operation,
         remedy:
-          "The card counts \(status.chargeCounter) charges, charge \(charge.outcome.number) is open: no copy fits.")
+          "The card counts \(counter) charges, charge \(charge.outcome.number) is open: no copy fits.")
     }
+    return try await settled(charge)
   }
 
   /// Sends an open charge that the card does not have, and books it.
@@ -85,23 +98,27 @@ final class ChargingSession {
       guard Digest.sha256(octets) == charge.batchDigest else { throw CryptoError.notAuthentic }
       return BERTLV.encode(tag: UInt32(DataTag.chargeBatch.rawValue), value: octets)
     }
-    let answer = try await dialogue.store(objects)
-    if answer.status == .ok { return try await book(charge, answer.data) }
+    let answer = try await dialogue.store(Secret(copying: objects))
+    if answer.status == .ok { return try await settle(charge, by: answer.data) }
     lastRefusal = dialogue.refused(answer.status)
-    return try await settleRefused(charge)
+    return try await settleRefused(charge, answer.status)
   }
 
   /// A refusal carries no MAC, so anybody on the line may have made it up: the card itself is asked, in a new session.
-  private func settleRefused(_ charge: ChargeRow) async throws(CenterError) -> ChargeOutcome {
+  private func settleRefused(_ charge: ChargeRow, _ refusal: StatusWord) async throws(CenterError) -> ChargeOutcome {
     try await certify()
     let status = try await dialogue.status(of: serial)
-    if status.chargeCounter == charge.outcome.number { return try await book(charge, try await storedReceipt()) }
-    let context = context
-    return try await context.database.write { transaction in
-      var charge = charge
-      try Charging.void(transaction, context, &charge, reason: "refused by the card")
-      return charge.outcome
+    if status.chargeCounter == charge.outcome.number {
+      return try await settle(charge, by: try await storedReceipt())
     }
+    // 65xx: the memory failed (ISO/IEC 7816-4, 5.6). What was written may yet show once the card starts anew.
+    guard refusal.sw1 != 0x65 else {
+      throw CenterError(
+        .cardRefused, operation,
+        remedy: "The card's memory failed, the charge stays open; run it again, or refund it if the card is broken.",
+        statusWord: refusal, cardMayHaveChanged: true)
+    }
+    return try await void(charge, "refused by the card")
   }
 
   private func certify() async throws(CenterError) {
@@ -115,13 +132,27 @@ final class ChargingSession {
     return receipt
   }
 
-  /// Books the charge if the receipt is the card's word for this very batch.
-  private func book(_ charge: ChargeRow, _ receipt: [UInt8]) async throws(CenterError) -> ChargeOutcome {
+  /// Books the charge if the receipt is the card's word for this very batch. If it is its word for another batch of the
+  /// same number, this one never reached the card and never will: it is voided.
+  private func settle(_ charge: ChargeRow, by receipt: [UInt8]) async throws(CenterError) -> ChargeOutcome {
     guard let receipt = try? ChargeReceipt(receipt.span.bytes), receipt.number == charge.outcome.number,
-      receipt.digest == charge.batchDigest, Int(receipt.count) == charge.outcome.actual, isAuthentic(receipt)
+      isAuthentic(receipt)
     else { throw foreignReceipt() }
+    guard receipt.digest == charge.batchDigest else {
+      return try await void(charge, "the card has another batch of this number")
+    }
+    guard Int(receipt.count) == charge.outcome.actual else { throw foreignReceipt() }
     let context = context
     return try await context.database.write { try Charging.book($0, context, charge) }
+  }
+
+  private func void(_ charge: ChargeRow, _ reason: String) async throws(CenterError) -> ChargeOutcome {
+    let context = context
+    return try await context.database.write { transaction in
+      var charge = charge
+      try Charging.void(transaction, context, &charge, reason: reason)
+      return charge.outcome
+    }
   }
 
   private func isAuthentic(_ receipt: ChargeReceipt) -> Bool {

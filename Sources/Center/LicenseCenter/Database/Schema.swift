@@ -157,8 +157,10 @@ enum Schema {
         currency TEXT NOT NULL,
         issued_at \(integer) NOT NULL,
         record \(blob) NOT NULL,
-        UNIQUE (card, software_id, medium_id)
+        successor \(integer)
         """),
+      // One licence for card, title and medium, until another takes the place of the expired one.
+      "CREATE UNIQUE INDEX one_license ON licenses (card, software_id, medium_id) WHERE successor IS NULL",
       table(
         "license_requests",
         """

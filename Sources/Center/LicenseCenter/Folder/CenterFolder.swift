@@ -20,7 +20,8 @@ public struct CenterFolder: Sendable {
   /// Makes a centre with new keys.
   ///
   /// - Parameters:
-  ///   - name: 1 to 64 octets of UTF-8; it stands in the centre's certificates.
+  ///   - name: 1 to 53 octets of UTF-8 without control characters; it stands in the centre's certificates, whose
+  ///     common names have at most 64 (X.520, ub-common-name) with the key's role behind it.
   ///   - cost: What guessing the passphrase costs.
   /// - Throws: ``CenterError/Code/conflict`` when something is at `path` already.
   public static func create(
@@ -28,8 +29,8 @@ public struct CenterFolder: Sendable {
     random: any RandomSource, clock: any CenterClock
   ) async throws(CenterError) -> CenterFolder {
     let operation = "Creating the centre \(path)"
-    guard (1...64).contains(name.utf8.count) else {
-      throw CenterError(.invalid, operation, remedy: "A name has 1 to 64 octets.")
+    guard isName(name) else {
+      throw CenterError(.invalid, operation, remedy: "A name has 1 to 53 octets and no control characters.")
     }
     guard passphrase.count > 0 else {
       throw CenterError(.invalid, operation, remedy: "Give a passphrase; it protects every key of the centre.")
@@ -42,9 +43,7 @@ public struct CenterFolder: Sendable {
         try SealedBox.seal(store, passphrase: passphrase, cost: cost, random: random), to: FileName.keys)
       try construction.write(try facts.json(), to: FileName.facts)
       let database = try await SQLiteDatabase(path: construction.path(of: FileName.database))
-      try await database.write { transaction in
-        try AuditLog.append(transaction, at: facts.createdAt, "center.create", subject: facts.centerID)
-      }
+      try await database.write { try facts.noteFounding(in: $0) }
       try database.close()
       try construction.finish()
     } catch {
@@ -56,7 +55,8 @@ public struct CenterFolder: Sendable {
 
   /// Opens the centre.
   ///
-  /// - Throws: ``CenterError/Code/notFound`` when there is none, ``CenterError/Code/keyStore`` for a wrong passphrase.
+  /// - Throws: ``CenterError/Code/notFound`` when there is none, ``CenterError/Code/keyStore`` for a wrong passphrase,
+  ///   ``CenterError/Code/damaged`` when its files are not of one centre.
   public func open(
     passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock
   ) async throws(CenterError) -> Center {
@@ -71,11 +71,18 @@ public struct CenterFolder: Sendable {
       throw CenterError(
         .keyStore, operation, remedy: "The passphrase is wrong, or keys.sealed is damaged; try again or restore it.")
     }
+    try facts.expectKeys(of: keys, operation)
     let databasePath = path + "/" + FileName.database
     guard FileManager.default.fileExists(atPath: databasePath) else {
       throw CenterError(.damaged, operation, remedy: "center.db is missing; restore it from a backup.")
     }
     let database = try await SQLiteDatabase(path: databasePath)
+    do {
+      try await database.read { try facts.expectFounding(in: $0, operation) }
+    } catch {
+      try? database.close()
+      throw error
+    }
     return Center(
       context: CenterContext(facts: facts, database: database, keys: keys, clock: clock, random: random))
   }
@@ -92,13 +99,20 @@ public struct CenterFolder: Sendable {
     static let database = "center.db"
   }
 
+  /// The longest role that stands behind a name, " catalogues", leaves it 53 of a common name's 64 octets.
+  private static func isName(_ name: String) -> Bool {
+    (1...53).contains(name.utf8.count)
+      && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+  }
+
   /// New keys, and the certificates that name them.
   private static func makeIdentity(
     name: String, random: any RandomSource, clock: any CenterClock
   ) throws -> (CenterFacts, KeyStore) {
     let now = clock.now()
     let validity = now...(now + Authority.centerValiditySeconds)
-    let authority = try CertificateAuthority(name: "\(name) authority", validity: validity, random: random)
+    let authority = try CertificateAuthority(
+      name: CenterFacts.authoritySubject(name), validity: validity, random: random)
     let keys = try KeyStore.generate(authorityKey: try authority.exportKey(), random: random)
     func certify(_ subject: String, _ purpose: KeyPurpose, as role: Certificate.Role) throws -> [UInt8] {
       try authority.issue(

@@ -12,25 +12,27 @@ public struct CopyLicenses: Sendable {
   /// the licence: certificate code, E_KU(KEYc) and IDc, billed once.
   ///
   /// A licence belongs to card, title and medium: asking for it again, under this or another operation id, gives the
-  /// same octets and costs nothing.
+  /// same octets and costs nothing. Once it has expired by the centre's clock, another operation with later terms buys a
+  /// new one in its place.
   ///
   /// - Throws: ``CenterError/Code/conflict`` when the operation id was used for another request, or the licence was given
-  ///   under other terms; ``CenterError/Code/notFound`` for an unknown card or title.
+  ///   under other terms and is still good; ``CenterError/Code/notFound`` for an unknown card or title;
+  ///   ``CenterError/Code/invalid`` for terms that this centre cannot give. A request that contradicts none before it is
+  ///   on record even then, unless its card is unknown.
   public func license(_ request: LicenseRequest) async throws(CenterError) -> CopyLicense {
     let context = context
+    try await context.database.write { try CopyLicenses.save($0, context, request) }
     return try await context.database.write { transaction in
+      if let license = try CopyLicenses.answered(transaction, request) { return license }
       let card = try CardRow.issued(transaction, request.cardSerial)
       let title = try TitleRow.get(transaction, request.softwareID)
-      try CopyLicenses.save(transaction, context, request)
-      if let license = try CopyLicenses.find(transaction, request) {
-        guard license.terms == request.terms else {
-          throw CenterError(
-            .conflict, CopyLicenses.operation, remedy: "This medium is licensed under other terms; ask for those.")
-        }
-        try CopyLicenses.answer(transaction, request, with: license)
-        return license
+      let earlier = try CopyLicenses.find(transaction, request)
+      if let earlier, earlier.terms == request.terms {
+        try CopyLicenses.answer(transaction, request, with: earlier)
+        return earlier
       }
-      let license = try CopyLicenses.make(transaction, context, request, card, title)
+      try CopyLicenses.expectGivable(request.terms, inPlaceOf: earlier, at: context.clock.now())
+      let license = try CopyLicenses.make(transaction, context, request, card, title, inPlaceOf: earlier)
       try CopyLicenses.bill(transaction, context, license, title.record)
       try CopyLicenses.answer(transaction, request, with: license)
       return license
@@ -58,11 +60,12 @@ public struct CopyLicenses: Sendable {
 }
 
 extension CopyLicenses {
-  /// M4: the request is on record whatever becomes of it in this transaction's later steps.
+  /// M4: the request, in a transaction of its own, so that it is on record whatever becomes of the licence.
   private static func save(
     _ transaction: any Transaction, _ context: CenterContext, _ request: LicenseRequest
   ) throws {
     let now = context.clock.now()
+    _ = try CardRow.get(transaction, request.cardSerial)
     try transaction.run(
       "INSERT INTO user_profiles (card, registered_at) VALUES ($1, $2) ON CONFLICT (card) DO NOTHING",
       [.blob(request.cardSerial.octets), .number(now)])
@@ -88,11 +91,41 @@ extension CopyLicenses {
       detail: "\(request.softwareID) \(request.mediumID)")
   }
 
+  /// The licence that this very operation was answered with before.
+  private static func answered(_ transaction: any Transaction, _ request: LicenseRequest) throws -> CopyLicense? {
+    let row = try transaction.first(
+      """
+      SELECT l.record FROM license_requests r JOIN licenses l ON l.number = r.license WHERE r.operation = $1
+      """, [.blob(request.operationID.octets)])
+    return try row.map { try CopyLicense($0) }
+  }
+
+  /// The newest licence for the request's card, title and medium.
   private static func find(_ transaction: any Transaction, _ request: LicenseRequest) throws -> CopyLicense? {
     let row = try transaction.first(
-      "SELECT record FROM licenses WHERE card = $1 AND software_id = $2 AND medium_id = $3",
+      """
+      SELECT record FROM licenses WHERE card = $1 AND software_id = $2 AND medium_id = $3 AND successor IS NULL
+      """,
       [.blob(request.cardSerial.octets), .blob(request.softwareID.octets), .blob(request.mediumID.octets)])
     return try row.map { try CopyLicense($0) }
+  }
+
+  /// Throws unless a licence can be given under `terms`, in place of an earlier one under other terms if there is one.
+  private static func expectGivable(
+    _ terms: LicenseTerms, inPlaceOf earlier: CopyLicense?, at now: UInt64
+  ) throws(CenterError) {
+    guard !terms.requiresAttestedMedium else {
+      throw CenterError(
+        .invalid, operation,
+        remedy: "This centre attests no media yet, and no card would accept such a licence; ask without attestation.")
+    }
+    guard let earlier else { return }
+    guard earlier.terms.areOver(at: now) else {
+      throw CenterError(.conflict, operation, remedy: "This medium is licensed under other terms; ask for those.")
+    }
+    guard !terms.areOver(at: now) else {
+      throw CenterError(.conflict, operation, remedy: "The licence has expired; ask for terms that have not.")
+    }
   }
 
   private static func answer(
@@ -106,7 +139,7 @@ extension CopyLicenses {
   /// M5: a new licence, signed and stored.
   private static func make(
     _ transaction: any Transaction, _ context: CenterContext, _ request: LicenseRequest, _ card: CardRow,
-    _ title: TitleRow
+    _ title: TitleRow, inPlaceOf earlier: CopyLicense?
   ) throws -> CopyLicense {
     let contentKey = try context.vault.open(
       title.sealedContentKey, .contentKey, row: request.softwareID.octets)
@@ -115,6 +148,10 @@ extension CopyLicenses {
       issuedAt: context.clock.now(), individualKey: try card.individualKey(context.keys), contentKey: contentKey,
       keys: context.keys)
     license.signature = try Authority.sign(license.signedOctets, .licenseSigning, context.keys)
+    if let earlier {
+      try transaction.run(
+        "UPDATE licenses SET successor = $2 WHERE number = $1", [.number(earlier.number), .number(license.number)])
+    }
     try transaction.run(
       """
       INSERT INTO licenses (number, card, software_id, medium_id, terms, root_version, price, currency, issued_at, record)
@@ -139,6 +176,11 @@ extension CopyLicenses {
       transaction, at: license.issuedAt, "license.issue", subject: license.cardSerial,
       detail: "licence \(license.number), \(license.softwareID) \(license.mediumID), \(title.price)")
   }
+}
+
+extension LicenseTerms {
+  /// Whether a licence under them is dead at `time`.
+  fileprivate func areOver(at time: UInt64) -> Bool { expiry.map { $0 < time } ?? false }
 }
 
 extension CopyLicense {

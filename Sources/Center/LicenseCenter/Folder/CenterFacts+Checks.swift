@@ -1,0 +1,61 @@
+import Cryptography
+import Formats
+
+/// `center.json` is open to anybody who can write in the folder, while cards and licences carry what it says for ever.
+/// It is believed only as far as the key store, which the passphrase protects, and the audit log bear it out.
+extension CenterFacts {
+  /// Throws unless the facts name the very keys of the key store, and the authority signed the certificates.
+  ///
+  /// Whether the certificates are in force now is no question of opening: an expired centre still answers for its past.
+  func expectKeys(of keys: KeyStore, _ operation: String) throws(CenterError) {
+    let isTrue: Bool
+    do {
+      let authority = try Certificate(der: authorityCertificate)
+      let license = try Certificate(der: licenseCertificate)
+      let catalogue = try Certificate(der: catalogueCertificate)
+      for certificate in [license, catalogue] {
+        let start = max(authority.validity.lowerBound, certificate.validity.lowerBound)
+        try certificate.verify(chainTo: authority, at: start)
+      }
+      let authorityKey = try keys.withKey(.authority) { try SigningKey(pkcs8: $0).verificationKey }
+      isTrue =
+        try authority.isAuthority && authority.subject == authoritySubject && authority.publicKey == authorityKey
+        && license.publicKey == Authority.verificationKey(.licenseSigning, keys)
+        && catalogue.publicKey == Authority.verificationKey(.catalogueSigning, keys)
+        && timeKey == Authority.verificationKey(.timeSigning, keys).octets
+    } catch let error as CenterError {
+      throw error
+    } catch {
+      isTrue = false
+    }
+    guard isTrue else { throw CenterFacts.changed(operation) }
+  }
+
+  /// Notes in the audit log's first record whose database this is.
+  func noteFounding(in transaction: any Transaction) throws {
+    try AuditLog.append(transaction, at: createdAt, CenterFacts.founding, subject: centerID)
+  }
+
+  /// Throws unless the database is that of the centre with this id and time of making.
+  func expectFounding(in transaction: any Transaction, _ operation: String) throws {
+    let row = try transaction.first(
+      "SELECT action, subject, time FROM audit_log ORDER BY sequence LIMIT 1")
+    guard let row, try row.text("action") == CenterFacts.founding, try row.text("subject") == centerID.description,
+      try row.number("time", as: UInt64.self) == createdAt
+    else { throw CenterFacts.changed(operation) }
+  }
+
+  /// Common name of the authority's certificate.
+  var authoritySubject: String { CenterFacts.authoritySubject(name) }
+
+  /// Common name of the certificate of the authority of the centre `name`.
+  static func authoritySubject(_ name: String) -> String { "\(name) authority" }
+
+  private static let founding = "center.create"
+
+  private static func changed(_ operation: String) -> CenterError {
+    CenterError(
+      .damaged, operation,
+      remedy: "center.json, keys.sealed and center.db are not of one centre; restore all three from one backup.")
+  }
+}

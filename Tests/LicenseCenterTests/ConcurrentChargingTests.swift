@@ -1,0 +1,125 @@
+import CardProtocol
+import Formats
+import Synchronization
+import Testing
+
+@testable import LicenseCenter
+
+/// Two counters charge one card at once.
+@Suite struct ConcurrentChargingTests {
+  /// Another instance acts between this one's look at the card and its reservation; then this one's must begin anew.
+  @Test(arguments: Rival.allCases)
+  private func P6_twoCountersAtOnceDoNotWedgeTheCard(rival: Rival) async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let meanwhile = Meanwhile(test: test, title: title)
+    let context = test.center.context
+    let database = HookedDatabase(context.database) { try? await rival.act(meanwhile) }
+    let hooked = CenterContext(
+      facts: context.facts, database: database, keys: context.keys, clock: context.clock, random: context.random)
+    await expectFailure(.conflict) {
+      _ = try await Charging(context: hooked).charge(try test.chargeOrder(title), over: TestRelay(test.card))
+    }
+    let before = try await test.center.charging.charges(of: test.serial)
+    #expect(before.count == rival.charges && before.allSatisfy { $0.state != .open })
+    for _ in 0..<3 {
+      let outcome = try await test.center.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
+      #expect(outcome.state == .booked)
+    }
+    let booked = try await test.center.charging.charges(of: test.serial).filter { $0.state == .booked }
+    #expect(Set(booked.map(\.number)).count == booked.count)
+    #expect(try await test.balance(.holder(test.serial)) == Int64(-1500 * booked.count))
+    _ = try await test.center.verify()
+  }
+
+  /// The card's word for another batch of an open charge's number proves that it does not have the open one.
+  @Test func P6_authenticReceiptOfAnotherBatchVoidsTheOpenCharge() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let blank = test.card.state
+    func cut(_ order: ChargeOrder, _ moment: TestRelay.Moment) async throws {
+      let broken = TestRelay(test.card)
+      broken.cutAt = (.storeData, moment)
+      await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    }
+    let lost = try test.chargeOrder(title)
+    try await cut(lost, .after)
+    let charged = test.card.state
+    _ = try await test.center.charging.refund(lost.operationID)
+    // An old image of the card lets the number be opened once more; then the true card is back.
+    test.card.state = blank
+    let order = try test.chargeOrder(title)
+    try await cut(order, .before)
+    test.card.state = charged
+    await expectFailure(.cardRefused) {
+      _ = try await test.center.charging.charge(order, over: TestRelay(test.card))
+    }
+    #expect(try await test.center.charging.outcome(of: order.operationID)?.state == .voided)
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+    let next = try await test.center.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
+    #expect(next.state == .booked && next.number == 2)
+  }
+}
+
+/// What the other counter does with the card.
+private enum Rival: CaseIterable {
+  /// Charges it.
+  case charges
+  /// Loses it in the middle of a charge and refunds that.
+  case refunds
+  /// Does that twice, so that the card counts further than either number.
+  case refundsTwice
+
+  /// How many charges that makes.
+  var charges: Int { self == .refundsTwice ? 2 : 1 }
+
+  func act(_ meanwhile: Meanwhile) async throws {
+    let (test, charging) = (meanwhile.test, meanwhile.test.center.charging)
+    for _ in 0..<charges {
+      let order = try test.chargeOrder(meanwhile.title)
+      let relay = TestRelay(test.card)
+      if self != .charges { relay.cutAt = (.storeData, .after) }
+      _ = try? await charging.charge(order, over: relay)
+      if self != .charges { _ = try await charging.refund(order.operationID) }
+    }
+  }
+}
+
+/// What the rival works with. The counters take turns, so that nothing in it is used by both at once.
+private struct Meanwhile: @unchecked Sendable {
+  let test: TestCenter
+  let title: TitleRecord
+}
+
+/// A database that lets something else happen before its first write.
+private final class HookedDatabase: Database {
+  private let inner: any Database
+  private let isFirst = Mutex(true)
+  private let hook: @Sendable () async -> Void
+
+  init(_ inner: any Database, beforeFirstWrite hook: @escaping @Sendable () async -> Void) {
+    self.inner = inner
+    self.hook = hook
+  }
+
+  var dialect: SQLDialect { inner.dialect }
+
+  func read<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    try await inner.read(body)
+  }
+
+  func write<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    let isFirst = isFirst.withLock { first in
+      defer { first = false }
+      return first
+    }
+    if isFirst { await hook() }
+    return try await inner.write(body)
+  }
+
+  func close() throws(CenterError) { try inner.close() }
+}
