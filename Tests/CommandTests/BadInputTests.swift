@@ -10,7 +10,9 @@ import Testing
     let words: String
     let arguments: [String]
 
-    init(_ status: Int32, _ words: String, _ arguments: String...) {
+    init(_ status: Int32, _ words: String, _ arguments: String...) { self.init(status, words, arguments) }
+
+    init(_ status: Int32, _ words: String, _ arguments: [String]) {
       (self.status, self.words, self.arguments) = (status, words, arguments)
     }
   }
@@ -33,6 +35,7 @@ import Testing
       64, "is invalid", "master", "press", "x.iso", "--name", "x", "--title",
       "path=text,name=a,type=text,price=1 EUR,x=1"),
     Mistake(64, "--title, --count and --url", "card", "sheet", "--count", "3"),
+    Mistake(64, "behind --", "run", "--title", "Shell", "-c"), Mistake(64, "behind --", "run", "--title", "Shell", "a"),
     Mistake(64, "leave --center away", "card", "new", "x.card", "--test-keys", "--center", "center"),
   ]
 
@@ -49,6 +52,9 @@ import Testing
     Mistake(65, "32 octets", "card", "info", "--card-key", "file:passphrase"),
     Mistake(66, "cannot read", "card", "info", "--card-key", "file:missing"),
     Mistake(1, "exists already", "card", "new", "alice.card"),
+    Mistake(66, "its folder must exist", "card", "new", "nope/x.card"),
+    Mistake(65, "no file and no disc", "master", "list", "fifo"),
+    Mistake(66, "no ordinary file", "master", "press", "x.iso", "--name", "x", "--title", "path=fifo,title=Text"),
     Mistake(66, "make a disc there first", "disc", "info", "--disc", "missing"),
     Mistake(65, "not a disc image", "disc", "info", "--disc", "random"),
     Mistake(65, "not a disc image", "disc", "info", "--disc", "master.iso"),
@@ -67,7 +73,8 @@ import Testing
     Mistake(65, "no ISO 9660", "copy", "title", "--title", "Shell", "--master", "random"),
     Mistake(
       1, "choose another name", "master", "press", "master.iso", "--name", "x", "--title", "path=text,title=Text"),
-    Mistake(66, "cannot read missing", "master", "press", "x.iso", "--name", "x", "--title", "path=missing,title=Text"),
+    Mistake(
+      66, "missing cannot be read", "master", "press", "x.iso", "--name", "x", "--title", "path=missing,title=Text"),
     Mistake(66, "no ordinary file", "master", "press", "x.iso", "--name", "x", "--title", "path=center,title=Text"),
     Mistake(65, "knows no title", "master", "press", "x.iso", "--name", "x", "--title", "path=text,title=Nobody"),
     Mistake(65, "too long", "copy", "install", "random"),
@@ -83,7 +90,10 @@ import Testing
     Mistake(
       77, "passphrase is wrong", "card", "charge", "--title", "Shell", "--count", "1", "--passphrase", "file:text"),
     Mistake(1, "choose another", "center", "init", "center", "--name", "x"),
-    Mistake(65, "1 to 64", "center", "init", "x", "--name", ""),
+    Mistake(65, "1 to 53", "center", "init", "x", "--name", ""),
+    Mistake(65, "this has 54", "center", "init", "x", "--name", String(repeating: "é", count: 27)),
+    Mistake(65, "control characters", "center", "init", "x", "--name", "Corner\u{1B}[31m Shop"),
+    Mistake(66, "make nope first", "center", "init", "nope/center", "--name", "x"),
     Mistake(65, "not allowed", "center", "title", "add", "--name", "", "--type", "text", "--price", "1 EUR"),
     Mistake(65, "0000000000000000", "center", "card", "show", "0000000000000000"),
     Mistake(65, "no title named 'Nope'", "card", "charge", "--title", "Nope", "--count", "1"),
@@ -117,6 +127,80 @@ import Testing
       close(descriptor)
       #expect(try bench.run(arguments).status == 0)
     }
+  }
+
+  /// A title that is registered stays so: whatever can be known must be known before.
+  @Test func whatCannotBePressedRegistersNothing() throws {
+    let good = "path=text,name=New,type=text,price=1 EUR"
+    func press(
+      _ status: Int32, _ words: String, _ specifications: String..., name: String = "x", manager: String = "text"
+    )
+      -> Mistake
+    {
+      let titles = specifications.flatMap { ["--title", $0] }
+      return Mistake(
+        status, words, ["master", "press", "x.iso", "--name", name, "--manager", manager] + titles)
+    }
+    try expect([
+      press(65, "the disc cannot have this name", good, name: "a\nb"),
+      press(65, "the disc cannot have this name", good, name: String(repeating: "x", count: 129)),
+      press(66, "no ordinary file", good, manager: "center"), press(66, "no ordinary file", good, manager: "fifo"),
+      press(66, "missing cannot be read", good, "path=missing,name=Other,type=text,price=1 EUR"),
+      press(66, "no ordinary file", good, "path=fifo,name=Other,type=text,price=1 EUR"),
+      press(65, "knows no title", good, "path=text,title=Nobody"),
+      press(65, "knows no title", good, "path=text,title=S-00000000000000000000000000000000"),
+      press(65, "without control characters", good, "path=text,name=a\nb,type=text,price=1 EUR"),
+      press(
+        65, "at most 128", good, "path=text,name=b,type=text,price=1 EUR,seller=\(String(repeating: "x", count: 129))"),
+      press(65, "given twice", good, good),
+      press(65, "given twice", good, "path=text,title=Text", "path=text,title=Text"),
+      press(1, "already: press that with title=S-", good, "path=text,name=Text,type=text,price=1.00 EUR,version=3"),
+      press(1, "already", good, "path=text,name=Shell,type=text,price=5.00 EUR"),
+    ])
+  }
+
+  /// What an earlier try, cut short, has registered is taken up by the next one.
+  @Test func aTitleThatWasNeverPressedIsTakenUp() throws {
+    let bench = try Story.copy()
+    try bench.succeed("center", "title", "add", "--name", "New", "--type", "text", "--price", "1 EUR")
+    let titles = try bench.succeed("center", "title", "list").output
+    try bench.succeed(
+      "master", "press", "x.iso", "--name", "x", "--manager", "manager", "--title",
+      "path=text,name=New,type=text,price=1 EUR")
+    #expect(try bench.succeed("center", "title", "list").output == titles)
+  }
+
+  /// A broken standard stream is somebody's mistake, never a crash.
+  @Test func standardStreamsMayBeClosedOrFull() throws {
+    let bench = try Story.copy()
+    func shell(_ command: String) throws -> Int32 {
+      try bench.launch("/bin/sh", ["-c", "\"$0\" " + command, CommandBench.executable]).status
+    }
+    let before = try bench.state()
+    for stream in ["2>&-", "2>/dev/full", "2>&- <&-", "2>&- >&-", "2>&- >&- <&-"] {
+      #expect(try shell("card info --card-file missing " + stream) == 66, "\(stream)")
+      #expect(try shell("disc license --title Nope " + stream) == 65, "\(stream)")
+      #expect(try shell("nonsense " + stream) == 64, "\(stream)")
+    }
+    for stream in [">&-", ">/dev/full"] {
+      for command in ["card info", "show --title Text", "--help", "--version", "card info --help"] {
+        #expect(try shell(command + " " + stream) == 74, "\(command) \(stream)")
+      }
+    }
+    #expect(try shell("card pin verify --pin - <&-") == 66)
+    #expect(try bench.state() == before)
+    let full = try bench.run(["show", "--title", "Text"], output: "/dev/full")
+    #expect(full.complaint.contains("give it a place with room"))
+  }
+
+  @Test func anUnknownTitleIsAnsweredWithEachNameOnce() throws {
+    let bench = try Story.copy()
+    for version in ["1", "2"] {
+      try bench.succeed(
+        "center", "title", "add", "--name", "Twin", "--type", "text", "--price", "1 EUR", "--title-version", version)
+    }
+    let outcome = try bench.run(["card", "charge", "--title", "Nope", "--count", "1"])
+    #expect(outcome.complaint.components(separatedBy: "Twin").count == 2, "\(outcome.complaint)")
   }
 
   @Test func aResultThatCannotBeWrittenIsAFailure() throws {
@@ -157,6 +241,7 @@ import Testing
       "short.iso": try bench.octets(of: "master.iso").prefix(120_000),
     ]
     for (name, octets) in made { try octets.write(to: URL(fileURLWithPath: bench.path(name))) }
+    try #require(mkfifo(bench.path("fifo"), 0o600) == 0)
     let foreign = try bench.launch(
       "/usr/bin/env", ["xorriso", "-as", "mkisofs", "-quiet", "-o", "foreign.iso", "text"])
     try #require(foreign.status == 0, "\(foreign.complaint)")

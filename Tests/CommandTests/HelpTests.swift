@@ -31,8 +31,28 @@ import Testing
       // What is too wide is folded without its indentation.
       let lines = (example.last ?? "").components(separatedBy: "\n\n")[0].split(separator: "\n")
       #expect(lines.allSatisfy { $0.hasPrefix("  ") }, "\(name)")
+      #expect(HelpTests.canBePasted(lines), "\(name)")
+      let narrow = try bench.run(verb + ["--help"], environment: ["COLUMNS": "50"])
+      #expect(narrow.output == help.output, "\(name): a narrow terminal folds the example")
       let wide = help.output.split(separator: "\n").map(String.init).first { $0.count > 80 }
       #expect(wide == nil, "\(name)")
+    }
+  }
+
+  /// Whether every line goes on the one before, and that says so, or begins a command.
+  private static func canBePasted(_ lines: [Substring]) -> Bool {
+    zip([""] + lines, lines).allSatisfy { before, line in
+      line.count < 78 && line.hasPrefix("  warifu ") != before.hasSuffix(" \\")
+    } && lines.last?.hasSuffix("\\") == false
+  }
+
+  @Test func aNounAloneIsNoCommand() throws {
+    let bench = try CommandBench()
+    for noun in [[], ["center"], ["center", "title"], ["card"], ["card", "pin"], ["disc"], ["master"], ["copy"]] {
+      let outcome = try bench.run(noun)
+      #expect(outcome.status == 64, "\(noun)")
+      #expect(outcome.octets.isEmpty && outcome.complaint.split(separator: "\n").count == 1, "\(noun)")
+      #expect(outcome.complaint.contains((["'warifu"] + noun + ["--help'"]).joined(separator: " ")))
     }
   }
 

@@ -32,6 +32,9 @@ import Testing
     let run = try bench.run(["run", "--title", "Shell", "--card-file", "bob.card"])
     #expect(run.status == 65)
     #expect(run.complaint.contains("not issued"))
+    let codes = try bench.run(["card", "codes", "--card-file", "bob.card"])
+    #expect(codes.status == 65)
+    #expect(codes.complaint.contains("not issued: see 'warifu card issue'"))
   }
 
   @Test func M7_withoutALicenceNotOneOctetIsCopied() throws {

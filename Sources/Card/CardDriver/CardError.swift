@@ -93,8 +93,8 @@ extension CardError {
     case .referencedDataNotFound: "The card has no such key, code or object; check the number."
     case .fileNotFound: "The card has no such application or file; check that it is a Warifu card."
     case .memoryFailure: "The card's memory failed; ask the card what it knows before you repeat anything."
-    case let word where word.retriesLeft != nil:
-      "The value is wrong; \(word.retriesLeft ?? 0) tries are left."
+    case let word where word.retriesLeft == 1: "The value is wrong; 1 try is left."
+    case let word where word.retriesLeft != nil: "The value is wrong; \(word.retriesLeft ?? 0) tries are left."
     default: "The card answered \(status.meaning)."
     }
   }

@@ -23,8 +23,17 @@ struct Warifu: AsyncParsableCommand {
   /// Runs what was parsed.
   static func execute(_ command: any ParsableCommand) async throws {
     var command = command
+    let configuration = type(of: command).configuration
+    guard configuration.subcommands.isEmpty else { throw noVerb(configuration, arguments: CommandLine.arguments) }
     guard var asynchronous = command as? any AsyncParsableCommand else { return try command.run() }
     try await asynchronous.run()
+  }
+
+  /// A noun alone is no command: a script whose verb got lost should hear of it.
+  private static func noVerb(_ noun: CommandConfiguration, arguments: [String]) -> Failure {
+    let names = noun.subcommands.compactMap { $0.configuration.commandName }.joined(separator: ", ")
+    let help = (["warifu"] + verb(in: arguments) + ["--help"]).joined(separator: " ")
+    return Failure(.usage, "that is no whole command", remedy: "go on with one of \(names), or see '\(help)'")
   }
 }
 

@@ -57,7 +57,8 @@ public struct CertifiedTitle: ~Copyable {
         if count < 0, errno == EINTR { continue }
         guard count > 0 else {
           throw LicensingError(
-            .file, operation, remedy: "The content could not be written (\(String(cString: strerror(errno)))).")
+            .output, operation,
+            remedy: "The content cannot be written (\(String(cString: strerror(errno)))); give it a place with room.")
         }
         done += count
       }

@@ -29,6 +29,8 @@ public struct LicensingError: Error, Sendable, Equatable, CustomStringConvertibl
     case cancelled
     /// A file of this machine could not be read.
     case file
+    /// What was opened could not be written where it should go.
+    case output
     /// The title cannot be executed here.
     case notExecutable
     /// The card, or the way to it.

@@ -1,8 +1,6 @@
-import CLinux
 import Cryptography
 import DiscDriver
 import Formats
-import Glibc
 import Identifiers
 
 /// What a title is before it is pressed.
@@ -75,8 +73,15 @@ public struct MasterPress: ~Copyable {
     _ title: PressedTitle, contentKey: borrowing Secret, from path: String,
     progress: ProgressHandler = withoutProgress
   ) throws(LicensingError) {
+    try add(title, contentKey: contentKey, from: try SourceFile(path), progress: progress)
+  }
+
+  /// The same with a file that was opened, and so checked, before.
+  public mutating func add(
+    _ title: PressedTitle, contentKey: borrowing Secret, from source: SourceFile,
+    progress: ProgressHandler = withoutProgress
+  ) throws(LicensingError) {
     let operation = "press \(title.name)"
-    let source = try SourceFile(path, operation)
     let place = Place.title(title.softwareID)
     var sealer = try SegmentSealer(contentKey, title.softwareID, random, operation)
     let sealedLength = try licensing(operation) {
@@ -121,41 +126,6 @@ public struct MasterPress: ~Copyable {
       }
     }
     return letters.isEmpty ? "WARIFU" : String(decoding: letters, as: UTF8.self)
-  }
-}
-
-/// A plaintext file of this machine.
-private final class SourceFile {
-  let length: UInt64
-  private let descriptor: Int32
-  private let operation: String
-
-  init(_ path: String, _ operation: String) throws(LicensingError) {
-    descriptor = warifu_open(path, O_RDONLY | O_CLOEXEC, 0)
-    self.operation = operation
-    var status = stat()
-    guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      let reason = descriptor < 0 ? String(cString: strerror(errno)) : "it is no ordinary file"
-      if descriptor >= 0 { close(descriptor) }
-      throw LicensingError(.file, operation, remedy: "\(path) cannot be read (\(reason)); check the path.")
-    }
-    length = UInt64(status.st_size)
-  }
-
-  deinit { close(descriptor) }
-
-  /// Fills `buffer` from `offset`, or says that the file has become shorter.
-  func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(LicensingError) {
-    var done = 0
-    while done < buffer.count {
-      let count = pread(
-        descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset) + off_t(done))
-      guard count > 0 else {
-        throw LicensingError(
-          .file, operation, remedy: "The file changed or failed while it was read; try again when nobody writes to it.")
-      }
-      done += count
-    }
   }
 }
 

@@ -59,12 +59,18 @@ public struct SealedMemory: ~Copyable {
     }
     var argv: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
     var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    // The mask outlives execveat(2), and this may be a thread of Dispatch's, which block nearly all signals: a program
+    // that began so would hear no Ctrl-C and no kill(1).
+    var (none, before) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
     _ = warifu_execveat(descriptor, &argv, &envp)
     let reason = String(cString: strerror(errno))
+    pthread_sigmask(SIG_SETMASK, &before, nil)
     for string in argv + envp { free(string) }
     throw LicensingError(
       .notExecutable, "run \(name)",
-      remedy: "It cannot be executed on this machine (\(reason)); if it is no program, show it instead.")
+      remedy: "It is no program for this machine (\(reason)); ask whoever sold it for one that is.")
   }
 
   /// Whether it begins with `#!`.

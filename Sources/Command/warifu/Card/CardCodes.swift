@@ -18,7 +18,9 @@ struct CardCodes: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    try output.write(CodesReport(codes: try card.open().codes().map(CodesReport.Code.init)))
+    let card = try card.open()
+    try card.checkIsIssued()
+    try output.write(CodesReport(codes: try card.codes().map(CodesReport.Code.init)))
   }
 }
 

@@ -34,6 +34,7 @@ struct CardNew: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
+    try NewPath.checkFolder(of: file)
     let random = SystemRandom()
     if testKeys {
       guard center.folderOptions.center == nil else {

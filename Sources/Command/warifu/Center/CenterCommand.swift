@@ -34,11 +34,29 @@ struct CenterInit: AsyncParsableCommand {
   @OptionGroup var passphrase: PassphraseOptions
   @OptionGroup var output: OutputOptions
 
+  /// The most octets of a name: certificates hold 64 (X.520, ub-common-name), with a role behind it.
+  private static let nameLimit = 53
+
   func run() async throws {
+    try checkName()
+    try NewPath.checkFolder(of: folder)
     let secret = try passphrase.read(confirming: true)
     let made = try await CenterFolder.create(
       at: folder, name: name, passphrase: secret, random: SystemRandom(), clock: SystemClock())
     try output.write(CenterReport(try made.facts(), folder: folder))
+  }
+}
+
+extension CenterInit {
+  private func checkName() throws {
+    guard (1...CenterInit.nameLimit).contains(name.utf8.count) else {
+      throw Failure(
+        .badInput, "a centre cannot have this name",
+        remedy: "give 1 to \(CenterInit.nameLimit) octets; this has \(name.utf8.count)")
+    }
+    guard !Failure.hasControls(name) else {
+      throw Failure(.badInput, "a centre cannot have this name", remedy: "leave out its control characters")
+    }
   }
 }
 

@@ -31,9 +31,7 @@ extension CopySession {
   static func begin(disc: DiscOptions, card: CardOptions, readOnly: Bool) throws -> CopySession {
     let volume = try disc.insert(readOnly: readOnly).volume()
     let card = try card.open()
-    guard try card.status().lifeCycle == .secured else {
-      throw Failure(.badInput, "the card is not issued", remedy: "have it issued with 'warifu card issue'")
-    }
+    try card.checkIsIssued()
     return try CopySession(
       volume: volume, card: card, anchor: try TrustAnchor(card: card, time: SystemClock().now()))
   }

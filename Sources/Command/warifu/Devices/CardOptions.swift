@@ -1,6 +1,7 @@
 import ArgumentParser
 import CardDriver
 import CardEmulator
+import CardProtocol
 import Cryptography
 import Foundation
 import ISO7816
@@ -37,6 +38,19 @@ struct CardOptions: ParsableArguments {
 
   /// The card with its application selected.
   func open() throws -> WarifuCard { try WarifuCard(try connect()) }
+}
+
+extension WarifuCard {
+  /// Refuses a card that is not in somebody's hands: no codes or licences are on it, or none that it would use.
+  func checkIsIssued() throws {
+    switch try status().lifeCycle {
+    case .secured: break
+    case .operatingReady, .initialized:
+      throw Failure(.badInput, "the card is not issued", remedy: "see 'warifu card issue'")
+    case .cardLocked, .terminated:
+      throw Failure(.badInput, "the card is locked for good", remedy: "ask its issuer for another one")
+    }
+  }
 }
 
 /// The PIN.

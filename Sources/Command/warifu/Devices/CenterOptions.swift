@@ -32,9 +32,12 @@ struct PassphraseOptions: ParsableArguments {
     help: ArgumentHelp("SOURCE of the centre's passphrase (or WARIFU_PASSPHRASE).", valueName: "source"))
   var passphrase: SecretSource?
 
+  /// What stands for the option.
+  static let variable = "WARIFU_PASSPHRASE"
+
   /// The passphrase; asked for on a terminal if nobody said where it is.
   func read(confirming: Bool = false) throws -> Secret {
-    let environment = ProcessInfo.processInfo.environment["WARIFU_PASSPHRASE"].map { SecretSource(argument: $0) }
+    let environment = ProcessInfo.processInfo.environment[Self.variable].map { SecretSource(argument: $0) }
     return try SecretRequest(what: "passphrase", option: "--passphrase")
       .answer(passphrase ?? environment, confirming: confirming)
   }

@@ -21,7 +21,7 @@ enum TitleChoice: ExpressibleByArgument, Sendable {
     }
     let matches = titles.filter { $0.name == name }
     guard let match = matches.first else {
-      let known = titles.map(\.name).sorted().prefix(5).joined(separator: ", ")
+      let known = Set(titles.map(\.name)).sorted().prefix(5).joined(separator: ", ")
       throw Failure(
         .badInput, "\(place) knows no title named '\(name)'",
         remedy: titles.isEmpty ? "there are none" : "choose one of \(known)")

@@ -12,6 +12,7 @@ extension LicensingError: FailureConvertible {
         .badInput
       case .cancelled: .interrupted
       case .file: .noDevice
+      case .output: .transport
       case .card(let error): error.failure.status
       case .disc(let error): error.failure.status
       case .master(let error): error.failure.status

@@ -37,6 +37,9 @@ struct Failure: Error {
     return line
   }
 
+  /// Whether a terminal would act on some of `text` rather than show it.
+  static func hasControls(_ text: String) -> Bool { text.unicodeScalars.contains(where: isControl) }
+
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .lineSeparator, .paragraphSeparator: true
@@ -56,10 +59,17 @@ extension Failure {
   static func end(_ error: any Error, arguments: [String]) -> Never {
     if error is ExitCode { Warifu.exit(withError: error) }
     if Warifu.exitCode(for: error) == .success {
-      print(HelpText.folded(Warifu.fullMessage(for: error)))
-      exit(0)
+      do {
+        try Terminal.write(HelpText.of(error) + "\n")
+        exit(0)
+      } catch {
+        complain(Failure(error))
+      }
     }
-    let failure = isUsage(error) ? usage(error, arguments) : Failure(error)
+    complain(isUsage(error) ? usage(error, arguments) : Failure(error))
+  }
+
+  private static func complain(_ failure: Failure) -> Never {
     Terminal.complain("warifu: \(failure.sentence).")
     exit(failure.status.rawValue)
   }
@@ -69,7 +79,8 @@ extension Failure {
   }
 
   private static func usage(_ error: any Error, _ arguments: [String]) -> Failure {
-    let help = (["warifu"] + Warifu.verb(in: arguments) + ["--help"]).joined(separator: " ")
+    let verb = Warifu.verb(in: arguments)
+    let help = (["warifu"] + verb + ["--help"]).joined(separator: " ")
     // The parser lists the values that an option takes in lines of their own.
     let message = Warifu.message(for: error).split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
     let what = message.reduce(into: "") { text, line in
@@ -77,7 +88,9 @@ extension Failure {
       text +=
         (text.isEmpty ? "" : !isValue || text.hasSuffix(":") ? " " : ", ") + (isValue ? line.dropFirst(2) : line[...])
     }
-    return Failure(.usage, what, remedy: "see '\(help)'")
+    let isForProgram = verb == ["run"] && what.contains("nexpected argument")
+    return Failure(
+      .usage, what, remedy: (isForProgram ? "put what the program is given behind --, or " : "") + "see '\(help)'")
   }
 }
 

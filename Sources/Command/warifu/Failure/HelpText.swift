@@ -1,10 +1,15 @@
+import ArgumentParser
+
 /// Help as the parser makes it, but for the line that it leaves as long as it comes.
 enum HelpText {
   private static let width = 80
   private static let indent = "         "
 
+  /// What somebody asked for, as wide as its examples are: folded by a narrow terminal they could not be pasted.
+  static func of(_ request: any Error) -> String { folded(Warifu.fullMessage(for: request, columns: width)) }
+
   /// The text with its usage folded between options.
-  static func folded(_ text: String) -> String {
+  private static func folded(_ text: String) -> String {
     text.split(separator: "\n", omittingEmptySubsequences: false)
       .map { $0.hasPrefix("USAGE: ") && $0.count > width ? fold($0) : String($0) }
       .joined(separator: "\n")

@@ -51,40 +51,34 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
 
   func run() async throws {
     let manager = manager ?? "/proc/self/exe"
-    for path in title.map(\.path) + [manager] where !FileManager.default.isReadableFile(atPath: path) {
-      throw Failure(.noDevice, "cannot read \(path)", remedy: "check the path and its permissions")
-    }
-    let catalogue = try await center.use { try await press(at: $0, manager: manager) }
+    let sources = try title.map { try SourceFile($0.path) }
+    _ = try SourceFile(manager)
+    let catalogue = try await center.use { try await press(sources, at: $0, manager: manager) }
     try output.write(MasterReport(catalogue, image: image))
   }
 
-  private func press(at center: Center, manager: String) async throws -> MasterCatalogue {
-    // Before anything is registered: the image's name may be taken.
+  /// Nothing is registered before everything that can be known beforehand is in order, and each title only when its turn
+  /// comes: a registration stays, whatever becomes of the image.
+  private func press(_ sources: [SourceFile], at center: Center, manager: String) async throws -> MasterCatalogue {
+    let plans = try PressingPlan.plans(title, known: try await center.titles.titles(), seller: center.facts.name)
+    // The image's name may be taken, the disc's name may be none.
     var press = try MasterPress(
       creating: image, name: name, center: center.facts.centerID,
       catalogueCertificate: center.facts.catalogueCertificate, time: SystemClock().now(), random: SystemRandom())
-    for specification in title {
-      let record = try await record(of: specification.subject, at: center)
-      let key = try await center.titles.contentKey(of: record.softwareID)
-      let line = ProgressLine("Sealing \(record.name)")
-      try press.add(PressedTitle(record), contentKey: key, from: specification.path, progress: line.advance)
+    guard (try? press.catalogue.json()) != nil else {
+      throw Failure(
+        .badInput, "the disc cannot have this name", remedy: "give 1 to 128 octets without control characters")
     }
     try press.addManager(from: manager)
+    for (plan, source) in zip(plans, sources) {
+      let record = try await plan.record(at: center)
+      let key = try await center.titles.contentKey(of: record.softwareID)
+      let line = ProgressLine("Sealing \(record.name)")
+      try press.add(PressedTitle(record), contentKey: key, from: source, progress: line.advance)
+    }
     let catalogue = press.catalogue
     try press.finish(try await center.titles.sign(catalogue))
     return catalogue
-  }
-
-  private func record(of subject: TitleSpecification.Subject, at center: Center) async throws -> TitleRecord {
-    switch subject {
-    case .registered(let choice):
-      let titles = try await center.titles.titles().map(NamedTitle.init)
-      return try await center.titles.title(try choice.resolve(among: titles, in: "the centre"))
-    case .new(let title):
-      return try await center.titles.register(
-        name: title.name, version: title.version, type: title.type, seller: title.seller ?? center.facts.name,
-        price: title.price)
-    }
   }
 }
 

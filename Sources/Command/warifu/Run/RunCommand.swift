@@ -41,10 +41,11 @@ struct RunCommand: AsyncParsableCommand {
     return try title.sealedMemory(progress: line.advance)
   }
 
-  /// What this process has, without what held the card's key.
+  /// What this process has, without what held a secret or tells where one is.
   private func environment() -> [String: String] {
     var environment = ProcessInfo.processInfo.environment
-    if case .environment(let name) = copy.card.cardKey { environment[name] = nil }
+    let passphrase = environment.removeValue(forKey: PassphraseOptions.variable).map { SecretSource(argument: $0) }
+    for case .environment(let name) in [passphrase, copy.card.cardKey] { environment[name] = nil }
     return environment
   }
 }

@@ -1,8 +1,17 @@
-import Foundation
+import CLinux
 import Glibc
 
 /// The three standard streams: results on one, people on another.
 enum Terminal {
+  /// Takes the place of standard streams that are closed, so that no file that is opened later gets their number and what
+  /// is meant for people. Using one fails as before; a program that this process becomes finds them closed.
+  static func occupyClosedStreams() {
+    for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
+      // The lowest free number is this one. Opened the wrong way round: neither read nor write may seem to succeed.
+      _ = warifu_open("/dev/null", (stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC, 0)
+    }
+  }
+
   /// Whether somebody can be asked.
   static var canAsk: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
@@ -11,28 +20,34 @@ enum Terminal {
 
   /// Writes a result to standard output, all of it or a failure.
   static func write(_ text: String) throws {
-    var octets = Array(text.utf8)[...]
-    while !octets.isEmpty {
-      let count = octets.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        throw Failure(
-          .transport, "cannot write the result: \(String(cString: strerror(errno)))",
-          remedy: "give standard output a place with room")
-      }
-      octets = octets.dropFirst(count)
+    guard writeAll(text, to: STDOUT_FILENO) else {
+      throw Failure(
+        .transport, "cannot write the result: \(String(cString: strerror(errno)))",
+        remedy: "give standard output a place with room")
     }
   }
 
   /// Tells somebody something on standard error, as a line.
   static func complain(_ line: String) { tell(line + "\n") }
 
-  /// Tells somebody something on standard error.
-  static func tell(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  /// Tells somebody something on standard error. If that is closed or full, nobody can be told, and that is no failure.
+  static func tell(_ text: String) { _ = writeAll(text, to: STDERR_FILENO) }
 
   /// Asks for a line that may be seen.
   static func ask(_ question: String) -> String? {
     tell(question)
     return readLine(strippingNewline: true)
+  }
+
+  /// Whether all of it was written; else `errno` says why not.
+  private static func writeAll(_ text: String, to descriptor: Int32) -> Bool {
+    var octets = Array(text.utf8)[...]
+    while !octets.isEmpty {
+      let count = octets.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return false }
+      octets = octets.dropFirst(count)
+    }
+    return true
   }
 }

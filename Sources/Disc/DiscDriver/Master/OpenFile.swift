@@ -8,9 +8,9 @@ struct OpenFile: ~Copyable, Sendable {
   /// The descriptor, for a library that takes one.
   let descriptor: Int32
 
-  /// Opens `path`, a file or a device, for reading.
+  /// Opens `path`, a file or a block device, for reading.
   init(reading path: String) throws(MasterDiscError) {
-    descriptor = try OpenFile.open(path, O_RDONLY | O_CLOEXEC, "cannot open '\(path)'")
+    descriptor = try OpenFile.openSeekable(path, "cannot open '\(path)'")
     self.path = path
   }
 
@@ -59,6 +59,31 @@ struct OpenFile: ~Copyable, Sendable {
     let descriptor = try open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, operation)
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 else { throw MasterDiscError(errno: errno, operation) }
+  }
+
+  /// Opens what has a length and can be read at any place.
+  private static func openSeekable(_ path: String, _ operation: String) throws(MasterDiscError) -> Int32 {
+    // Without O_NONBLOCK a pipe would be waited for until somebody writes to it.
+    let descriptor = try open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, operation)
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      let number = errno
+      close(descriptor)
+      throw MasterDiscError(errno: number, operation)
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return descriptor
+    case S_IFBLK:
+      // Opened so, a drive does not look whether there is a disc in it.
+      close(descriptor)
+      return try open(path, O_RDONLY | O_CLOEXEC, operation)
+    case S_IFDIR:
+      close(descriptor)
+      throw MasterDiscError(errno: EISDIR, operation)
+    default:
+      close(descriptor)
+      throw MasterDiscError(.invalidArgument, operation, remedy: "it is no file and no disc; name one of these")
+    }
   }
 
   private static func open(_ path: String, _ flags: Int32, _ operation: String) throws(MasterDiscError) -> Int32 {
