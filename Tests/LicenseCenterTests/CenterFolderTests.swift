@@ -163,7 +163,7 @@ import Testing
     let impostor = try CertificateAuthority(name: "Test centre authority", validity: validity, random: test.random)
     // The true key under a false authority.
     let forged = try impostor.issue(
-      subject: "Test centre licences", publicKey: facts.licenseKey, usage: .digitalSignature, validity: validity,
+      subject: "Test centre licences", publicKey: facts.licenseKey, role: .licenseSigning, validity: validity,
       serial: .init(random: test.random))
     let changes: [(inout CenterFacts) -> Void] = [
       { $0.timeKey = foreignKey.publicKey }, { $0.centerID = foreign.centerID }, { $0.name = "Other centre" },

@@ -27,6 +27,10 @@ public final class EmulatedCard: APDUTransport {
   ///   - random: where the card's chance comes from.
   public convenience init(path: String, key: borrowing Secret, random: any RandomSource) throws(CardStateError) {
     let file = try CardStateFile.open(path, key: key)
+    // A mount finishes what a power cut left, so it writes. A file that turns out to be no card must stay as it is: the
+    // first mount goes to a copy in memory.
+    let copy = try EmulatedFlash(geometry: file.geometry, file: file, isRehearsal: true)
+    _ = try EmulatedCard(flash: copy, path: path, random: random)
     let flash = try EmulatedFlash(geometry: file.geometry, file: file)
     try self.init(flash: flash, path: path, random: random)
   }

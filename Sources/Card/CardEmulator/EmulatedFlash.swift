@@ -16,10 +16,12 @@ final class EmulatedFlash: FlashMemory {
   private var touched: [Bool]
   private(set) var faults: StorageFaults
 
-  /// Flash of the file, or erased flash that lives in memory alone.
-  init(geometry: FlashGeometry, file: CardStateFile?, faults: StorageFaults = StorageFaults()) throws(CardStateError) {
+  /// Flash of the file, or erased flash that lives in memory alone. A rehearsal reads the file and never writes it.
+  init(
+    geometry: FlashGeometry, file: CardStateFile?, isRehearsal: Bool = false, faults: StorageFaults = StorageFaults()
+  ) throws(CardStateError) {
     self.geometry = geometry
-    self.file = file
+    self.file = isRehearsal ? nil : file
     self.faults = faults
     touched = [Bool](repeating: file != nil, count: geometry.pageCount)
     guard let start = ErasedImage.map(octets: geometry.octets) else {

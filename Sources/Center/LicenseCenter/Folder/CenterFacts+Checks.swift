@@ -13,9 +13,9 @@ extension CenterFacts {
       let authority = try Certificate(der: authorityCertificate)
       let license = try Certificate(der: licenseCertificate)
       let catalogue = try Certificate(der: catalogueCertificate)
-      for certificate in [license, catalogue] {
+      for (certificate, role) in [(license, Certificate.Role.licenseSigning), (catalogue, .catalogueSigning)] {
         let start = max(authority.validity.lowerBound, certificate.validity.lowerBound)
-        try certificate.verify(chainTo: authority, at: start)
+        try certificate.verify(chainTo: authority, at: start, role: role)
       }
       let authorityKey = try keys.withKey(.authority) { try SigningKey(pkcs8: $0).verificationKey }
       isTrue =
