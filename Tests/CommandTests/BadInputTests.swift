@@ -95,6 +95,7 @@ import Testing
     Mistake(65, "control characters", "center", "init", "x", "--name", "Corner\u{1B}[31m Shop"),
     Mistake(66, "make nope first", "center", "init", "nope/center", "--name", "x"),
     Mistake(65, "not allowed", "center", "title", "add", "--name", "", "--type", "text", "--price", "1 EUR"),
+    Mistake(1, "already: use S-", "center", "title", "add", "--name", "Shell", "--type", "text", "--price", "1 EUR"),
     Mistake(65, "0000000000000000", "center", "card", "show", "0000000000000000"),
     Mistake(65, "no title named 'Nope'", "card", "charge", "--title", "Nope", "--count", "1"),
     Mistake(

@@ -23,7 +23,8 @@ struct APDUSend: AsyncParsableCommand {
       Ends with 1 if the card refused all of them, with 3 if it refused some.
 
       Example:
-        warifu apdu send 00A4040008F057415249465501 80CADF2000 --card-file alice.card
+        warifu apdu send 00A4040008F057415249465501 80CADF2000 \\
+          --card-file alice.card
       """)
 
   @Argument(help: "Commands in hexadecimal, or - for standard input.")

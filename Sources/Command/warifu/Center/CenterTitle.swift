@@ -42,7 +42,11 @@ struct CenterTitleAdd: AsyncParsableCommand {
 
   func run() async throws {
     let title = try await center.use { center in
-      try await center.titles.register(
+      if let namesake = try await center.titles.titles().first(where: { $0.name == name && $0.version == titleVersion })
+      {
+        throw namesake.isThereAlready(remedy: "use \(namesake.softwareID), or give another --title-version")
+      }
+      return try await center.titles.register(
         name: name, version: titleVersion, type: type, seller: seller ?? center.facts.name, price: price)
     }
     try output.write(TitleReport(title))
@@ -64,6 +68,13 @@ struct CenterTitleList: AsyncParsableCommand {
   func run() async throws {
     let titles = try await center.use { try await $0.titles.titles() }
     try output.write(TitleListReport(titles: titles.map(TitleReport.init)))
+  }
+}
+
+extension TitleRecord {
+  /// The refusal of a second title that nobody could tell from this one.
+  func isThereAlready(remedy: String) -> Failure {
+    Failure(.failed, "the centre has a title '\(name)' of version \(version) already", remedy: remedy)
   }
 }
 

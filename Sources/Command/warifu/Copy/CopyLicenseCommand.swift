@@ -14,7 +14,8 @@ struct CopyLicenseCommand: AsyncParsableCommand {
       The centre bills it once: asking again gives the same licence.
 
       Example:
-        warifu copy license --title OpenSSL --disc disc.img --card-file alice.card \\
+        warifu copy license --title OpenSSL \\
+          --disc disc.img --card-file alice.card \\
           --center center --passphrase file:passphrase
       """)
 

@@ -88,7 +88,7 @@ extension Failure {
       text +=
         (text.isEmpty ? "" : !isValue || text.hasSuffix(":") ? " " : ", ") + (isValue ? line.dropFirst(2) : line[...])
     }
-    let isForProgram = verb == ["run"] && what.contains("nexpected argument")
+    let isForProgram = verb == ["run"] && ["nexpected argument", "nknown option"].contains(where: what.contains)
     return Failure(
       .usage, what, remedy: (isForProgram ? "put what the program is given behind --, or " : "") + "see '\(help)'")
   }

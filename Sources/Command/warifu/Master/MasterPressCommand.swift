@@ -18,7 +18,7 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
 
       Example:
         warifu master press master.iso --name "Spring disc" \\
-          --title "path=/usr/bin/openssl,name=OpenSSL,type=program,price=5.00 EUR" \\
+          --title "path=/usr/bin/openssl,name=OpenSSL,type=program,price=5 EUR" \\
           --center center --passphrase file:passphrase
       """)
 

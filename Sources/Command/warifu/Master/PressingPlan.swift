@@ -56,13 +56,10 @@ enum PressingPlan {
       self = .registered(left)
       return
     }
-    guard let namesake = namesakes.first else {
-      self = .new(title, seller: seller)
-      return
+    if let namesake = namesakes.first {
+      throw namesake.isThereAlready(remedy: "press that with title=\(namesake.softwareID), or give another version=")
     }
-    throw Failure(
-      .failed, "the centre has a title '\(title.name)' of version \(title.version) already",
-      remedy: "press that with title=\(namesake.softwareID), or give another version=")
+    self = .new(title, seller: seller)
   }
 
   /// What tells the title from others.

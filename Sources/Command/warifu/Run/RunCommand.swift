@@ -13,7 +13,8 @@ struct RunCommand: AsyncParsableCommand {
       memory and runs there. What follows -- goes to the program; its exit code is this command's.
 
       Example:
-        warifu run --title OpenSSL --disc disc.img --card-file alice.card -- version
+        warifu run --title OpenSSL \\
+          --disc disc.img --card-file alice.card -- version
       """)
 
   @OptionGroup var copy: CopyOptions
@@ -58,7 +59,8 @@ struct ShowCommand: AsyncParsableCommand {
       The card checks licence, disc and title again and only then gives the key. Programs run instead, see 'warifu run'.
 
       Example:
-        warifu show --title "A text" --disc disc.img --card-file alice.card | less
+        warifu show --title "A text" \\
+          --disc disc.img --card-file alice.card | less
       """)
 
   @OptionGroup var copy: CopyOptions
