@@ -172,6 +172,9 @@ import Testing
       { $0.licenseCertificate = foreign.licenseCertificate }, { $0.licenseCertificate = facts.catalogueCertificate },
       { $0.licenseCertificate = forged.der }, { $0.catalogueCertificate = facts.licenseCertificate },
       { $0.catalogueCertificate = [] },
+      { $0.authorityCertificate[facts.authorityCertificate.count - 1] ^= 1 },
+      { $0.licenseCertificate[facts.licenseCertificate.count - 1] ^= 1 },
+      { $0.catalogueCertificate[facts.catalogueCertificate.count - 1] ^= 1 },
     ]
     let file = URL(filePath: test.path + "/center.json")
     for (index, change) in changes.enumerated() {

@@ -1,5 +1,6 @@
 import Cryptography
 import Formats
+import Octets
 
 /// `center.json` is open to anybody who can write in the folder, while cards and licences carry what it says for ever.
 /// It is believed only as far as the key store, which the passphrase protects, and the audit log bear it out.
@@ -31,17 +32,18 @@ extension CenterFacts {
     guard isTrue else { throw CenterFacts.changed(operation) }
   }
 
-  /// Notes in the audit log's first record whose database this is.
+  /// Notes in the audit log's first record whose database this is, and the authority's certificate: nobody stands above
+  /// it whose signature would show a change.
   func noteFounding(in transaction: any Transaction) throws {
-    try AuditLog.append(transaction, at: createdAt, CenterFacts.founding, subject: centerID)
+    try AuditLog.append(transaction, at: createdAt, CenterFacts.founding, subject: centerID, detail: foundingDetail)
   }
 
-  /// Throws unless the database is that of the centre with this id and time of making.
+  /// Throws unless the database is that of the centre with this id, authority and time of making.
   func expectFounding(in transaction: any Transaction, _ operation: String) throws {
     let row = try transaction.first(
-      "SELECT action, subject, time FROM audit_log ORDER BY sequence LIMIT 1")
+      "SELECT action, subject, detail, time FROM audit_log ORDER BY sequence LIMIT 1")
     guard let row, try row.text("action") == CenterFacts.founding, try row.text("subject") == centerID.description,
-      try row.number("time", as: UInt64.self) == createdAt
+      try row.text("detail") == foundingDetail, try row.number("time", as: UInt64.self) == createdAt
     else { throw CenterFacts.changed(operation) }
   }
 
@@ -50,6 +52,8 @@ extension CenterFacts {
 
   /// Common name of the certificate of the authority of the centre `name`.
   static func authoritySubject(_ name: String) -> String { "\(name) authority" }
+
+  private var foundingDetail: String { "authority \(Hex.encode(Digest.sha256(authorityCertificate)))" }
 
   private static let founding = "center.create"
 
