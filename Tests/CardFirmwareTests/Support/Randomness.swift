@@ -25,6 +25,9 @@ struct Randomness {
     print("seed of \(purpose): \(seed)")
   }
 
+  /// Always the same.
+  init(seed: UInt64) { generator = Generator(state: seed) }
+
   /// How often to try: `quick`, or `full` in a soak run.
   func soak(_ quick: Int, full: Int) -> Int { isSoak ? full : quick }
 

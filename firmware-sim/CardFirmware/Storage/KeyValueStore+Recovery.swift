@@ -13,15 +13,15 @@ extension KeyValueStore {
   }
 
   /// Before the first record after a mount: programs everything from the last seal to one word behind what a cut may have
-  /// reached to zeros, in ascending order, so that nothing seals a record which is still there.
+  /// reached to zeros, in ascending order, so that a cut in between neither seals a record that is still there nor hides
+  /// what was reached.
   ///
-  /// Zeros pass a walk on to what lies behind them. So where a `sync` cut short has left something behind the word that
-  /// ends the walk, that word is the last one before which all the rest is zeros, durably.
+  /// Zeros pass a walk on to what lies behind them. So where a `sync` cut short has lost words and left something behind
+  /// the one that ends the walk, that word goes last, when all behind it is zeros, durably.
   func settle() throws(StoreError) {
     guard log.needsSettling, log.headSequence > 0 else { return }
     let end = geometry.pageStart(log.headPage) + geometry.pageSize
-    let reached = reachedEnd(before: end)
-    let settledEnd = min(reached + geometry.wordSize, end)
+    let settledEnd = min(reachedEnd(before: end) + geometry.wordSize, end)
     let behindWalk = min(try giveUpUnsealed(before: end) + geometry.wordSize, end)
     if !isFilled(behindWalk, end - behindWalk, with: 0xFF) {
       try programZeros(behindWalk..<settledEnd)
@@ -34,20 +34,14 @@ extension KeyValueStore {
     log.needsSettling = false
   }
 
-  /// The end of what may have been programmed behind the log: of the last word that is not erased, or of the record begun
-  /// there, whose value may read as erased.
+  /// The end of what may have been programmed behind the log. A record was begun with a word that is not erased, and may
+  /// have been torn as far behind as records are long, as values may read as erased.
   private func reachedEnd(before end: Int) -> Int {
     var reached = end
     while reached > log.headOffset, isFilled(reached - geometry.wordSize, geometry.wordSize, with: 0xFF) {
       reached -= geometry.wordSize
     }
-    var cursor = tail(before: end)
-    while cursor.next() != nil {}
-    var begun = cursor.position
-    if begun <= end - RecordHead.octetCount, let head = RecordHead(octets(begun, RecordHead.octetCount)) {
-      begun = min(begun + geometry.recordOctets(Int(head.length)), end)
-    }
-    return max(reached, begun)
+    return reached == log.headOffset ? reached : min(reached + geometry.maximumRecordOctets, end)
   }
 
   /// A walk through the records behind the log.
