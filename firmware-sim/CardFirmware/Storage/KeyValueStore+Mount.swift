@@ -84,7 +84,8 @@ extension KeyValueStore {
       if sequence <= trimmed || isUnfinished { log.sequences[page] = 0 } else { pages += 1 }
     }
     guard newest > 0 else { return }
-    guard newest > trimmed, newest - trimmed == pages else { throw .damaged }
+    // Compaction never leaves less than one page free, and what is unfinished is free, too.
+    guard newest > trimmed, newest - trimmed == pages, log.freePages > 0 else { throw .damaged }
     for sequence in log.tailSequence...newest where log.page(of: sequence) == nil { throw .damaged }
   }
 
