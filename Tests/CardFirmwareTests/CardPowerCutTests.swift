@@ -1,10 +1,11 @@
-import CardFirmware
 import CardProtocol
 import Cryptography
 import ISO7816
 import Identifiers
 import Octets
 import Testing
+
+@testable import CardFirmware
 
 /// Power cuts at every program and erase operation of every command that changes the card, with every way a word may tear.
 ///
@@ -29,9 +30,58 @@ import Testing
 
   @Test(arguments: CardPowerCutTests.scenarios) func everyOperationCut(_ scenario: Scenario) throws {
     let chance = Randomness("card power cuts, \(scenario.name)")
+    let flash = try CardPowerCutTests.flash(for: scenario, chance)
+    try cutEverywhere(scenario, flash, chance)
+  }
+
+  /// The same on a flash that is full of old records, so that the command itself compacts, erases and opens a page.
+  @Test(arguments: CardPowerCutTests.scenarios) func everyOperationCutOnAWornFlash(_ scenario: Scenario) throws {
+    let chance = Randomness("worn card power cuts, \(scenario.name)")
+    let flash = try CardPowerCutTests.flash(for: scenario, chance)
+    let fresh = flash.snapshot
+    var erases = false
+    for room in stride(from: 16, to: 1_600, by: 48) where !erases {
+      flash.restore(fresh)
+      try CardPowerCutTests.wear(flash, leaving: room)
+      let worn = flash.snapshot
+      let card = try TestCard(flash: flash)
+      try scenario.prepare(card)
+      let before = flash.erasures.reduce(0, +)
+      _ = try scenario.command(card)
+      erases = flash.erasures.reduce(0, +) > before
+      flash.restore(worn)
+    }
+    try #require(erases, "no room was small enough for the command to erase a page")
+    try cutEverywhere(scenario, flash, chance)
+  }
+
+  private static func flash(for scenario: Scenario, _ chance: Randomness) throws -> SimulatedFlash {
     let flash = SimulatedFlash(pageSize: 4_096, pageCount: 12, wordSize: 16, chance: chance)
     try TestCard.manufacture(in: flash)
     if !scenario.name.hasPrefix("individual") { try TestCard(flash: flash).issue() }
+    return flash
+  }
+
+  /// Writes a value that no card has until every page was used and about `room` octets are left in the newest one.
+  private static func wear(_ flash: SimulatedFlash, leaving room: Int) throws {
+    let store = try KeyValueStore(flash: flash)
+    func left() -> Int {
+      store.geometry.pageStart(store.log.headPage) + store.geometry.pageSize - store.log.headOffset
+    }
+    func write(_ octets: Int) throws {
+      let filler = [UInt8](repeating: 0x5A, count: octets)
+      store.begin()
+      try store.put(StoreKey(rawValue: 0x7F00), filler.span.bytes)
+      try store.commit()
+    }
+    while store.log.headSequence < 14 || left() > room + 1_000 || left() < room + 300 { try write(48) }
+    let start = left()
+    try write(16)
+    // Every batch costs as much as this one, but for its value.
+    try write(max(0, left() - room - (start - left() - 16)))
+  }
+
+  private func cutEverywhere(_ scenario: Scenario, _ flash: SimulatedFlash, _ chance: Randomness) throws {
     let before = flash.snapshot
     let (states, operations, status) = try rehearse(scenario, flash, before)
     #expect(states.count == scenario.states)
