@@ -23,7 +23,7 @@ import WarifuTesting
       try handle.close()
 
       let card = try await bench.issueCard()
-      let disc = try bench.makeDisc("big.mo", geometry: .gb1_3)
+      let disc = try bench.makeDisc("big.mo", geometry: .gb1_3, generalUse: 1 << 20)
       var peak = try PeakMemory()
       let pressed = try await bench.pressMaster("big.iso", [(source, .data)])
       #expect(try peak.growth() <= 64 << 20, "pressing")

@@ -100,13 +100,15 @@ public final class Workbench {
     public let volume: LicensedVolume
   }
 
-  /// Makes a disc and a licensed volume on it.
-  public func makeDisc(_ name: String, geometry: MediumGeometry = .mb128) throws -> TargetDisc {
+  /// Makes a disc and a licensed volume on it; `generalUse` is what the other partition gets, a quarter if nothing is said.
+  public func makeDisc(
+    _ name: String, geometry: MediumGeometry = .mb128, generalUse: UInt64? = nil
+  ) throws -> TargetDisc {
     let disc = try EmulatedDisc.manufacture(at: folder(name), geometry: geometry, manufactured: clock.now()) {
       random.fill($0)
     }
     let drive = EmulatedDrive(medium: disc)
-    let volume = try LicensedVolume.format(try DriveSession(drive), random: random)
+    let volume = try LicensedVolume.format(try DriveSession(drive), generalUse: generalUse, random: random)
     return TargetDisc(path: folder(name), drive: drive, volume: volume)
   }
 
