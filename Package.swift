@@ -111,13 +111,17 @@ let package = Package(
       name: "card-rig", dependencies: ["CardEmulator", "CardDriver", "CardFirmware", "Cryptography"] + wire,
       path: "Tests/Support/CardRig", swiftSettings: house),
 
+    // What several suites share.
+    .target(name: "TestSupport", path: "Tests/Support/TestSupport", swiftSettings: house),
+
     tests(of: "Octets", ["Octets"]),
     tests(of: "Identifiers", ["Identifiers", "Octets", "CardProtocol"]),
-    tests(of: "ISO7816", ["ISO7816", "Octets"]),
-    tests(of: "SecureChannel", ["SecureChannel", "ISO7816", "Octets", "Cryptography"], exclude: ["scp03.py"]),
+    tests(of: "ISO7816", ["TestSupport", "ISO7816", "Octets"]),
+    tests(
+      of: "SecureChannel", ["TestSupport", "SecureChannel", "ISO7816", "Octets", "Cryptography"], exclude: ["scp03.py"]),
     tests(of: "SCSI", ["SCSI", "Octets"]),
     tests(of: "Cryptography", ["Cryptography", "SecureChannel", "Octets", "Identifiers", "CLinux"]),
-    tests(of: "CardFirmware", ["CardFirmware", "Cryptography"] + wire),
+    tests(of: "CardFirmware", ["TestSupport", "CardFirmware", "Cryptography"] + wire),
     tests(
       of: "Card", ["card-rig", "CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire,
       exclude: ["Fixtures"]),

@@ -3,6 +3,7 @@ import Cryptography
 import ISO7816
 import Identifiers
 import Octets
+import TestSupport
 import Testing
 
 @testable import CardFirmware

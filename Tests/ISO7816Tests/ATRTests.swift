@@ -1,5 +1,6 @@
 import ISO7816
 import Octets
+import TestSupport
 import Testing
 
 /// An answer to reset of a card that people carry, from Ludovic Rousseau's `smartcard_list.txt`.

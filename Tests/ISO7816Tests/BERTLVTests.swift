@@ -1,5 +1,6 @@
 import ISO7816
 import Octets
+import TestSupport
 import Testing
 
 @Suite struct BERTLVTests {

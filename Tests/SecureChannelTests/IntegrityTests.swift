@@ -1,5 +1,6 @@
 import ISO7816
 import SecureChannel
+import TestSupport
 import Testing
 
 /// Nothing that somebody between the two ends does to a message goes unnoticed.

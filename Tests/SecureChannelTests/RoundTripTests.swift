@@ -1,6 +1,7 @@
 import ISO7816
 import Octets
 import SecureChannel
+import TestSupport
 import Testing
 
 /// Key length, mode and level of a session.

@@ -1,4 +1,5 @@
 import CardFirmware
+import TestSupport
 
 /// Flash in memory, with power cuts: each word programmed and each page erased is one operation, and any of them may be
 /// the last one. It takes nothing that real flash would not.

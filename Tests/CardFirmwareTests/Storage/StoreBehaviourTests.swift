@@ -1,5 +1,6 @@
 import CardFirmware
 import Octets
+import TestSupport
 import Testing
 
 /// What the store does while the power is on.

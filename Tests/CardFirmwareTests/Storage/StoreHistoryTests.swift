@@ -1,5 +1,6 @@
 import CardFirmware
 import Octets
+import TestSupport
 import Testing
 
 /// Long histories on little flash, where compaction never rests.

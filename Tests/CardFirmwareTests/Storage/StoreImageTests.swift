@@ -1,5 +1,6 @@
 import CardFirmware
 import Octets
+import TestSupport
 import Testing
 
 /// Flash that holds something else, or a store that something gnawed at: mounting it throws or gives a store, never traps.

@@ -1,5 +1,6 @@
 import CardFirmware
 import Octets
+import TestSupport
 
 /// What a ``KeyValueStore`` means: a dictionary and batches. The store is right when nobody can tell the two apart.
 struct StoreModel: Equatable {

@@ -1,5 +1,6 @@
 import CardFirmware
 import Octets
+import TestSupport
 import Testing
 
 /// Power cuts at every operation of random histories, mounts included, each with every way a word or page may tear.

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// What a power cut makes of the operation it hits.
 enum Tear: CaseIterable {
   /// It never began.

@@ -1,11 +1,13 @@
 import Foundation
 
-/// Chance that can be had again: SplitMix64 from a seed that the test prints when it is not the usual one.
-struct Randomness {
-  struct Generator: RandomNumberGenerator {
+/// Chance that can be had again: SplitMix64 from a seed that is printed.
+public struct Randomness {
+  /// The generator itself.
+  public struct Generator: RandomNumberGenerator {
     var state: UInt64
 
-    mutating func next() -> UInt64 {
+    /// The next 64 bits.
+    public mutating func next() -> UInt64 {
       state &+= 0x9E37_79B9_7F4A_7C15
       var mixed = state
       mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -14,11 +16,12 @@ struct Randomness {
     }
   }
 
-  var generator: Generator
+  /// For whatever takes a generator.
+  public var generator: Generator
   private let isSoak = ProcessInfo.processInfo.environment["WARIFU_SOAK"] == "1"
 
-  /// The usual seed in a quick run, a new one in a soak run; printed either way.
-  init(_ purpose: String) {
+  /// The seed of `WARIFU_SEED`; without it the usual one in a quick run, a new one in a soak run. Printed either way.
+  public init(_ purpose: String) {
     let named = ProcessInfo.processInfo.environment["WARIFU_SEED"].flatMap { UInt64($0) }
     let seed = named ?? (isSoak ? UInt64.random(in: 0...UInt64.max) : 3)
     generator = Generator(state: seed)
@@ -26,16 +29,18 @@ struct Randomness {
   }
 
   /// Always the same.
-  init(seed: UInt64) { generator = Generator(state: seed) }
+  public init(seed: UInt64) { generator = Generator(state: seed) }
 
   /// How often to try: `quick`, or `full` in a soak run.
-  func soak(_ quick: Int, full: Int) -> Int { isSoak ? full : quick }
+  public func soak(_ quick: Int, full: Int) -> Int { isSoak ? full : quick }
 
-  mutating func octets(count: Int) -> [UInt8] {
+  /// So many octets.
+  public mutating func octets(count: Int) -> [UInt8] {
     (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
   }
 
-  mutating func octets(upTo limit: Int) -> [UInt8] {
+  /// Any number of octets up to `limit`.
+  public mutating func octets(upTo limit: Int) -> [UInt8] {
     octets(count: Int.random(in: 0...limit, using: &generator))
   }
 }
