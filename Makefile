@@ -19,7 +19,8 @@ else
 
 # Debian packages, by what needs them.
 packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev pkg-config
-packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace
+packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace \
+	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard
 packages-to-demo := openssl xorriso libjs-jquery-ui
 packages-to-bench := openssl
 packages-to-lint := git python3 shellcheck

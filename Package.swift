@@ -49,6 +49,8 @@ let package = Package(
       name: "COpenSSL", path: "Sources/System/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(
       name: "CArchive", path: "Sources/System/CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(
+      name: "CPCSC", path: "Sources/System/CPCSC", pkgConfig: "libpcsclite", providers: [.apt(["libpcsclite-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
 
     // Wire: pure values and codecs, shared by firmware and host.
@@ -68,7 +70,7 @@ let package = Package(
 
     // Card and disc, each an emulator and a driver that never meet but in bytes.
     room("CardEmulator", in: "Sources/Card", ["CardFirmware", "Cryptography", "CLinux"] + wire),
-    room("CardDriver", in: "Sources/Card", ["Cryptography", "CLinux"] + wire),
+    room("CardDriver", in: "Sources/Card", ["Cryptography", "CLinux", "CPCSC"] + wire),
     room("DiscEmulator", in: "Sources/Disc", ["DriveFirmware", "SCSI", "Octets", "Identifiers", "CLinux"]),
     room("DiscDriver", in: "Sources/Disc", ["SCSI", "Octets", "Identifiers", "Cryptography", "CArchive", "CLinux"]),
 
@@ -114,6 +116,12 @@ let package = Package(
     // What several suites share.
     .target(name: "TestSupport", path: "Tests/Support/TestSupport", swiftSettings: house),
 
+    // A pcscd of one's own, and what every way to a card must do.
+    .target(name: "PCSCRig", dependencies: ["CLinux"], path: "Tests/Support/PCSCRig", swiftSettings: house),
+    .target(
+      name: "CardConformance", dependencies: ["TestSupport", "CardDriver", "Cryptography"] + wire,
+      path: "Tests/Support/CardConformance", swiftSettings: house),
+
     tests(of: "Octets", ["Octets"]),
     tests(of: "Identifiers", ["Identifiers", "Octets", "CardProtocol"]),
     tests(of: "ISO7816", ["TestSupport", "ISO7816", "Octets"]),
@@ -125,6 +133,11 @@ let package = Package(
     tests(
       of: "Card", ["card-rig", "CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire,
       exclude: ["Fixtures"]),
+    tests(
+      of: "PCSC",
+      [
+        "TestSupport", "PCSCRig", "CardConformance", "CardEmulator", "CardDriver", "Cryptography", "CLinux", "warifu",
+      ] + wire),
     tests(of: "DriveFirmware", ["DriveFirmware", "DiscEmulator", "SCSI", "Octets", "Identifiers", "CLinux"]),
     tests(
       of: "Disc",

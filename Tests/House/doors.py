@@ -38,8 +38,8 @@ DOORS = {
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser"},
     # Measures against the bare OpenSSL calls that an exchange needs.
     "Benchmarks": EVERY_ROOM | {"COpenSSL"},
-    "Tests": EVERY_ROOM | {"Testing", "TestSupport"},
-    "Tests/CardTests": EVERY_ROOM | {"Testing", "card_rig"},
+    "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance"},
+    "Tests/CardTests": EVERY_ROOM | {"Testing", "TestSupport", "CardConformance", "card_rig"},
 }
 
 IMPORT = re.compile(

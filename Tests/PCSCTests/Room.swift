@@ -1,0 +1,1 @@
+// The room for tests over PC/SC.

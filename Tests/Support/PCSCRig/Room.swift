@@ -1,0 +1,1 @@
+// The room for a private pcscd.
