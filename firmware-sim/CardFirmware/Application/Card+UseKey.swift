@@ -14,29 +14,29 @@ extension Card {
     guard let level = CommandAPDU.KeyLevel(rawValue: header.p2) else { throw .incorrectP1P2 }
     try requirePIN()
     let request = try CodeKeyRequest(data)
-    defer { record.wipe() }
     if let index = request.codeIndex ?? findCode(request.toldCode) {
-      try useChargedCode(index, use, level, request)
+      try useCodeKey(use, level, codeIndex: index, messageID: request.messageID, request.key)
     } else {
       try deriveCodeKey(request.toldCode[octet: 0], request.toldCode.extracting(1...), level, request.messageID)
       try transform(use, request.key)
     }
   }
 
-  /// Under a code on this card: by its state, date and uses. Without an ID in the command, the one that was charged beside
-  /// the code makes the message key (P22).
-  private func useChargedCode(
-    _ index: UInt16, _ use: CommandAPDU.KeyUse, _ level: CommandAPDU.KeyLevel, _ request: CodeKeyRequest
+  /// Under a code on this card, by its state, date and uses: the one way to its keys. Without an ID in the command, the one
+  /// that was charged beside the code makes the message key (P22).
+  func useCodeKey(
+    _ use: CommandAPDU.KeyUse, _ level: CommandAPDU.KeyLevel, codeIndex: UInt16, messageID: RawSpan, _ key: RawSpan
   ) throws(StatusWord) {
-    let code = try fetchCode(index)
+    defer { record.wipe() }
+    let code = try fetchCode(codeIndex)
     guard code.isLive else { throw .conditionsNotSatisfied }
-    try checkDate(code, index)
+    try checkDate(code, codeIndex)
     try record.withBytes { (octets) throws(StatusWord) in
-      let messageID = request.messageID.byteCount == 0 ? octets.storedMessageID : request.messageID
-      try deriveCodeKey(code.generationKey, octets.storedCode, level, messageID)
+      try deriveCodeKey(
+        code.generationKey, octets.storedCode, level, messageID.byteCount == 0 ? octets.storedMessageID : messageID)
     }
-    try transform(use, request.key)
-    try countUse(code, index)
+    try transform(use, key)
+    try countUse(code, codeIndex)
   }
 
   /// The place of a code that the holder names by its value, if it was charged onto this card: then the holder gets no
@@ -91,9 +91,10 @@ extension Card {
       throw .incorrectData
     }
     let length = use == .wrap ? key.byteCount + 8 : key.byteCount - 8
+    let start = output.count
     try writing { () throws(OctetError) in try output.append(repeating: 0, count: length) }
     try computing { () throws(CryptoError) in
-      try output.withMutableBytes { (result: inout MutableRawSpan) throws(CryptoError) in
+      try output.withMutableBytes(from: start) { (result: inout MutableRawSpan) throws(CryptoError) in
         switch use {
         case .wrap: try engine.wrap(EngineSlot.derived, key, into: &result)
         case .unwrap: try engine.unwrap(EngineSlot.derived, key, into: &result)
