@@ -27,7 +27,6 @@ import Testing
         #expect(bench.flash.content == before, "\(item.state.rawValue): refused, and changed")
       }
     }
-    print("DUMP|\(item.state.rawValue)|\(item.commands.map { Hex.encode($0.octets) + ($0.isRaw ? "!" : "") }.joined(separator: ";"))|\(answered.joined(separator: " "))")
     #expect(answered == item.words, "\(item.state.rawValue)")
   }
 
