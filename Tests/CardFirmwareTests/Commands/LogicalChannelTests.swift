@@ -177,9 +177,13 @@ import Testing
     let bench = try Bench.issued()
     #expect(try bench.status(.openChannel(1)) == .ok)
     let begin = CommandAPDU(cla: 0x80, ins: 0x50, data: Bench.puk, le: 256)
+    let finish = CommandAPDU(cla: 0x84, ins: 0x82, p1: 0x33, data: Bench.puk + Bench.puk)
+    // A secured command of somebody else does not end it: what its EXTERNAL AUTHENTICATE lacks is the right MAC.
+    #expect(try bench.status(begin.onChannel(1)) == .ok)
+    #expect(try bench.status(CommandAPDU(cla: 0x84, ins: 0xE2, p1: 0x90, data: Bench.puk)) == .conditionsNotSatisfied)
+    #expect(try bench.status(finish.onChannel(1)) == .securityStatusNotSatisfied)
     #expect(try bench.status(begin.onChannel(1)) == .ok)
     #expect(try bench.open().status(.generateKeyPair(.signature, readOnly: true)) == .ok)
-    let finish = CommandAPDU(cla: 0x84, ins: 0x82, p1: 0x33, data: Bench.puk + Bench.puk)
     #expect(try bench.status(finish.onChannel(1)) == .conditionsNotSatisfied)
   }
 
