@@ -98,6 +98,20 @@ import Testing
     }
   }
 
+  /// Wherever the last try was made.
+  @Test func aBlockedPINIsVerifiedNowhere() throws {
+    let bench = try Bench.issued()
+    #expect(try bench.status(.openChannel(1)) == .ok)
+    try bench.verifyPIN()
+    for left in [2, 1] {
+      #expect(try bench.status(.verify(.pin, value: Bench.puk).onChannel(1)).retriesLeft == left)
+      #expect(try bench.status(.verify(.pin)) == .ok)
+    }
+    #expect(try bench.status(.verify(.pin, value: Bench.puk).onChannel(1)) == .authenticationMethodBlocked)
+    #expect(try bench.status(.verify(.pin)) == .authenticationMethodBlocked)
+    #expect(try bench.status(.handOverCode(index: 0)) == .securityStatusNotSatisfied)
+  }
+
   @Test func filesAndApplicationsAreSelectedOnOneChannel() throws {
     let bench = try Bench.issued()
     #expect(try bench.status(.select(file: Bench.fileID)) == .ok)

@@ -6,6 +6,8 @@ import Octets
 extension Card {
   /// GET RESPONSE (ISO/IEC 7816-4, 11.7.1): the next part of the answer, on the logical channel that it is for.
   func getResponse(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) -> StatusWord {
+    // After 6Cxx only the command itself brings the answer.
+    if transmission.announced != nil { dropAnswer() }
     guard header.p1p2 == 0 else { throw .incorrectP1P2 }
     guard data.byteCount == 0 else { throw .wrongLength }
     guard output.count > transmission.sent, transmission.channel == channels.number else {
