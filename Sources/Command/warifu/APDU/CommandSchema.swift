@@ -46,27 +46,13 @@ struct CommandSchema {
     case (.verify, false): return CommandSchema("VERIFY", carriesSecret: true)
     case (.changeReferenceData, false): return CommandSchema("CHANGE REFERENCE DATA", carriesSecret: true)
     case (.resetRetryCounter, false): return CommandSchema("RESET RETRY COUNTER", carriesSecret: true)
-    case (.performSecurityOperation, false): return securityOperation(command)
-    case (.manageSecurityEnvironment, false): return CommandSchema("MANAGE SECURITY ENVIRONMENT")
-    case (.externalAuthenticate, false): return CommandSchema("EXTERNAL AUTHENTICATE")
-    case (.manageChannel, false): return CommandSchema("MANAGE CHANNEL")
-    // Whatever is inside.
-    case (.envelope, false): return CommandSchema("ENVELOPE", carriesSecret: true, answersSecret: true)
+    case (.performSecurityOperation, false): return CommandSchema("PERFORM SECURITY OPERATION")
     case (.getChallenge, false): return CommandSchema("GET CHALLENGE")
     case (.internalAuthenticate, false): return CommandSchema("INTERNAL AUTHENTICATE")
     case (.select, false): return CommandSchema("SELECT")
     case (.readBinary, false): return CommandSchema("READ BINARY", answersSecret: true)
     case (.getResponse, false): return CommandSchema("GET RESPONSE", answersSecret: true)
     default: return CommandSchema("a command unknown here", carriesSecret: true, answersSecret: true)
-    }
-  }
-
-  /// Signatures are public; what is enciphered or deciphered is a key.
-  private static func securityOperation(_ command: CommandAPDU) -> CommandSchema {
-    let name = "PERFORM SECURITY OPERATION"
-    return switch (command.p1, command.p2) {
-    case (0x9E, 0x9A), (0x00, 0xA8): CommandSchema(name)
-    default: CommandSchema(name, carriesSecret: true, answersSecret: true)
     }
   }
 }
