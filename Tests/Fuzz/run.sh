@@ -8,6 +8,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+# libFuzzer tells where it stopped; Swift's own backtrace reads memory that AddressSanitizer guards.
+export SWIFT_BACKTRACE=enable=no
+
 work=.build/fuzz
 corpora=Tests/Fuzz/Corpus
 jobs=${WARIFU_FUZZ_JOBS:-2}
