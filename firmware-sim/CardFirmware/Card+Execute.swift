@@ -26,8 +26,8 @@ extension Card {
     case .storeData: try storeData(header, data)
     case .generateAsymmetricKeyPair: try generateAsymmetricKeyPair(header, data)
     case .setStatus: try setStatus(header, data)
-    case .getStatus: try getStatus(header, data)
-    case .delete: try deleteCode(header, data)
+    case .getStatus: return try getStatus(header, data)
+    case .delete: try delete(header, data)
     case .handOverCode: try handOverCode(header, data)
     case .useKey: try useKey(header, data)
     case .certifyCopy: try certifyCopy(header, data)
@@ -48,6 +48,17 @@ extension Card {
       case .terminated: instruction == .getData
       }
     guard isPermitted else { throw .conditionsNotSatisfied }
+    if isApplicationLocked, Card.belongsToTheApplication(instruction) { throw .conditionsNotSatisfied }
+  }
+
+  /// Whether the instruction is the Warifu application's, which SET STATUS can lock: all that serves its holder.
+  private static func belongsToTheApplication(_ instruction: Instruction) -> Bool {
+    switch instruction {
+    case .handOverCode, .useKey, .certifyCopy, .setTime, .listCodes, .verify, .changeReferenceData,
+      .performSecurityOperation, .resetRetryCounter, .internalAuthenticate, .readBinary:
+      true
+    default: false
+    }
   }
 
   private static func beforeTheIndividualKey(_ instruction: Instruction) -> Bool {
@@ -63,11 +74,6 @@ extension Card {
     case .select, .getData, .initializeUpdate, .externalAuthenticate, .setStatus, .getStatus: true
     default: false
     }
-  }
-
-  /// Administration wants a session with command MAC and command encryption.
-  func requireAdministration() throws(StatusWord) {
-    guard isAdministrationOpen else { throw .securityStatusNotSatisfied }
   }
 
   /// The holder's commands want the PIN.

@@ -16,7 +16,9 @@ extension Card {
   private func selectApplication(_ aid: RawSpan) throws(StatusWord) -> StatusWord {
     guard aid.byteCount <= 16 else { throw .wrongLength }
     let isDomain = aid.byteCount == 0 || Card.matches(CardAID.issuerDomain, aid)
-    guard isDomain || Card.matches(CardAID.application, aid) else { throw .fileNotFound }
+    guard isDomain || Card.matches(CardAID.application, aid), isDomain || !isApplicationLocked else {
+      throw .fileNotFound
+    }
     dropStaging()
     session.selectedFile = nil
     try writing { () throws(OctetError) in
@@ -53,5 +55,7 @@ extension Card {
 /// The card's application identifiers, as ``CardProtocol`` has them, without an allocation.
 enum CardAID {
   static let application: InlineArray<8, UInt8> = [0xF0, 0x57, 0x41, 0x52, 0x49, 0x46, 0x55, 0x01]
+  /// The load file that the firmware is, as the registry names it.
+  static let loadFile: InlineArray<8, UInt8> = [0xF0, 0x57, 0x41, 0x52, 0x49, 0x46, 0x55, 0x00]
   static let issuerDomain: InlineArray<8, UInt8> = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00]
 }

@@ -48,7 +48,7 @@ extension CodeState {
   var isLive: Bool { self == .charged || self == .handedOver }
 }
 
-/// Retrieval codes: handing over, listing, deleting, and the keys derived from them (P3, P12, P13, P22).
+/// Retrieval codes: handing over, listing, and the keys derived from them (P3, P12, P13, P22).
 extension Card {
   /// Reads the code at `index` into `record` and decodes its head.
   ///
@@ -117,20 +117,6 @@ extension Card {
     }
     record.wipe()
     return .ok
-  }
-
-  /// DELETE makes room: only a code that nobody can use any more.
-  func deleteCode(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
-    guard header.p1p2 == 0 else { throw .incorrectP1P2 }
-    try requireAdministration()
-    guard data.byteCount == 4, data[octet: 0] == 0x80, data[octet: 1] == 2 else { throw .incorrectData }
-    let index = UInt16(data[octet: 2]) << 8 | UInt16(data[octet: 3])
-    defer { record.wipe() }
-    let code = try fetchCode(index)
-    let state = effectiveState(code)
-    guard state == .spent || state == .expired else { throw .conditionsNotSatisfied }
-    try atomically { () throws(StatusWord) in try remove(CardLayout.code(index)) }
-    codeCount -= 1
   }
 
   /// Wraps or unwraps a key under a key derived from a code (crypto.md, "secret key of a code").

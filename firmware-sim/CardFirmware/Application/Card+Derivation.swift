@@ -43,4 +43,11 @@ extension Card {
     try deriveFromIndividualKey(.chargeReceipt, into: EngineSlot.receiptKey)
     hasDerivedKeys = true
   }
+
+  /// Takes KU and the receipt key out of their slots.
+  func forgetDerivedKeys() {
+    engine.erase(EngineSlot.userKey)
+    engine.erase(EngineSlot.receiptKey)
+    hasDerivedKeys = false
+  }
 }
