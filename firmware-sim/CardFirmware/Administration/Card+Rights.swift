@@ -9,7 +9,7 @@ extension Card {
   ///
   /// The transport set ends with the individual key, and so does what a session under it may do.
   private var isHostAuthenticated: Bool {
-    guard let level = channel.level, level.contains(.commandMAC) else { return false }
+    guard isSessionHere, let level = channel.level, level.contains(.commandMAC) else { return false }
     return session.keyVersion == KeyVersion.individualSet || has(CardLayout.keySet(session.keyVersion))
   }
 
@@ -19,7 +19,7 @@ extension Card {
   }
 
   /// Whether the session is at level 33.
-  var isFullyProtected: Bool { channel.level == .full }
+  var isFullyProtected: Bool { isSessionHere && channel.level == .full }
 
   /// Whether the session is the issuer's: under key set 1, or on a blank card under the set of the factory. A further
   /// set is a delegate's, who brings software (decision 0007).

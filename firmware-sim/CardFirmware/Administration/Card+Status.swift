@@ -32,7 +32,7 @@ extension Card {
     }
     lifeCycle = next
     // Whoever locks a card may not be the one who unlocks it.
-    session.isPINVerified = false
+    channels.closeAll()
     if next == .terminated { forgetDerivedKeys() }
   }
 
@@ -62,7 +62,7 @@ extension Card {
     guard locks != isApplicationLocked else { throw .conditionsNotSatisfied }
     let next = applicationState ^ ApplicationState.locked
     try atomically { () throws(StatusWord) in try put(CardLayout.applicationState, octet: next) }
-    session.isPINVerified = false
+    channels.closeAll()
   }
 }
 
