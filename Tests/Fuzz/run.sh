@@ -26,7 +26,7 @@ modules=(
 )
 sanitizers=fuzzer,address
 flags=(
-  -swift-version 6 -O -g -wmo -parse-as-library "-sanitize=$sanitizers"
+  -swift-version 6 -warnings-as-errors -O -g -wmo -parse-as-library "-sanitize=$sanitizers"
   -enable-experimental-feature Lifetimes -enable-upcoming-feature ExistentialAny
   -enable-upcoming-feature MemberImportVisibility
   -I Sources/System/COpenSSL -I Sources/System/CLinux -I "$work"
@@ -48,7 +48,7 @@ build() {
 }
 
 # The firmware's buffers are as long as its longest command; what is longer only repeats what is refused already.
-declare -A longest=([atr]=64 [apdu]=1024 [tlv]=1024 [channel-card]=600 [channel-host]=600 [card]=4096)
+declare -A longest=([atr]=64 [apdu]=1024 [tlv]=1024 [frame]=256 [channel-card]=600 [channel-host]=600 [card]=4096)
 
 run() {
   local target=$1 log=$work/$1.log

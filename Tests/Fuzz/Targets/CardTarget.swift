@@ -38,7 +38,7 @@ struct CardTarget {
   private mutating func step(_ choice: UInt8, _ octets: [UInt8]) throws {
     switch choice & 7 {
     case 0: try look(at: try card.transmit(octets))
-    case 1: try open(octets.first ?? 5)
+    case 1: try open(octets.first ?? 5, channel: octets.dropFirst().first ?? 0)
     case 2: if let command = try? CommandAPDU(parsing: octets.span.bytes) { try send(command) }
     case 3: try putKey(octets)
     case 4: try look(at: try card.send(.verify(.pin, value: FuzzCard.pin)))
@@ -48,12 +48,12 @@ struct CardTarget {
     }
   }
 
-  /// Opens a session of this level, when the card is willing.
-  private mutating func open(_ choice: UInt8) throws {
+  /// Opens a session of this level on one of four channels, when the card is willing.
+  private mutating func open(_ choice: UInt8, channel: UInt8) throws {
     let level = SecurityLevel.defined[Int(choice) % SecurityLevel.defined.count]
     // What is left of a chain would swallow the first command.
     _ = try card.transmit([0x00, 0xC0, 0x00, 0x00, 0x00])
-    session = try? HostSession(card, version: FuzzCard.keyVersion(at: stage), level: level)
+    session = try? HostSession(card, version: FuzzCard.keyVersion(at: stage), level: level, channel: channel & 3)
   }
 
   /// Sends a command through the session, or as it is when there is none.

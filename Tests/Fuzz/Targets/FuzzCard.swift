@@ -8,8 +8,8 @@ import SecureChannel
 
 /// A card in memory whose keys are known, made once and then copied for every input.
 final class FuzzCard {
-  /// What an input can begin with.
-  enum Stage: CaseIterable { case blank, issued, locked }
+  /// What an input can begin with; the last speaks T=0 and counts its sessions.
+  enum Stage: CaseIterable { case blank, issued, locked, issuedForT0 }
 
   static let serial: InlineArray<8, UInt8> = [0x57, 0x46, 0x55, 0x5A, 0x5A, 0, 0, 1]
   static let transportKeys = SeededRandom(seed: 201).octets(96)
@@ -18,8 +18,11 @@ final class FuzzCard {
   static let pin = Array("1234".utf8) + [0xFF, 0xFF, 0xFF, 0xFF]
   static let puk = Array("87654321".utf8)
   static let fileID: UInt16 = 0x0101
-  private static let profile = CardProfile(
-    codeCapacity: 8, stagingOctets: 1_024, commandOctets: 1_024, fileOctets: 512)
+  private static func profile(_ stage: Stage) -> CardProfile {
+    CardProfile(
+      codeCapacity: 8, stagingOctets: 1_024, commandOctets: 1_024, fileOctets: 512,
+      hasPseudoRandomChallenge: stage == .issuedForT0, transmissionProtocol: stage == .issuedForT0 ? .t0 : .t1)
+  }
   private static let geometry = FlashGeometry(pageSize: 4_096, pageCount: 8, wordSize: 16)
   private static let images: [Stage: [UInt8]] = {
     var images: [Stage: [UInt8]] = [:]
@@ -60,9 +63,14 @@ final class FuzzCard {
     return try ResponseAPDU(parsing: answer.span.bytes)
   }
 
-  /// One command with all of its answer.
+  /// One command with all of its answer, and with another Le where the card of T=0 asks for it.
   func send(_ command: CommandAPDU) throws -> ResponseAPDU {
     var response = try transmit(try command.encoded())
+    if let le = response.status.correctLe, ClassByte(rawValue: command.cla).secureMessaging == .none {
+      var corrected = command
+      corrected.le = le
+      response = try transmit(try corrected.encoded())
+    }
     var data = response.data
     while let waiting = response.status.bytesAvailable {
       response = try transmit(try CommandAPDU.getResponse(waiting).encoded())
@@ -76,7 +84,8 @@ final class FuzzCard {
   private static func make(_ stage: Stage) throws -> [UInt8] {
     let flash = FuzzFlash(geometry: geometry, content: [UInt8](repeating: 0xFF, count: geometry.octets))
     try Card.manufacture(
-      in: try KeyValueStore(flash: flash), serial: serial, profile: profile, transportKeys: transportKeys.span.bytes,
+      in: try KeyValueStore(flash: flash), serial: serial, profile: profile(stage),
+      transportKeys: transportKeys.span.bytes,
       lifeCycleData: InlineArray(repeating: 0x42))
     guard stage != .blank else { return flash.content }
     let card = try FuzzCard(flash: flash)
@@ -96,7 +105,9 @@ final class FuzzCard {
     reset()
     let session = try HostSession(self, version: KeyVersion.individualSet, level: .full)
     try FuzzCard.expectDone(session.putKey(KeyVersion.generationKeyBase + 1, 0, FuzzCard.generationKey, to: self))
-    for pair in CommandAPDU.KeyPair.allCases { try FuzzCard.expectDone(session.send(.generateKeyPair(pair), to: self)) }
+    for pair in CommandAPDU.KeyPair.allCases {
+      try FuzzCard.expectDone(session.send(.generateKeyPair(pair), to: self))
+    }
     let objects: [(DataTag, [UInt8])] = [
       (.referenceData, FuzzCard.pin + FuzzCard.puk), (.centerVerificationKey, try FuzzCard.center().publicKey),
       (.createFile, [0x01, 0x01, 0, 0, 0, 64] + Array("tool".utf8)),

@@ -10,6 +10,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case tlv
   /// Answers to reset and their historical bytes.
   case atr
+  /// Frames of a virtual reader.
+  case frame
   /// SCP03 commands as the card takes them in.
   case channelCard = "channel-card"
   /// SCP03 responses as the host takes them in.
@@ -23,6 +25,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .apdu: try APDUTarget.run(input)
     case .tlv: try TLVTarget.run(input)
     case .atr: try ATRTarget.run(input)
+    case .frame: try FrameTarget.run(input)
     case .channelCard: try ChannelCardTarget.run(input)
     case .channelHost: try ChannelHostTarget.run(input)
     case .card: try CardTarget.run(input)

@@ -9,8 +9,8 @@ final class HostSession {
   private let engine: OpenSSLEngine
   private var host: SecureChannelHost
 
-  /// Opens a session.
-  init(_ card: FuzzCard, version: UInt8, level: SecurityLevel) throws {
+  /// Opens a session on a logical channel.
+  init(_ card: FuzzCard, version: UInt8, level: SecurityLevel, channel: UInt8 = 0) throws {
     engine = OpenSSLEngine(random: SeededRandom(seed: 220))
     let keys = try FuzzCard.keySet(version)
     let slots = (0..<6).map { KeySlot(rawValue: UInt8($0)) }
@@ -21,7 +21,7 @@ final class HostSession {
     host = SecureChannelHost(
       engine: engine, staticKeys: StaticKeySlots(enc: slots[0], mac: slots[1], dek: slots[2]),
       sessionKeys: SessionKeySlots(enc: slots[3], mac: slots[4], rmac: slots[5]), mode: .s8, level: level,
-      keyVersion: version, hostChallenge: [1, 2, 3, 4, 5, 6, 7, 8])
+      keyVersion: version, hostChallenge: [1, 2, 3, 4, 5, 6, 7, 8], channel: channel)
     let answer = try card.send(host.initializeUpdate())
     try host.confirm(try card.send(try host.externalAuthenticate(after: answer)))
   }
