@@ -88,7 +88,8 @@ public final class CardConnection {
   /// - Throws: ``CardError`` only when no whole response came; `operation` names it there.
   public func exchange(_ command: CommandAPDU, operation: String) throws(CardError) -> ResponseAPDU {
     var response = try send(command, operation)
-    if let le = response.status.correctLe {
+    // A protected command is good for one use: whoever sealed it must judge whether to seal it again.
+    if let le = response.status.correctLe, !ClassByte(rawValue: command.cla).isGlobalPlatformSecured {
       var corrected = command
       corrected.le = le
       response = try send(corrected, operation)
