@@ -71,9 +71,10 @@ public final class CardConnection {
     return length.octets.reduce(0) { $0 << 8 | Int($1) }
   }
 
-  /// Whether the card and the way to it take extended-length commands.
+  /// Whether the card and the way to it take extended-length commands. T=0 carries none as they stand: a chain does what
+  /// they would (ISO/IEC 7816-3, 12.2).
   public var takesExtendedLength: Bool {
-    transport.limits.allowsExtended && capabilities?.extendedLength == true
+    transport.limits.allowsExtended && capabilities?.extendedLength == true && answerToReset.protocols != [0]
   }
 
   /// The most octets of command data that one unchained command can carry: 255 for a card that has not said more.
