@@ -24,6 +24,12 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     self = .tcp(host: String(host), port: port)
   }
 
+  /// Refuses what is no address, and one that `reach` does not allow.
+  public func check(_ reach: SocketReach) throws(SocketError) {
+    let candidates = try SystemAddress.resolve(self, isPassive: false)
+    guard reach == .anyHost || candidates.contains(where: \.isLoopback) else { throw SocketError(.notLoopback, self) }
+  }
+
   /// The text that ``init(_:)`` reads.
   public var description: String {
     switch self {

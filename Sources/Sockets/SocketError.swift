@@ -27,7 +27,8 @@ public struct SocketError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Where.
   public var address: SocketAddress
 
-  init(_ code: Code, _ address: SocketAddress) {
+  /// An error at an address.
+  public init(_ code: Code, _ address: SocketAddress) {
     self.code = code
     self.address = address
   }

@@ -101,6 +101,13 @@ public final class StreamSocket: Sendable {
     }
   }
 
+  /// Has ``receive(into:)`` throw ``SocketError/Code/timeout`` when nothing comes for so long.
+  public func limitSilence(to duration: Duration) {
+    let (seconds, attoseconds) = duration.components
+    var limit = timeval(tv_sec: Int(clamping: seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+  }
+
   /// Ends the conversation for both ends: a thread that waits in ``receive(into:)`` or ``send(_:)`` returns.
   public func interrupt() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 

@@ -48,6 +48,10 @@ public struct CardTransportError: Error, Sendable, Hashable {
     case protocolViolation
     /// The daemon or emulator behind the transport is gone.
     case unavailable
+    /// No response came in time.
+    case timeout
+    /// The caller gave up between two commands.
+    case cancelled
   }
 
   /// What went wrong.

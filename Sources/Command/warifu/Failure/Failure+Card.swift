@@ -31,7 +31,8 @@ extension CardTransportError.Code {
     switch self {
     case .noCard: .noDevice
     case .busy, .cardWasReset: mayHaveChanged ? .transport : .busy
-    case .cardRemoved, .protocolViolation: .transport
+    case .cardRemoved, .protocolViolation, .timeout: .transport
+    case .cancelled: .interrupted
     case .unavailable: .unavailable
     }
   }
