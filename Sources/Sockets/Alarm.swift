@@ -39,6 +39,12 @@ public final class Alarm: Sendable {
     _ = try? wait(orInputAt: socket.descriptor)
   }
 
+  /// Sleeps until it rings, or there is something to read at one of these descriptors.
+  public func wait(orInputAt descriptors: [Int32?]) {
+    var entries = ([bell] + descriptors.compactMap(\.self)).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    while poll(&entries, nfds_t(entries.count), -1) < 0, errno == EINTR {}
+  }
+
   /// Waits for input at a descriptor.
   ///
   /// - Returns: `false` when the alarm rings.
