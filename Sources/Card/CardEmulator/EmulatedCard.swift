@@ -39,18 +39,20 @@ public final class EmulatedCard: APDUTransport {
     self.flash = flash
     self.path = path
     engine = OpenSSLEngine(random: random)
+    card = try EmulatedCard.start(flash, engine, path)
     do {
-      answerToReset = try EmulatedCard.makeAnswerToReset()
+      answerToReset = try card?.profile.answerToReset.encoded() ?? []
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }
-    try start()
   }
 
   /// Power: mounts the store, which recovers from whatever the last cut left.
-  private func start() throws(CardStateError) {
+  private static func start(
+    _ flash: EmulatedFlash, _ engine: OpenSSLEngine, _ path: String?
+  ) throws(CardStateError) -> Card {
     do {
-      card = try Card(store: try KeyValueStore(flash: flash), engine: engine)
+      return try Card(store: try KeyValueStore(flash: flash), engine: engine)
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }
@@ -147,16 +149,6 @@ public final class EmulatedCard: APDUTransport {
     return data
   }
 
-  private static func makeAnswerToReset() throws(ATRError) -> [UInt8] {
-    let capabilities = CardCapabilities(
-      selectionMethods: 0x90, dataCoding: 0x01, commandChaining: true, extendedLength: true,
-      extendedLengthInformation: false, channelsAssignedByCard: false, channelsAssignedByHost: false,
-      logicalChannels: 1)
-    let historical = HistoricalBytes(
-      serviceData: 0x80, capabilities: capabilities, issuerData: Array("WARIFU".utf8))
-    return try AnswerToReset(.t1, historicalBytes: historical).encoded()
-  }
-
   // MARK: APDUTransport
 
   /// What the in-process way can carry.
@@ -168,7 +160,7 @@ public final class EmulatedCard: APDUTransport {
     do {
       if card?.hasMemoryFailed != false {
         card = nil
-        try start()
+        card = try EmulatedCard.start(flash, engine, path)
       }
     } catch {
       throw CardTransportError(

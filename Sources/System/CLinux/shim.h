@@ -40,6 +40,9 @@ static inline int warifu_open(const char *path, int flags, unsigned int mode) { 
 extern int mkostemp(char *path, int flags);
 static inline int warifu_make_temporary(char *path) { return mkostemp(path, O_CLOEXEC); }
 
+// pipe2(2): a pipe that programs started meanwhile do not inherit. -1 and errno on failure.
+static inline int warifu_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
+
 // fcntl(2) F_OFD_SETLK: a whole-file write lock that belongs to the open file. -1 and EAGAIN when someone holds it.
 static inline int warifu_try_lock(int descriptor) {
   struct flock lock;
