@@ -48,9 +48,15 @@ public struct CardTransportError: Error, Sendable, Hashable {
     case protocolViolation
     /// The daemon or emulator behind the transport is gone.
     case unavailable
-    /// No response came in time.
+    /// There is no such reader.
+    case unknownReader
+    /// More than one reader or card answers to what was asked for.
+    case ambiguousReader
+    /// The card is there and does not answer, or not as its reader understands it.
+    case unresponsive
+    /// It took too long.
     case timeout
-    /// The caller gave up between two commands.
+    /// The caller stopped it.
     case cancelled
   }
 
