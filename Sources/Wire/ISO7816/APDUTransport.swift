@@ -48,6 +48,16 @@ public struct CardTransportError: Error, Sendable, Hashable {
     case protocolViolation
     /// The daemon or emulator behind the transport is gone.
     case unavailable
+    /// There is no such reader.
+    case unknownReader
+    /// More than one reader or card answers to what was asked for.
+    case ambiguousReader
+    /// The card is there and does not answer, or not as its reader understands it.
+    case unresponsive
+    /// It took too long.
+    case timeout
+    /// The caller stopped it.
+    case cancelled
   }
 
   /// What went wrong.
