@@ -8,7 +8,9 @@ import Testing
   private func readers(of daemon: PrivateDaemon) throws -> Set<String> {
     let said = try run("opensc-tool", ["--list-readers"], environment: daemon.environment).output
     return Set(
-      said.split(separator: "\n").compactMap { line in line.firstRange(of: "Warifu").map { String(line[$0.lowerBound...]) } })
+      said.split(separator: "\n").compactMap { line in
+        line.firstRange(of: "Warifu").map { String(line[$0.lowerBound...]) }
+      })
   }
 
   private func socket(_ daemon: PrivateDaemon) throws -> String {
@@ -56,7 +58,7 @@ import Testing
   }
 
   /// Whatever becomes of the process that started it, the daemon does not outlive it.
-  @Test(arguments: [SIGKILL, SIGTERM, SIGINT]) func endsWithItsProcess(signal: Int32) throws {
+  @Test func endsWithItsProcess() throws {
     let owner = Process()
     let output = Pipe()
     owner.executableURL = URL(fileURLWithPath: try rigPath())
@@ -66,7 +68,7 @@ import Testing
     let socket = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self).trimmingCharacters(
       in: .newlines)
     #expect(FileManager.default.fileExists(atPath: socket))
-    kill(owner.processIdentifier, signal)
+    kill(owner.processIdentifier, SIGKILL)
     owner.waitUntilExit()
     let folder = URL(fileURLWithPath: socket).deletingLastPathComponent().deletingLastPathComponent().path
     let deadline = ContinuousClock.now + .seconds(10)

@@ -9,7 +9,7 @@ import Testing
   /// Debian's Python, which has Debian's pyscard, whatever stands first in PATH.
   private static let python = "/usr/bin/python3"
 
-  private func play(_ task: String, _ reader: Reader) throws -> String {
+  private func play(_ task: String, _ reader: Slot) throws -> String {
     try run(PyscardTests.python, [client("pyscard_client.py"), task, reader.name]).output
   }
 

@@ -22,7 +22,10 @@ import Testing
     return try body(["XDG_CACHE_HOME": folder.path, "HOME": folder.path])
   }
 
-  private func expectNoComplaint(_ analysis: String, _ line: TransmissionProtocol) {
+  private func expectNoComplaint(_ said: String, _ line: TransmissionProtocol) {
+    // Bit 6 of the third software function octet is the edition of 2013's: extended length information is in EF.ATR/INFO
+    // (ISO/IEC 7816-4, 12.1.1.9). ATR_analysis goes by the edition of 2005, where it had no meaning yet.
+    let analysis = said.replacing("        - RFU (should not happen)\n", with: "", maxReplacements: 1)
     for word in ToolTests.complaints { #expect(!analysis.lowercased().contains(word), "\(analysis)") }
     #expect(analysis.contains("TS = 3B --> Direct Convention"))
     #expect(analysis.contains("Card issuer data: 57 41 52 49 46 55"))
@@ -51,11 +54,14 @@ import Testing
     }
   }
 
-  /// Commands, and the status words that they end with.
-  private static let script: [(command: String, word: String)] = [
-    ("00A4040008F05741524946550100", "9000"), ("00A4040006A00000000001", "6A82"), ("80CADF2100", "9000"),
-    ("002000810830303030FFFFFFFF", "63C2"), ("002000810831333537FFFFFFFF", "9000"), ("8010000000", "9000"),
-    ("00FF0000", "6D00"), ("A0A4000000", "6E00"),
+  /// Commands, and the status words that they end with: with T=1, and with T=0, where the length is the tool's business.
+  private static let script: [(command: String, words: [TransmissionProtocol: String])] = [
+    ("00A4040008F05741524946550100", [.t1: "9000", .t0: "6113"]), ("00C0000013", [.t1: "6985", .t0: "9000"]),
+    ("00A4040006A00000000001", [.t1: "6A82", .t0: "6A82"]),
+    ("80CADF2100", [.t1: "9000", .t0: "6C41"]), ("80CADF2141", [.t1: "9000", .t0: "9000"]),
+    ("002000810830303030FFFFFFFF", [.t1: "63C2", .t0: "63C2"]),
+    ("002000810831333537FFFFFFFF", [.t1: "9000", .t0: "9000"]), ("801000001A", [.t1: "9000", .t0: "9000"]),
+    ("00FF0000", [.t1: "6D00", .t0: "6D00"]), ("A0A4000000", [.t1: "6E00", .t0: "6E00"]),
   ]
 
   @Test(arguments: lines) func playsAScript(line: TransmissionProtocol) throws {
@@ -63,7 +69,7 @@ import Testing
     _ = try card.reset()
     // What the card answers without readers and daemons in between; the right PIN sets back what the wrong one cost.
     let answers = try ToolTests.script.map { Hex.encode(try card.transmit(Hex.decode($0.command) ?? [])) }
-    #expect(zip(answers, ToolTests.script).allSatisfy { $0.hasSuffix($1.word) }, "\(answers)")
+    #expect(answers.map { String($0.suffix(4)) } == ToolTests.script.map { $0.words[line] })
     try Slots.withCard(card) { reader in
       let commands = ToolTests.script.map(\.command).joined(separator: "\n")
       let said = try run("scriptor", ["-r", reader.name], input: commands + "\n").output

@@ -16,10 +16,20 @@ from yubikit.securitydomain import SecurityDomainSession
 PIN = bytes.fromhex("31333537FFFFFFFF")
 
 
+class Connection(ScardSmartCardConnection):
+    """With T=0, where a YubiKey never is, a command is repeated with the length that the card asks for."""
+
+    def send_and_receive(self, apdu):
+        data, word = super().send_and_receive(apdu)
+        if word >> 8 != 0x6C:
+            return data, word
+        return super().send_and_receive(apdu[:4] + bytes([word & 0xFF]))
+
+
 def session(name):
     """Selects the issuer security domain of the card in the reader of this name."""
     [reader] = [reader for reader in readers() if str(reader) == name]
-    return SecurityDomainSession(ScardSmartCardConnection(reader.createConnection()))
+    return SecurityDomainSession(Connection(reader.createConnection()))
 
 
 def key_sets(domain):

@@ -1,5 +1,5 @@
+import CardEmulator
 import Foundation
-import ISO7816
 import PCSCRig
 import Synchronization
 
@@ -20,15 +20,15 @@ enum Slots {
   static func theDaemon() throws -> PrivateDaemon { try daemon.get() }
 
   /// Lends an empty reader. Fewer tests run at once than there are readers.
-  static func withReader<R>(_ body: (Reader) throws -> R) throws -> R {
+  static func withReader<R>(_ body: (Slot) throws -> R) throws -> R {
     let daemon = try theDaemon()
     guard let slot = free.withLock({ $0.popLast() }) else { throw NoFreeReader() }
     defer { free.withLock { $0.append(slot) } }
-    return try body(Reader(name: daemon.readers[slot], port: daemon.ports[slot]))
+    return try body(Slot(name: daemon.readers[slot], port: daemon.ports[slot]))
   }
 
   /// Lends a reader with a card in it.
-  static func withCard<R>(_ card: any APDUTransport, _ body: (Reader) throws -> R) throws -> R {
+  static func withCard<R>(_ card: EmulatedCard, _ body: (Slot) throws -> R) throws -> R {
     try withReader { reader in
       let inserted = try reader.insert(card)
       let result = Result { try body(reader) }
@@ -41,20 +41,21 @@ enum Slots {
 struct NoFreeReader: Error {}
 
 /// One reader of the daemon.
-struct Reader {
+struct Slot {
   var name: String
   var port: UInt16
 
   /// Puts a card in, and waits until programs can see it.
-  func insert(_ card: any APDUTransport) throws -> InsertedCard {
-    let inserted = try InsertedCard(card, port: port)
+  func insert(_ card: EmulatedCard) throws -> CardInsertion {
+    let insertion = try CardInsertion(card, into: .vpcd(host: "127.0.0.1", port: port))
+    try insertion.start()
     try PrivateDaemon.waitForCard(true, in: name)
-    return inserted
+    return insertion
   }
 
-  /// Takes it out, and waits until programs can see that.
-  func eject(_ card: InsertedCard) throws {
-    card.eject()
+  /// Takes it out for good, and waits until programs can see that.
+  func eject(_ insertion: CardInsertion) throws {
+    insertion.stop()
     try PrivateDaemon.waitForCard(false, in: name)
   }
 }
