@@ -4,7 +4,7 @@ import Octets
 
 /// The way out: how much of an answer goes at once, and how the rest is fetched.
 extension Card {
-  /// GET RESPONSE (ISO/IEC 7816-4, 11.8.1): the next part of the answer, on the logical channel that it is for.
+  /// GET RESPONSE (ISO/IEC 7816-4, 11.7.1): the next part of the answer, on the logical channel that it is for.
   func getResponse(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) -> StatusWord {
     guard header.p1p2 == 0 else { throw .incorrectP1P2 }
     guard data.byteCount == 0 else { throw .wrongLength }
