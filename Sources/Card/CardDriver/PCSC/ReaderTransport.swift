@@ -17,7 +17,6 @@ public final class ReaderTransport: APDUTransport {
   private let library: any SmartCardLibrary
   private let sharing: ShareMode
   private let cancellation: Cancellation
-  private let caller: PatientCaller
   /// The connection; `nil` when the last one was lost or left behind.
   private var link: ReaderLink?
   /// Whether the card may be in a state that our commands made, and that its owner counts on.
@@ -38,7 +37,6 @@ public final class ReaderTransport: APDUTransport {
     self.sharing = sharing
     self.timeout = timeout
     self.cancellation = cancellation
-    caller = PatientCaller(label: "reader \(reader)")
     _ = try connected()
   }
 
@@ -235,7 +233,7 @@ public final class ReaderTransport: APDUTransport {
   func call<Outcome: Sendable>(
     _ function: SmartCardFunction, _ link: ReaderLink, _ body: @escaping @Sendable (ReaderLink) -> Outcome
   ) throws(CardTransportError) -> Outcome {
-    let outcome = caller.call(within: timeout) {
+    let outcome = link.caller.call(within: timeout) {
       body(link)
     } late: { _ in
       link.close(.reset)

@@ -37,8 +37,10 @@ extension ReaderFeatures {
 }
 
 extension ReaderTransport: PINPad {
+  /// What the reader said of its keypad when it was connected to.
   public var pinPadAbilities: PINPadAbilities { description.features.pinPadAbilities }
 
+  /// Has the reader ask for the PIN, and send it to the card.
   public func enter(_ entry: PINEntry) throws(CardTransportError) -> [UInt8] {
     let feature: ReaderFeatures.Feature = entry.kind == .verify ? .verifyPINDirect : .modifyPINDirect
     guard let code = description.features[feature] else {
