@@ -17,7 +17,7 @@ public final class EmulatedCard: APDUTransport {
   private let path: String?
 
   /// The answer to reset, fixed for the card's life.
-  private let answerToReset: [UInt8]
+  public let answerToReset: [UInt8]
 
   /// Opens a card's state file.
   ///
@@ -39,18 +39,20 @@ public final class EmulatedCard: APDUTransport {
     self.flash = flash
     self.path = path
     engine = OpenSSLEngine(random: random)
+    card = try EmulatedCard.start(flash, engine, path)
     do {
-      answerToReset = try EmulatedCard.makeAnswerToReset()
+      answerToReset = try card?.profile.answerToReset.encoded() ?? []
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }
-    try start()
   }
 
   /// Power: mounts the store, which recovers from whatever the last cut left.
-  private func start() throws(CardStateError) {
+  private static func start(
+    _ flash: EmulatedFlash, _ engine: OpenSSLEngine, _ path: String?
+  ) throws(CardStateError) -> Card {
     do {
-      card = try Card(store: try KeyValueStore(flash: flash), engine: engine)
+      return try Card(store: try KeyValueStore(flash: flash), engine: engine)
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }
@@ -147,16 +149,6 @@ public final class EmulatedCard: APDUTransport {
     return data
   }
 
-  private static func makeAnswerToReset() throws(ATRError) -> [UInt8] {
-    let capabilities = CardCapabilities(
-      selectionMethods: 0x90, dataCoding: 0x01, commandChaining: true, extendedLength: true,
-      extendedLengthInformation: false, channelsAssignedByCard: false, channelsAssignedByHost: false,
-      logicalChannels: 1)
-    let historical = HistoricalBytes(
-      serviceData: 0x80, capabilities: capabilities, issuerData: Array("WARIFU".utf8))
-    return try AnswerToReset(.t1, historicalBytes: historical).encoded()
-  }
-
   // MARK: APDUTransport
 
   /// What the in-process way can carry.
@@ -168,7 +160,7 @@ public final class EmulatedCard: APDUTransport {
     do {
       if card?.hasMemoryFailed != false {
         card = nil
-        try start()
+        card = try EmulatedCard.start(flash, engine, path)
       }
     } catch {
       throw CardTransportError(
@@ -180,13 +172,27 @@ public final class EmulatedCard: APDUTransport {
 
   /// Executes one command APDU.
   public func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+    try execute(command.span.bytes)
+    return withResponse { $0.octets }
+  }
+
+  /// Takes the power away: security state is gone, and the card wants a ``reset()``.
+  public func powerOff() { card?.powerOn() }
+
+  /// Executes one command APDU; the response can be had with ``withResponse(_:)``. Nothing is copied or allocated.
+  func execute(_ command: RawSpan) throws(CardTransportError) {
     guard let card else { throw EmulatedCard.powerLost(cardMayHaveChanged: false) }
-    card.process(command.span.bytes)
+    card.process(command)
     if flash.faults.isDark {
       self.card = nil
       throw EmulatedCard.powerLost(cardMayHaveChanged: true)
     }
-    return card.response.withBytes { $0.octets }
+  }
+
+  /// Lends the response to the last command; empty when there is none.
+  func withResponse<R: ~Copyable, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    guard let card else { return try body(RawSpan()) }
+    return try card.response.withBytes(body)
   }
 
   private static func powerLost(cardMayHaveChanged: Bool) -> CardTransportError {
