@@ -6,6 +6,6 @@ struct CardCommand: AsyncParsableCommand {
     commandName: "card", abstract: "The card: making, issuing, charging it, and what it holds.",
     subcommands: [
       CardNew.self, CardIssue.self, CardInfo.self, CardCharge.self, CardCodes.self, CardHandOver.self,
-      CardSheet.self, CardPIN.self,
+      CardSheet.self, CardPIN.self, CardInsert.self,
     ])
 }
