@@ -25,8 +25,21 @@ struct Warifu: AsyncParsableCommand {
     var command = command
     let configuration = type(of: command).configuration
     guard configuration.subcommands.isEmpty else { throw noVerb(configuration, arguments: CommandLine.arguments) }
-    guard var asynchronous = command as? any AsyncParsableCommand else { return try command.run() }
-    try await asynchronous.run()
+    // A session that failed is the one that somebody wants to see.
+    let result: Result<Void, any Error>
+    do {
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+      result = .success(())
+    } catch {
+      result = .failure(error)
+    }
+    let saved = Result { try SessionFiles.save() }
+    try result.get()
+    try saved.get()
   }
 
   /// A noun alone is no command: a script whose verb got lost should hear of it.
