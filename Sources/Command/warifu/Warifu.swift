@@ -18,6 +18,7 @@ struct Warifu: AsyncParsableCommand {
     subcommands: [
       CenterCommand.self, CardCommand.self, DiscCommand.self, MasterCommand.self, CopyCommand.self, RunCommand.self,
       ShowCommand.self, BatchCommand.self, APDUCommand.self,
+      CompletionsCommand.self, ManualCommand.self,
     ])
 
   /// Runs what was parsed.

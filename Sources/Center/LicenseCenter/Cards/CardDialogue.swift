@@ -165,7 +165,8 @@ final class CardDialogue {
     _ keys: [CommandAPDU.EncryptedKey], version: UInt8, orReplace: Bool
   ) async throws(CenterError) {
     var answer = try await send(.putKey(version: version, keys), writes: true)
-    if orReplace, answer.status == .conditionsNotSatisfied {
+    // Cards tell that they have one by either word.
+    if orReplace, [.conditionsNotSatisfied, .referencedDataNotFound].contains(answer.status) {
       answer = try await send(.putKey(version: version, replacing: version, keys), writes: true)
     }
     try expectDone(answer)

@@ -80,6 +80,6 @@ struct APDUSend: AsyncParsableCommand {
     guard lines.count <= commandLimit else {
       throw Failure(.badInput, "there are too many commands", remedy: "give at most \(commandLimit) at once")
     }
-    return try lines.map { try parse($0.trimmingCharacters(in: .whitespaces)) }
+    return try lines.map { try parse($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
   }
 }
