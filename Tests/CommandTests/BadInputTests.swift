@@ -5,19 +5,6 @@ import Testing
 
 /// Whatever somebody gives, there is one sentence, the right exit code, and nothing has changed.
 @Suite struct BadInputTests {
-  /// One mistake, its exit code, and words that the sentence must have.
-  private struct Mistake {
-    let status: Int32
-    let words: String
-    let arguments: [String]
-
-    init(_ status: Int32, _ words: String, _ arguments: String...) { self.init(status, words, arguments) }
-
-    init(_ status: Int32, _ words: String, _ arguments: [String]) {
-      (self.status, self.words, self.arguments) = (status, words, arguments)
-    }
-  }
-
   private static let commandLines = [
     Mistake(64, "unexpected argument 'nonsense'", "nonsense"), Mistake(64, "--help", "card", "nonsense"),
     Mistake(64, "'warifu card info --help'", "card", "info", "--nope"), Mistake(64, "--title", "run"),
@@ -256,26 +243,5 @@ import Testing
     return bench
   }
 
-  private func expect(_ mistakes: [Mistake]) throws {
-    let bench = try bench()
-    let before = try bench.state()
-    let books = try bench.succeed("center", "verify").output
-    for mistake in mistakes {
-      let outcome = try bench.run(mistake.arguments)
-      #expect(outcome.status == mistake.status, "\(mistake.arguments): \(outcome.complaint)")
-      let lines = outcome.complaint.split(separator: "\n", omittingEmptySubsequences: false)
-      #expect(lines.count == 2 && lines.last == "", "\(mistake.arguments): \(outcome.complaint)")
-      #expect(outcome.complaint.hasPrefix("warifu: ") && outcome.complaint.hasSuffix(".\n"), "\(outcome.complaint)")
-      #expect(
-        outcome.complaint.contains(": ") && outcome.complaint.lowercased().contains(mistake.words.lowercased()),
-        "\(mistake.arguments): \(outcome.complaint)")
-      if mistake.arguments.first != "apdu" { #expect(outcome.octets.isEmpty, "\(mistake.arguments)") }
-    }
-    let after = try bench.state()
-    for name in Set(before.keys).union(after.keys) where !name.hasPrefix("center/center.db") {
-      #expect(before[name] == after[name], "\(name) has changed, or come, or gone")
-    }
-    // SQLite tidies its files whenever it likes; what is in them is what the log's head says.
-    #expect(try bench.succeed("center", "verify").output == books)
-  }
+  private func expect(_ mistakes: [Mistake]) throws { try bench().expect(mistakes) }
 }
