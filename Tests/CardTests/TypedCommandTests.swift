@@ -9,10 +9,8 @@ import SecureChannel
 import Testing
 import card_rig
 
-/// The driver's typed commands for registry, keys, shared keys and conversion keys, against the emulated card.
+/// The driver's typed commands for registry, keys and conversion keys, against the emulated card.
 @Suite struct TypedCommandTests {
-  private static let content = SeededRandom(seed: 40).octets(32)
-
   private func specimen() throws -> CardConnection { try CardConnection(try Specimen.inMemory(profile: Specimen.smallest)) }
 
   @Test func registryHasEveryEntry() throws {
@@ -35,34 +33,6 @@ import card_rig
     try session.setApplicationLock(true)
     try connection.reset()
     #expect(throws: CardError.self) { try WarifuCard(connection) }
-  }
-
-  @Test func P22_toldCodeWorksThroughTheDriver() throws {
-    let card = try WarifuCard(try specimen())
-    try card.verify(pin: Secret(copying: Array(Specimen.pin.utf8)))
-    let agreed = WarifuCard.ToldCode(generationKey: 1, code: Secret(copying: Array("our secret".utf8)))
-    let wrapped = try card.use(.wrap, Secret(copying: Self.content), level: .message, told: agreed)
-    let back = try card.use(.unwrap, wrapped, level: .message, told: agreed)
-    #expect(back.withBytes { $0.octets } == Self.content)
-  }
-
-  @Test func P18_sharedKeyWorksThroughTheDriver() throws {
-    let card = try WarifuCard(try specimen())
-    let serial = try card.status().serial
-    let peer = try #require(CardSerial(octets: [9, 9, 9, 9, 9, 9, 9, 9]))
-    let wrapped = try SharedKey.wrap(
-      Secret(copying: SeededRandom(seed: 42).octets(32)), for: serial, with: peer, number: 3,
-      individualKey: Secret(copying: Specimen.individualKey))
-    try card.verify(pin: Secret(copying: Array(Specimen.pin.utf8)))
-    let shared = WarifuCard.SharedKey(peer: peer, number: 3, wrapped: wrapped)
-    let sealed = try card.use(.wrap, Secret(copying: Self.content), shared: shared)
-    #expect(try card.use(.unwrap, sealed, shared: shared).withBytes { $0.octets } == Self.content)
-    var older = shared
-    older.number = 2
-    do {
-      _ = try card.use(.unwrap, sealed, shared: older)
-      Issue.record("an older number opened it")
-    } catch { #expect(error.code == .refused(.securityStatusNotSatisfied)) }
   }
 
   @Test func M13_conversionKeysOpenThroughTheDriver() throws {
