@@ -4,7 +4,7 @@ import Glibc
 import Octets
 
 /// A process that a test can kill: `card-rig charge FILE NUMBER COUNT` charges the card in a state file and prints its
-/// receipt, `card-rig fixture FILE` makes the state file that tests keep.
+/// receipt, `card-rig fixture FILE` and `card-rig fixture-2 FILE` make the state files that tests keep.
 @main
 enum CardRig {
   static func main() {
@@ -23,6 +23,7 @@ enum CardRig {
       try charge(arguments[2], number, count)
     case "fixture" where arguments.count == 3:
       try Specimen.make(at: arguments[2], profile: Specimen.smallest, seed: 20_261_120)
+    case "fixture-2" where arguments.count == 3: try Specimen.makeSecond(at: arguments[2])
     default: exit(64)
     }
   }
