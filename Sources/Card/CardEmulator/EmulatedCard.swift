@@ -196,14 +196,28 @@ public final class EmulatedCard: APDUTransport {
 
   /// Executes one command APDU.
   public func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+    try execute(command.span.bytes)
+    return withResponse { $0.octets }
+  }
+
+  /// Takes the power away: security state is gone, and the card wants a ``reset()``.
+  public func powerOff() { card?.powerOn() }
+
+  /// Executes one command APDU; the response can be had with ``withResponse(_:)``. Nothing is copied or allocated.
+  func execute(_ command: RawSpan) throws(CardTransportError) {
     guard let card else { throw EmulatedCard.powerLost(cardMayHaveChanged: false) }
     isFreshFromReset = false
-    card.process(command.span.bytes)
+    card.process(command)
     if flash.faults.isDark {
       self.card = nil
       throw EmulatedCard.powerLost(cardMayHaveChanged: true)
     }
-    return card.response.withBytes { $0.octets }
+  }
+
+  /// Lends the response to the last command; empty when there is none.
+  func withResponse<R: ~Copyable, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    guard let card else { return try body(RawSpan()) }
+    return try card.response.withBytes(body)
   }
 
   private static func powerLost(cardMayHaveChanged: Bool) -> CardTransportError {

@@ -13,7 +13,7 @@ extension CommandAPDU {
     return command
   }
 
-  /// MANAGE CHANNEL (ISO/IEC 7816-4, 11.1.2): opens channel `number` (1...3), or one that the card chooses and answers.
+  /// MANAGE CHANNEL (ISO/IEC 7816-4, 11.2.3): opens channel `number` (1...3), or one that the card chooses and answers.
   public static func openChannel(_ number: UInt8 = 0) -> CommandAPDU {
     CommandAPDU(
       cla: 0x00, ins: Instruction.manageChannel.rawValue, p1: 0x00, p2: number, le: number == 0 ? 1 : nil)
@@ -24,10 +24,10 @@ extension CommandAPDU {
     CommandAPDU(cla: 0x00, ins: Instruction.manageChannel.rawValue, p1: 0x80, p2: number)
   }
 
-  /// File identifier of EF.ATR/INFO, which tells what the card can do (ISO/IEC 7816-4, 12.2).
+  /// File identifier of EF.ATR/INFO, which tells what the card can do (ISO/IEC 7816-4, clause 12).
   public static let informationFile: UInt16 = 0x2F01
 
-  /// ENVELOPE (ISO/IEC 7816-4, 11.8.2): `command` in pieces of up to 255 octets, and the empty one that ends them. The
+  /// ENVELOPE (ISO/IEC 7816-4, 11.7.2): `command` in pieces of up to 255 octets, and the empty one that ends them. The
   /// answer to the last is the command's. What an extended command needs over T=0.
   ///
   /// - Throws: ``APDUError`` when the command is longer than any can be.

@@ -115,7 +115,7 @@ extension Card {
   }
 }
 
-/// P2 of SELECT (ISO/IEC 7816-4, table 63).
+/// P2 of SELECT (ISO/IEC 7816-4, 11.2.2).
 private struct SelectionControl {
   enum Answer: UInt8 {
     /// File control information.

@@ -97,7 +97,7 @@ extension Card {
   }
 }
 
-/// What a template is for: bits 7 and 8 of P1 of MANAGE SECURITY ENVIRONMENT (ISO/IEC 7816-4, table 100).
+/// What a template is for: bits 7 and 8 of P1 of MANAGE SECURITY ENVIRONMENT (ISO/IEC 7816-4, 11.5.11).
 private struct EnvironmentUse: OptionSet {
   let rawValue: UInt8
   /// Computing a signature, deciphering, internal authentication.

@@ -2,7 +2,7 @@ import CardProtocol
 import ISO7816
 import Octets
 
-/// Which keys the security commands of one logical channel take (ISO/IEC 7816-4, 10.3.3).
+/// Which keys the security commands of one logical channel take (ISO/IEC 7816-4, 10.3).
 ///
 /// The default is environment 01, which RESTORE brings back. A new one is this one too: the card has one key pair for
 /// each use, and the centre's key; only a code's key has to be named.

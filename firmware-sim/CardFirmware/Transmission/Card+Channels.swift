@@ -2,7 +2,7 @@ import CardProtocol
 import ISO7816
 import Octets
 
-/// MANAGE CHANNEL (ISO/IEC 7816-4, 11.1.2; status words as in Java Card's runtime environment, 4.5.1 and 4.6.1).
+/// MANAGE CHANNEL (ISO/IEC 7816-4, 11.2.3; status words as in Java Card's runtime environment, 4.5.1 and 4.6.1).
 extension Card {
   /// P1 00 opens and P1 80 closes; P2 is the channel, or 00 for the first that is closed, or for the command's own.
   func manageChannel(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) -> StatusWord {

@@ -87,11 +87,12 @@ extension Card {
     return try deliver(expectation(last, isAlone: isAlone), of: last)
   }
 
-  /// Leaves in `input` the data of the command that came in ENVELOPEs (ISO/IEC 7816-4, 11.8.2).
+  /// Leaves in `input` the data of the command that came in ENVELOPEs (ISO/IEC 7816-4, 11.7.2).
   ///
   /// - Returns: its header. Inside is one whole command of the same logical channel, no part of a chain, and none of the
   ///   commands that are about transmission; else 6A80, or 6700 when it is no APDU at all.
   private func openEnvelope(_ envelope: CommandHeader) throws(StatusWord) -> CommandHeader {
+    guard !envelope.classByte.isProprietary else { throw .classNotSupported }
     guard envelope.p1p2 == 0 else { throw .incorrectP1P2 }
     guard envelope.classByte.secureMessaging == .none else { throw .secureMessagingNotSupported }
     var start = 0
@@ -124,8 +125,10 @@ extension Card {
 }
 
 extension CommandHeader {
-  /// Whether more ENVELOPEs follow: without chaining, the end is one that is empty (ISO/IEC 7816-4, 11.8.2).
+  /// Whether more ENVELOPEs follow: without chaining, the end is one that is empty (ISO/IEC 7816-4, 11.7.2). One that will
+  /// be refused is no beginning.
   fileprivate func isUnfinishedEnvelope(_ data: RawSpan, isInChain: Bool) -> Bool {
-    ins == Instruction.envelope.rawValue && !classByte.isChained && !isInChain && data.byteCount > 0
+    ins == Instruction.envelope.rawValue && p1p2 == 0 && !classByte.isProprietary && classByte.secureMessaging == .none
+      && !classByte.isChained && !isInChain && data.byteCount > 0
   }
 }

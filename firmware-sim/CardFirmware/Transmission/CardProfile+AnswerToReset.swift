@@ -12,7 +12,7 @@ extension CardProfile {
         issuerData: Array("WARIFU".utf8)))
   }
 
-  /// Card service data (ISO/IEC 7816-4, table 117): applications by whole and by partial name; data objects in
+  /// Card service data (ISO/IEC 7816-4, 12.1.1): applications by whole and by partial name; data objects in
   /// EF.ATR/INFO, which READ BINARY reads; there is a master file.
   static let serviceData: UInt8 = 0xD8
 

@@ -1,4 +1,4 @@
-/// What one logical channel is about, from its opening to its closing (ISO/IEC 7816-4, 5.4.2).
+/// What one logical channel is about, from its opening to its closing (ISO/IEC 7816-4, 5.4).
 ///
 /// Nothing in it is shared: a PIN that one program verified, or a file that it selected, is nobody else's.
 struct LogicalChannel {

@@ -3,7 +3,7 @@ import ISO7816
 /// What the card remembers between the parts of one exchange.
 ///
 /// There is one exchange at a time for all logical channels: a command on another channel comes between the parts of a
-/// chain or of an answer like any other command (ISO/IEC 7816-4, 5.4.2: no interleaving across channels).
+/// chain or of an answer like any other command (ISO/IEC 7816-4, 5.4: no interleaving across channels).
 struct Transmission {
   /// The command being chained, if any, as its latest part named it.
   var chain: CommandHeader?
