@@ -52,8 +52,12 @@ public final class ReaderTransport: APDUTransport {
   /// Resets the card, or connects anew where the connection was lost; answers its answer to reset.
   public func reset() throws(CardTransportError) -> [UInt8] {
     try checkCancellation(.reconnect)
-    try reconnect(try connected(), .reset)
-    return try answerToReset()
+    let link = try connected()
+    let isClaimed = try claim(link) == .success
+    try reconnect(link, .reset)
+    let answer = try answerToReset()
+    if isClaimed { try release() }
+    return answer
   }
 
   /// Sends one command APDU.
@@ -64,19 +68,27 @@ public final class ReaderTransport: APDUTransport {
     try checkCancellation(.transmit)
     let link = try existing(.transmit)
     let hadState = holdsState
-    holdsState = true
-    let send: @Sendable (ReaderLink) -> (ReturnCode, [UInt8]) = { link in
-      link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: Self.answerLimit)
-    }
-    var (code, answer) = try call(.transmit, link, send)
+    var (function, code, answer) = try send(command, link)
     if code == .resetCard, !hadState, !isInTransaction {
       // Nothing was sent, and nothing of ours was in the card: this is the card that we wanted.
       try reconnect(link, .leave)
-      holdsState = true
-      (code, answer) = try call(.transmit, try existing(.transmit), send)
+      (function, code, answer) = try send(command, try existing(.transmit))
     }
-    guard code == .success else { throw lost(.transmit, code) }
+    guard code == .success else { throw lost(function, code) }
     return answer
+  }
+
+  private func send(
+    _ command: [UInt8], _ link: ReaderLink
+  ) throws(CardTransportError) -> (SmartCardFunction, ReturnCode, [UInt8]) {
+    let claimed = try claim(link)
+    guard claimed == .success else { return (.beginTransaction, claimed, []) }
+    holdsState = true
+    let (code, answer) = try call(.transmit, link) { link in
+      link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: Self.answerLimit)
+    }
+    try release()
+    return (.transmit, code, answer)
   }
 
   /// Room for the longest response, whatever was asked for: `MAX_BUFFER_SIZE_EXTENDED` of pcsc-lite, less a command.
@@ -105,6 +117,11 @@ public final class ReaderTransport: APDUTransport {
   public func withTransaction<Value>(
     endingWith disposition: Disposition = .reset, _ body: (inout CardTransaction) throws -> Value
   ) throws -> Value {
+    guard !isInTransaction else {
+      throw CardTransportError(
+        .busy, operation: SmartCardFunction.beginTransaction.purpose, cardMayHaveChanged: false,
+        remedy: "This connection is in a transaction already; use that, or end it.")
+    }
     try beginTransaction()
     var transaction = CardTransaction(self)
     let value: Value
@@ -160,6 +177,28 @@ public final class ReaderTransport: APDUTransport {
     // The service may believe that we still hold the card: closing the connection frees it in any case.
     giveUp(CardTransportError(.endTransaction, code))
     if code != .resetCard, code != .removedCard { throw CardTransportError(.endTransaction, code) }
+  }
+
+  /// Whether each call that reaches the card needs a transaction of its own. A call with a timeout does: if it waited in the
+  /// service for somebody else's transaction, nobody could take it back, and it would reach the card long after we gave up.
+  private var claimsEachCall: Bool { timeout != nil && !isInTransaction && sharing == .shared }
+
+  /// Takes the card for one call, where that is needed; a card that is not as it was is told by its code.
+  private func claim(_ link: ReaderLink) throws(CardTransportError) -> ReturnCode {
+    guard claimsEachCall else { return .success }
+    let code = try call(.beginTransaction, link) { $0.library.beginTransaction($0.card) }
+    switch code {
+    case .success, .resetCard, .removedCard: return code
+    default: throw lost(.beginTransaction, code)
+    }
+  }
+
+  /// Gives the card back after one call, as it is.
+  private func release() throws(CardTransportError) {
+    guard claimsEachCall, let link else { return }
+    let code = try call(.endTransaction, link) { $0.library.endTransaction($0.card, .leave) }
+    // The service may believe that we still hold the card: closing the connection frees it in any case.
+    if code != .success { giveUp(CardTransportError(.endTransaction, code)) }
   }
 
   // MARK: The connection
@@ -234,13 +273,15 @@ public final class ReaderTransport: APDUTransport {
   func call<Outcome: Sendable>(
     _ function: SmartCardFunction, _ link: ReaderLink, _ body: @escaping @Sendable (ReaderLink) -> Outcome
   ) throws(CardTransportError) -> Outcome {
+    let disposition: Disposition = holdsState ? .reset : .leave
     let outcome = link.caller.call(within: timeout) {
       body(link)
     } late: { _ in
-      link.close(.reset)
+      link.close(disposition)
     }
     if let outcome { return outcome }
-    let error = CardTransportError(function, .timeout)
+    // Only somebody else's transaction keeps ours from beginning.
+    let error = CardTransportError(function, function == .beginTransaction ? .sharingViolation : .timeout)
     self.link = nil
     loss = error
     isInTransaction = false
