@@ -70,6 +70,19 @@ import Testing
     }
   }
 
+  /// A service that makes who connects wait for somebody else's transaction.
+  @Test func aConnectionThatNeverComesIsBusy() throws {
+    let library = MockLibrary()
+    library.block(.connect)
+    let error = #expect(throws: CardTransportError.self) {
+      try ReaderTransport(library, reader: "Reader", sharing: .shared, timeout: .milliseconds(20))
+    }
+    #expect(error?.code == .busy && error?.cardMayHaveChanged == false)
+    library.release()
+    while !library.calls.contains("release 1") { usleep(1_000) }
+    #expect(library.calls.contains("disconnect leave"))
+  }
+
   @Test func noServiceIsUnavailable() {
     let library = MockLibrary()
     library.inject(.establishContext, .noService)

@@ -85,6 +85,16 @@ import Testing
     #expect(error?.code == .transport(.cardRemoved) && error?.cardMayHaveChanged == true)
   }
 
+  /// Without a card, over a connection to the reader alone, which leaves the card as it is.
+  @Test func theReaderItselfIsAsked() throws {
+    let library = library()
+    let context = try ReaderContext(library)
+    #expect(context.pinPadAbilities(of: "Reader") == [.verify, .modify])
+    #expect(library.calls.contains("connect Reader direct") && library.calls.contains("disconnect leave"))
+    library.inject(.connect, .sharingViolation)
+    #expect(context.pinPadAbilities(of: "Reader").isEmpty)
+  }
+
   @Test func aReaderWithoutKeypad() throws {
     let control: [UInt8] = [0x90, 0x00]
     let card = try WarifuCard(CardConnection(ScriptedTransport(answers: [control])))

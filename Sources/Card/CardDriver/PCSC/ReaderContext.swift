@@ -95,6 +95,16 @@ public final class ReaderContext {
       cancellation: cancellation)
   }
 
+  /// What a reader can do with a keypad; asked of the reader alone, with or without a card in it.
+  ///
+  /// - Parameter reader: its whole name. One that somebody keeps for himself, or that is gone, can do nothing.
+  public func pinPadAbilities(of reader: String) -> PINPadAbilities {
+    let caller = PatientCaller(label: reader)
+    guard let link = try? ReaderLink(library, reader: reader, sharing: .direct, caller: caller) else { return [] }
+    defer { link.close(.leave) }
+    return ReaderDescription(link).features.pinPadAbilities
+  }
+
   /// Does something that only asks; if the service was restarted underneath, once again with the new one.
   private func retryingAfterRestart<Value>(
     _ body: (ContextHandle) throws(ServiceError) -> Value

@@ -40,7 +40,7 @@ public final class ReaderTransport: APDUTransport {
     _ = try connected()
   }
 
-  deinit { link?.close(holdsState ? .reset : .leave) }
+  deinit { link?.close(holdsState ? .reset : .leave, within: timeout) }
 
   /// What the way to this card can carry: by what the reader says and the protocol that was negotiated.
   public var limits: CardTransportLimits {
@@ -87,7 +87,8 @@ public final class ReaderTransport: APDUTransport {
     let (code, answer) = try call(.transmit, link) { link in
       link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: Self.answerLimit)
     }
-    try release()
+    // The answer stands, whatever becomes of the connection now.
+    try? release()
     return (.transmit, code, answer)
   }
 
@@ -113,7 +114,8 @@ public final class ReaderTransport: APDUTransport {
   ///   - disposition: what becomes of the card afterwards; a reset takes away all security state. Without any command
   ///     the card is left alone.
   ///   - body: gets the card for this time; what it keeps of it is dead afterwards.
-  /// - Throws: ``CardTransportError/Code/cardWasReset`` when state from before is gone; what `body` throws.
+  /// - Throws: ``CardTransportError``, before `body` begins: ``CardTransportError/Code/busy``, or
+  ///   ``CardTransportError/Code/cardWasReset`` when state from before is gone. What `body` throws.
   public func withTransaction<Value>(
     endingWith disposition: Disposition = .reset, _ body: (inout CardTransaction) throws -> Value
   ) throws -> Value {
@@ -134,7 +136,8 @@ public final class ReaderTransport: APDUTransport {
       throw error
     }
     transaction.end()
-    try endTransaction(disposition)
+    // The work is done, and its value stands: an end that fails gives the connection up, which frees and resets the card.
+    try? endTransaction(disposition)
     return value
   }
 
@@ -206,11 +209,41 @@ public final class ReaderTransport: APDUTransport {
   /// The connection, made anew if there is none.
   private func connected() throws(CardTransportError) -> ReaderLink {
     if let link { return link }
-    let link = try waitingWhileBusy { () throws(CardTransportError) in
-      try ReaderLink(library, reader: reader, sharing: sharing)
+    let clock = ContinuousClock()
+    let deadline = timeout.map { clock.now + $0 }
+    var pause: UInt32 = 5_000
+    while true {
+      do {
+        let link = try connect(within: deadline.map { clock.now.duration(to: $0) })
+        self.link = link
+        return link
+      } catch {
+        guard error.code == .busy, let deadline, clock.now < deadline else { throw error }
+      }
+      // The service tells no event when a program closes its connection, so there is nothing to wait for but time.
+      try checkCancellation(.connect)
+      usleep(pause)
+      pause = min(pause * 2, 100_000)
     }
-    self.link = link
-    description = ReaderDescription(link)
+  }
+
+  /// Connects, and asks what the reader can do. Both wait in the service for somebody else's transaction.
+  private func connect(within limit: Duration?) throws(CardTransportError) -> ReaderLink {
+    let (library, reader, sharing) = (library, reader, sharing)
+    let caller = PatientCaller(label: reader)
+    let outcome = caller.call(within: limit) { () -> Result<(ReaderLink, ReaderDescription), CardTransportError> in
+      do throws(CardTransportError) {
+        let link = try ReaderLink(library, reader: reader, sharing: sharing, caller: caller)
+        return .success((link, ReaderDescription(link)))
+      } catch {
+        return .failure(error)
+      }
+    } late: { outcome in
+      if case .success((let link, _)) = outcome { link.close(.leave) }
+    }
+    guard let outcome else { throw CardTransportError(.connect, .sharingViolation) }
+    let link: ReaderLink
+    (link, description) = try outcome.get()
     return link
   }
 
@@ -222,24 +255,6 @@ public final class ReaderTransport: APDUTransport {
     error.operation = function.purpose
     error.cardMayHaveChanged = false
     throw error
-  }
-
-  /// Tries again and again while somebody else has the card, until the timeout. The service tells no event when a
-  /// program closes its connection, so there is nothing to wait for but time.
-  private func waitingWhileBusy<Value>(
-    _ body: () throws(CardTransportError) -> Value
-  ) throws(CardTransportError) -> Value {
-    let clock = ContinuousClock()
-    let deadline = timeout.map { clock.now + $0 }
-    var pause: UInt32 = 5_000
-    while true {
-      do { return try body() } catch {
-        guard error.code == .busy, let deadline, clock.now < deadline else { throw error }
-      }
-      try checkCancellation(.connect)
-      usleep(pause)
-      pause = min(pause * 2, 100_000)
-    }
   }
 
   /// Takes note of a reset by somebody else, or resets the card: from now on nothing of ours is in it.
@@ -303,7 +318,7 @@ public final class ReaderTransport: APDUTransport {
   }
 
   private func giveUp(_ error: CardTransportError) {
-    link?.close(.reset)
+    link?.close(.reset, within: timeout)
     link = nil
     loss = error
     isInTransaction = false
