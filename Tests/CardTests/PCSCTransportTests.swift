@@ -79,7 +79,7 @@ import Testing
     }
     #expect(error?.code == .busy && error?.cardMayHaveChanged == false)
     library.release()
-    while !library.calls.contains("release 1") { usleep(1_000) }
+    #expect(library.eventually("release 1"))
     #expect(library.calls.contains("disconnect leave"))
   }
 
@@ -285,7 +285,7 @@ import Testing
     transport.timeout = .seconds(60)
     _ = try transport.reset()
     library.release()
-    while !library.calls.contains("release 1") { usleep(1_000) }
+    #expect(library.eventually("release 1"))
     #expect(library.calls.contains("disconnect reset"))
     #expect(try transport.transmit(Self.command) == [0x90, 0x00])
   }
@@ -305,7 +305,7 @@ import Testing
       }
       #expect(error?.code == .busy && error?.cardMayHaveChanged == false)
       library.release()
-      while !library.calls.contains("release 1") { usleep(1_000) }
+      #expect(library.eventually("release 1"))
       #expect(library.calls.allSatisfy { ["begin", "disconnect leave", "disconnect reset", "release 1"].contains($0) })
     }
   }
