@@ -20,12 +20,18 @@ public struct CardTransportLimits: Sendable, Hashable {
   public var responseOctets: Int
   /// Whether the reader is able to carry extended-length APDUs at all.
   public var allowsExtended: Bool
+  /// The protocol that was negotiated with the card; `nil` where the way there has no say in it.
+  public var transmissionProtocol: TransmissionProtocol?
 
   /// Limits of a transport.
-  public init(commandOctets: Int, responseOctets: Int, allowsExtended: Bool) {
+  public init(
+    commandOctets: Int, responseOctets: Int, allowsExtended: Bool,
+    transmissionProtocol: TransmissionProtocol? = nil
+  ) {
     self.commandOctets = commandOctets
     self.responseOctets = responseOctets
     self.allowsExtended = allowsExtended
+    self.transmissionProtocol = transmissionProtocol
   }
 
   /// What vpcd and the in-process emulator carry: frames of up to 65,535 octets.

@@ -45,3 +45,11 @@ private final class LentTransport: APDUTransport {
     return transport
   }
 }
+
+extension LentTransport: PINPad {
+  var pinPadAbilities: PINPadAbilities { transport?.pinPadAbilities ?? [] }
+
+  func enter(_ entry: PINEntry) throws(CardTransportError) -> [UInt8] {
+    try current("have the PIN entered on the reader").enter(entry)
+  }
+}

@@ -25,7 +25,9 @@ package enum SmartCardFunction: String, Sendable, CaseIterable {
 extension CardTransportError {
   /// What a function of PC/SC means by a return code other than success (PC/SC Part 5, 3.1; `pcsclite.h`).
   package init(_ function: SmartCardFunction, _ code: ReturnCode) {
-    let (meaning, remedy) = CardTransportError.meaning(of: code)
+    // A card that is gone now was there when it was connected to.
+    let isRemoval = code == .noSmartCard && function.reachesCard
+    let (meaning, remedy) = CardTransportError.meaning(of: isRemoval ? .removedCard : code)
     self.init(
       meaning, operation: function.purpose,
       cardMayHaveChanged: function.reachesCard && !code.comesBeforeTheCard, remedy: remedy)

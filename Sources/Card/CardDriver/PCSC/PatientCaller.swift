@@ -60,7 +60,7 @@ private final class Exchange<Outcome: Sendable>: Sendable {
 
 extension Duration {
   /// In nanoseconds, brought into what an `Int` holds: some 292 years.
-  fileprivate var clampedNanoseconds: Int {
+  var clampedNanoseconds: Int {
     let (seconds, attoseconds) = components
     guard seconds < Int64(Int.max) / 1_000_000_000 else { return .max }
     return Int(max(0, seconds)) * 1_000_000_000 + Int(max(0, attoseconds) / 1_000_000_000)

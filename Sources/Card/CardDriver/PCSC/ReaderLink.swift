@@ -8,6 +8,8 @@ struct ReaderLink: Sendable {
   let context: ContextHandle
   let card: CardHandle
   var activeProtocol: ProtocolSet
+  /// Makes this connection's calls; a call that is left behind holds up no other connection.
+  let caller: PatientCaller
 
   /// Connects.
   init(
@@ -21,6 +23,7 @@ struct ReaderLink: Sendable {
       _ = library.releaseContext(context)
       throw CardTransportError(.connect, connected)
     }
+    caller = PatientCaller(label: reader)
     self.library = library
     self.context = context
     self.card = card

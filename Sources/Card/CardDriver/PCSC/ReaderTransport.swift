@@ -17,14 +17,15 @@ public final class ReaderTransport: APDUTransport {
   private let library: any SmartCardLibrary
   private let sharing: ShareMode
   private let cancellation: Cancellation
-  private let caller: PatientCaller
   /// The connection; `nil` when the last one was lost or left behind.
   private var link: ReaderLink?
   /// Whether the card may be in a state that our commands made, and that its owner counts on.
   private var holdsState = false
   private var isInTransaction = false
-  /// What the way to this card can carry.
-  public private(set) var limits: CardTransportLimits
+  /// Why there is no connection, for whoever goes on as if there were one.
+  private var loss: CardTransportError?
+  /// What the reader can do.
+  private(set) var description = ReaderDescription()
 
   /// Connects; waits for a card that somebody else has for up to `timeout`.
   package init(
@@ -36,21 +37,22 @@ public final class ReaderTransport: APDUTransport {
     self.sharing = sharing
     self.timeout = timeout
     self.cancellation = cancellation
-    caller = PatientCaller(label: "reader \(reader)")
-    limits = .short
     _ = try connected()
   }
 
   deinit { link?.close(holdsState ? .reset : .leave) }
+
+  /// What the way to this card can carry: by what the reader says and the protocol that was negotiated.
+  public var limits: CardTransportLimits {
+    description.limits(reader: reader, activeProtocol: link?.activeProtocol ?? .t1)
+  }
 
   // MARK: Commands
 
   /// Resets the card, or connects anew where the connection was lost; answers its answer to reset.
   public func reset() throws(CardTransportError) -> [UInt8] {
     try checkCancellation(.reconnect)
-    let isNew = link == nil
-    let link = try connected()
-    if !isNew || sharing == .shared { try reconnect(link, .reset) }
+    try reconnect(try connected(), .reset)
     return try answerToReset()
   }
 
@@ -60,22 +62,34 @@ public final class ReaderTransport: APDUTransport {
   ///   since our last command, again and again until ``reset()`` or a new transaction.
   public func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
     try checkCancellation(.transmit)
-    guard let link else { throw .connectionGivenUp }
+    let link = try existing(.transmit)
     let hadState = holdsState
     holdsState = true
-    let limit = limits.responseOctets
     let send: @Sendable (ReaderLink) -> (ReturnCode, [UInt8]) = { link in
-      link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: limit)
+      link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: Self.answerLimit)
     }
     var (code, answer) = try call(.transmit, link, send)
     if code == .resetCard, !hadState, !isInTransaction {
       // Nothing was sent, and nothing of ours was in the card: this is the card that we wanted.
       try reconnect(link, .leave)
       holdsState = true
-      guard let renewed = self.link else { throw .connectionGivenUp }
-      (code, answer) = try call(.transmit, renewed, send)
+      (code, answer) = try call(.transmit, try existing(.transmit), send)
     }
     guard code == .success else { throw lost(.transmit, code) }
+    return answer
+  }
+
+  /// Room for the longest response, whatever was asked for: `MAX_BUFFER_SIZE_EXTENDED` of pcsc-lite, less a command.
+  private static let answerLimit = 65_538
+
+  /// Asks something of the reader that may reach the card, such as to send it a PIN. Waits as long as the reader does for
+  /// its user.
+  func control(_ code: UInt32, _ input: [UInt8]) throws(CardTransportError) -> [UInt8] {
+    try checkCancellation(.control)
+    let link = try existing(.control)
+    holdsState = true
+    let (result, answer) = link.library.control(link.card, code: code, input, limit: 264)
+    guard result == .success else { throw lost(.control, result) }
     return answer
   }
 
@@ -144,7 +158,7 @@ public final class ReaderTransport: APDUTransport {
       return
     }
     // The service may believe that we still hold the card: closing the connection frees it in any case.
-    giveUp()
+    giveUp(CardTransportError(.endTransaction, code))
     if code != .resetCard, code != .removedCard { throw CardTransportError(.endTransaction, code) }
   }
 
@@ -157,8 +171,18 @@ public final class ReaderTransport: APDUTransport {
       try ReaderLink(library, reader: reader, sharing: sharing)
     }
     self.link = link
-    limits = CardTransportLimits(link)
+    description = ReaderDescription(link)
     return link
+  }
+
+  /// The connection, for what makes sense only in the one that there was.
+  private func existing(_ function: SmartCardFunction) throws(CardTransportError) -> ReaderLink {
+    if let link { return link }
+    var error = loss ?? CardTransportError(function, .resetCard)
+    // The first error said what may have happened; this time nothing was sent.
+    error.operation = function.purpose
+    error.cardMayHaveChanged = false
+    throw error
   }
 
   /// Tries again and again while somebody else has the card, until the timeout. The service tells no event when a
@@ -186,8 +210,9 @@ public final class ReaderTransport: APDUTransport {
       link.library.reconnect(link.card, sharing: sharing, protocols: .any, initialization: initialization)
     }
     guard code == .success else {
-      giveUp()
-      throw CardTransportError(.reconnect, code)
+      let error = CardTransportError(.reconnect, code)
+      giveUp(error)
+      throw error
     }
     holdsState = false
     self.link?.activeProtocol = activeProtocol
@@ -209,22 +234,25 @@ public final class ReaderTransport: APDUTransport {
   func call<Outcome: Sendable>(
     _ function: SmartCardFunction, _ link: ReaderLink, _ body: @escaping @Sendable (ReaderLink) -> Outcome
   ) throws(CardTransportError) -> Outcome {
-    let outcome = caller.call(within: timeout) {
+    let outcome = link.caller.call(within: timeout) {
       body(link)
     } late: { _ in
       link.close(.reset)
     }
     if let outcome { return outcome }
+    let error = CardTransportError(function, .timeout)
     self.link = nil
+    loss = error
     isInTransaction = false
-    throw CardTransportError(function, .timeout)
+    holdsState = false
+    throw error
   }
 
   /// What a code means; when it says that the service is gone, so is the connection.
   private func lost(_ function: SmartCardFunction, _ code: ReturnCode) -> CardTransportError {
     var error = CardTransportError(function, code)
     if code.isServiceLoss {
-      giveUp()
+      giveUp(error)
     } else if code == .notTransacted, let link,
       [.removedCard, .noSmartCard, .readerUnavailable].contains(library.status(link.card).0)
     {
@@ -233,9 +261,10 @@ public final class ReaderTransport: APDUTransport {
     return error
   }
 
-  private func giveUp() {
+  private func giveUp(_ error: CardTransportError) {
     link?.close(.reset)
     link = nil
+    loss = error
     isInTransaction = false
     holdsState = false
   }
@@ -246,14 +275,5 @@ public final class ReaderTransport: APDUTransport {
         .cancelled, operation: function.purpose, cardMayHaveChanged: false, remedy: "It was stopped before it was sent."
       )
     }
-  }
-}
-
-extension CardTransportError {
-  /// A command for a connection that is no more.
-  fileprivate static var connectionGivenUp: CardTransportError {
-    CardTransportError(
-      .cardWasReset, operation: SmartCardFunction.transmit.purpose, cardMayHaveChanged: false,
-      remedy: "The connection to the card was lost before; begin again with a reset.")
   }
 }

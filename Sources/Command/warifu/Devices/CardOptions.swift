@@ -5,7 +5,9 @@ import CardProtocol
 import Cryptography
 import Foundation
 import ISO7816
+import Identifiers
 import LicenseCenter
+import Sockets
 
 /// Which card.
 struct CardOptions: ParsableArguments {
@@ -17,27 +19,94 @@ struct CardOptions: ParsableArguments {
       "SOURCE of the key that card files are encrypted under; without it the user's own.", valueName: "source"))
   var cardKey: SecretSource?
 
-  /// Whether a card was named at all.
-  var namesCard: Bool { path != nil }
+  @Option(
+    help: ArgumentHelp(
+      "The card that 'warifu card insert' offers at a Unix socket or TCP port.", valueName: "path|host:port"))
+  var cardSocket: SocketArgument?
 
-  private var path: String? { cardFile ?? ProcessInfo.processInfo.environment["WARIFU_CARD"] }
+  @Option(help: ArgumentHelp("The card in the reader with this in its name.", valueName: "part"))
+  var reader: String?
 
-  /// The way to the card, just reset.
-  func connect() throws -> CardConnection {
-    guard let path else {
-      throw Failure(.usage, "no card was named", remedy: "give its file with --card-file, or set WARIFU_CARD")
+  @Option(
+    name: .customLong("card"),
+    help: ArgumentHelp("The card with this serial: in any reader, if nothing says where.", valueName: "serial"))
+  var serial: SerialArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write what goes to the card and comes back, without secrets; - for standard error.", valueName: "path"))
+  var trace: String?
+
+  func validate() throws {
+    guard [cardFile != nil, cardSocket != nil, reader != nil].count(where: { $0 }) <= 1 else {
+      throw ValidationError("Only one of --card-file, --card-socket and --reader can be meant.")
     }
+  }
+
+  /// Whether an option names a card.
+  var isGiven: Bool { cardFile != nil || cardSocket != nil || reader != nil || serial != nil }
+
+  /// Whether a card was named at all.
+  var namesCard: Bool { isGiven || variable != nil }
+
+  private var variable: String? { ProcessInfo.processInfo.environment["WARIFU_CARD"] }
+
+  /// The card, just reset, and the one that is meant.
+  func connect() throws -> CardConnection {
+    let connection = try CardConnection(try transport())
+    guard let serial else { return connection }
+    try CardOptions.check(try WarifuCard(connection), serial.serial)
+    try connection.reset()
+    return connection
+  }
+
+  /// The card with its application selected.
+  func open() throws -> WarifuCard {
+    let card = try WarifuCard(try CardConnection(try transport()))
+    if let serial { try CardOptions.check(card, serial.serial) }
+    return card
+  }
+
+  private static func check(_ card: WarifuCard, _ serial: CardSerial) throws {
+    let found = try card.status().serial
+    guard found == serial else {
+      throw Failure(
+        .noDevice, "that is card \(found), not \(serial)", remedy: "insert the right card, or say where it is")
+    }
+  }
+
+  /// The way to the card: where an option says, else the file of WARIFU_CARD, else a reader.
+  func transport() throws -> any APDUTransport {
+    let card = try untraced()
+    return try trace.map { try TraceFile.trace(card, to: $0) } ?? card
+  }
+
+  private func untraced() throws -> any APDUTransport {
+    if let cardSocket { return try SocketTransport(connectingTo: cardSocket.address) }
+    if let reader { return try CardFinder().card(inReader: reader) }
+    if let path = cardFile ?? variable { return try file(path) }
+    if let serial { return try CardFinder().card(serial.serial) }
+    return try CardFinder.onlyCard()
+  }
+
+  private func file(_ path: String) throws -> EmulatedCard {
     // The card before its key: whoever mistypes the path should hear about that.
     guard FileManager.default.fileExists(atPath: path) else {
       throw Failure(
         .noDevice, "there is no card at \(path)", remedy: "check the path, or make one with 'warifu card new'")
     }
-    return try CardConnection(
-      try EmulatedCard(path: path, key: try EmulatorKey.read(cardKey), random: SystemRandom()))
+    return try EmulatedCard(path: path, key: try EmulatorKey.read(cardKey), random: SystemRandom())
   }
+}
 
-  /// The card with its application selected.
-  func open() throws -> WarifuCard { try WarifuCard(try connect()) }
+/// A socket as an argument.
+struct SocketArgument: ExpressibleByArgument, Sendable {
+  let address: SocketAddress
+
+  init?(argument: String) {
+    guard let address = SocketAddress(argument) else { return nil }
+    self.address = address
+  }
 }
 
 extension WarifuCard {
@@ -58,8 +127,12 @@ struct PINOptions: ParsableArguments {
   @Option(help: ArgumentHelp("SOURCE of the PIN.", valueName: "source"))
   var pin: SecretSource?
 
-  /// Has the card verify it. Never tried again by itself.
+  /// Has the card verify it: on the reader's keypad, where it has one and no source is given. Never tried again by itself.
   func verify(with card: WarifuCard) throws {
+    if pin == nil, card.pinPadAbilities.contains(.verify) {
+      Terminal.complain("Enter the PIN on the reader.")
+      return try card.verifyAtPINPad()
+    }
     try card.verify(pin: try SecretRequest(what: "PIN", option: "--pin").answer(pin))
   }
 }
