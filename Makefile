@@ -26,7 +26,7 @@ packages-to-bench := openssl
 packages-to-lint := git python3 shellcheck
 
 # Packages from PyPI that the tests compare with. They live in a folder of their own.
-python-packages := 'cryptography>=42' 'tink==1.16.1'
+python-packages := 'cryptography>=42' 'tink==1.16.1' 'yubikey-manager==5.9.2'
 python-folder := .build/venv
 
 house := Tests/House

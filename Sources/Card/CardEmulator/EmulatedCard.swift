@@ -17,7 +17,11 @@ public final class EmulatedCard: APDUTransport {
   private let path: String?
 
   /// The answer to reset, fixed for the card's life.
-  public let answerToReset: [UInt8]
+  public let answerToReset: ATR
+  /// What the line goes by: as after the reset, or as the PPS after it said.
+  public private(set) var transmissionParameters: TransmissionParameters
+  /// Whether nothing was sent since the reset, so that a PPS may come.
+  private var isFreshFromReset = false
 
   /// Opens a card's state file.
   ///
@@ -39,12 +43,15 @@ public final class EmulatedCard: APDUTransport {
     self.flash = flash
     self.path = path
     engine = OpenSSLEngine(random: random)
-    card = try EmulatedCard.start(flash, engine, path)
+    let card = try EmulatedCard.start(flash, engine, path)
+    self.card = card
     do {
-      answerToReset = try card?.profile.answerToReset.encoded() ?? []
+      let octets = try card.profile.answerToReset.encoded()
+      answerToReset = try ATR(parsing: octets.span.bytes)
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }
+    transmissionParameters = answerToReset.initialParameters
   }
 
   /// Power: mounts the store, which recovers from whatever the last cut left.
@@ -169,7 +176,23 @@ public final class EmulatedCard: APDUTransport {
         .unavailable, operation: "reset", cardMayHaveChanged: false, remedy: error.description)
     }
     card?.powerOn()
-    return answerToReset
+    transmissionParameters = answerToReset.initialParameters
+    isFreshFromReset = true
+    return answerToReset.octets
+  }
+
+  /// Answers a PPS request (ISO/IEC 7816-3, clause 9); readers that pass whole APDUs never send one.
+  ///
+  /// - Returns: the response, or `nil` where a card keeps silent: the request is malformed, asks for a protocol that the
+  ///   card does not offer, or is not the first thing after the reset. The reader's part is to reset the card then.
+  public func negotiate(_ request: [UInt8]) -> [UInt8]? {
+    guard isFreshFromReset, card != nil else { return nil }
+    isFreshFromReset = false
+    guard let request = try? PPS(parsing: request.span.bytes), let response = answerToReset.response(to: request),
+      let parameters = request.parameters(after: response)
+    else { return nil }
+    transmissionParameters = parameters
+    return response.encoded
   }
 
   /// Executes one command APDU.
@@ -184,6 +207,7 @@ public final class EmulatedCard: APDUTransport {
   /// Executes one command APDU; the response can be had with ``withResponse(_:)``. Nothing is copied or allocated.
   func execute(_ command: RawSpan) throws(CardTransportError) {
     guard let card else { throw EmulatedCard.powerLost(cardMayHaveChanged: false) }
+    isFreshFromReset = false
     card.process(command)
     if flash.faults.isDark {
       self.card = nil

@@ -96,11 +96,11 @@ import Testing
       let longest = try objects(inner[1].value)
       #expect(longest.map(\.tag) == [0x9F65] && longest[0].value == [0x07, 0xF7])
     }
-    for aid in [[0xA0, 0, 0, 0, 3], Array(CardProtocol.applicationID.dropLast()), CardProtocol.applicationID + [1]] {
+    for aid in [[0xA0, 0, 0, 0, 3], [0xA0], CardProtocol.applicationID + [1]] {
       #expect(try bench.status(.select(applicationID: aid)) == .fileNotFound)
     }
     #expect(try bench.status(.select(applicationID: [UInt8](repeating: 1, count: 17))) == .wrongLength)
-    #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xA4, p1: 4, p2: 2)) == .incorrectP1P2)
+    #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xA4, p1: 4, p2: 1)) == .incorrectP1P2)
   }
 
   /// Table 11-36: E3 { 4F AID, 9F70 state }.

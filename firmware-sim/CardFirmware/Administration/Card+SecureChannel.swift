@@ -9,20 +9,28 @@ extension Card {
   /// Whether a session with command MAC and command encryption is open, under a key set that the card still has: what
   /// administration needs. The transport set ends with the individual key, and so does what it may do.
   var isAdministrationOpen: Bool {
-    guard let level = channel.level, level.contains(.commandMAC), level.contains(.commandDecryption) else {
+    guard isSessionHere, let level = channel.level, level.contains(.commandMAC), level.contains(.commandDecryption)
+    else {
       return false
     }
     return session.keyVersion == KeyVersion.individualSet || has(CardLayout.keySet(session.keyVersion))
   }
 
   /// Whether the session is at level 33.
-  var isFullyProtected: Bool { channel.level == .full }
+  var isFullyProtected: Bool { isSessionHere && channel.level == .full }
+
+  /// Whether there is a session, open or being opened, and it belongs to the logical channel of the command at hand.
+  var isSessionHere: Bool { session.channel == channels.number }
 
   /// INITIALIZE UPDATE: P1 is the key version, 00 for the first there is of set 1, transport set, test set.
+  ///
+  /// The card has one session at a time; another logical channel does not end the one that is open.
   func initializeUpdate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    guard isSessionHere || !channel.isOpen else { throw .conditionsNotSatisfied }
     endSession()
     guard data.byteCount == Int(profile.macOctets) else { throw .wrongLength }
     do throws(StatusWord) {
+      session.channel = channels.number
       session.keyVersion = try loadStaticKeys(header.p1)
       try answerInitializeUpdate(header, data)
     } catch {
@@ -43,6 +51,7 @@ extension Card {
 
   /// EXTERNAL AUTHENTICATE. Its own MAC is the channel's to check, so it comes here with its data as sent.
   func externalAuthenticate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    guard isSessionHere else { throw .conditionsNotSatisfied }
     do { try channel.externalAuthenticate(header, data: data) } catch {
       endSession()
       throw error
@@ -52,17 +61,25 @@ extension Card {
   /// Takes the secure channel off the command in `input`.
   ///
   /// Inside a session every command is secured, but for INITIALIZE UPDATE and a SELECT by AID, which end it
-  /// (GlobalPlatform 2.3.1, 10.2.3).
+  /// (GlobalPlatform 2.3.1, 10.2.3), and MANAGE CHANNEL, which is no application's. A session is one logical channel's;
+  /// the others know nothing of it.
   ///
   /// - Returns: the plain header, and whether the answer must be protected.
   func unprotect(_ header: CommandHeader) throws(StatusWord) -> (header: CommandHeader, isProtected: Bool) {
     let isSecured = header.classByte.secureMessaging != .none
-    if header.ins == Instruction.externalAuthenticate.rawValue, isSecured { return (header, false) }
-    guard isSecured || channel.level?.contains(.commandMAC) == true else { return (header, false) }
+    if header.ins == Instruction.manageChannel.rawValue {
+      guard !isSecured else { throw .secureMessagingNotSupported }
+      return (header, false)
+    }
+    if header.ins == Instruction.externalAuthenticate.rawValue, isSecured, header.classByte.isProprietary {
+      return (header, false)
+    }
+    guard isSecured || isSessionHere && channel.level?.contains(.commandMAC) == true else { return (header, false) }
     if !isSecured, Card.opensAnew(header) {
       endSession()
       return (header, false)
     }
+    guard isSessionHere else { throw .conditionsNotSatisfied }
     do {
       return (try channel.unwrap(header, data: input), true)
     } catch {
@@ -86,6 +103,7 @@ extension Card {
     engine.erase(EngineSlot.channelStatic.mac)
     engine.erase(EngineSlot.channelStatic.dek)
     session.keyVersion = 0
+    session.channel = nil
     dropStaging()
   }
 

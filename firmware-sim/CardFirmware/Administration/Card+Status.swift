@@ -33,6 +33,6 @@ extension Card {
     try atomically { () throws(StatusWord) in try put(CardLayout.lifeCycle, octet: next.rawValue) }
     lifeCycle = next
     // Whoever locks a card may not be the one who unlocks it.
-    session.isPINVerified = false
+    channels.closeAll()
   }
 }

@@ -141,14 +141,21 @@ extension Card {
     }
     try requirePIN()
     let request = try KeyUseRequest(data)
+    try useCodeKey(use, level, codeIndex: request.codeIndex, messageID: request.messageID, request.key)
+  }
+
+  /// The one way to a code's key: it wraps or unwraps a key, and that is a use of the code.
+  func useCodeKey(
+    _ use: CommandAPDU.KeyUse, _ level: CommandAPDU.KeyLevel, codeIndex: UInt16, messageID: RawSpan, _ key: RawSpan
+  ) throws(StatusWord) {
     defer { record.wipe() }
-    let code = try fetchCode(request.codeIndex)
+    let code = try fetchCode(codeIndex)
     guard code.isLive else { throw .conditionsNotSatisfied }
-    try checkDate(code, request.codeIndex)
-    try deriveCodeKey(code, level: level, request.messageID)
+    try checkDate(code, codeIndex)
+    try deriveCodeKey(code, level: level, messageID)
     try derive(.wrapping, from: EngineSlot.derived, into: EngineSlot.derived) { _ in }
-    try transform(use, request.key)
-    try countUse(code, request.codeIndex)
+    try transform(use, key)
+    try countUse(code, codeIndex)
   }
 
   /// Generation key → right key → message key, in engine slots; the last one ends in ``EngineSlot/derived``.
@@ -182,9 +189,10 @@ extension Card {
       throw .incorrectData
     }
     let length = use == .wrap ? key.byteCount + 8 : key.byteCount - 8
+    let start = output.count
     try writing { () throws(OctetError) in try output.append(repeating: 0, count: length) }
     try computing { () throws(CryptoError) in
-      try output.withMutableBytes { (result: inout MutableRawSpan) throws(CryptoError) in
+      try output.withMutableBytes(from: start) { (result: inout MutableRawSpan) throws(CryptoError) in
         switch use {
         case .wrap: try engine.wrap(EngineSlot.derived, key, into: &result)
         case .unwrap: try engine.unwrap(EngineSlot.derived, key, into: &result)

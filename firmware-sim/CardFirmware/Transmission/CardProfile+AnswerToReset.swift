@@ -1,4 +1,5 @@
 import ISO7816
+import Octets
 
 /// How a card of this profile introduces itself: at reset, and in EF.ATR/INFO.
 extension CardProfile {
@@ -11,12 +12,24 @@ extension CardProfile {
         issuerData: Array("WARIFU".utf8)))
   }
 
-  /// Applications are selected by their whole names.
-  static let serviceData: UInt8 = 0x80
+  /// Card service data (ISO/IEC 7816-4, 12.1.1): applications by whole and by partial name; data objects in
+  /// EF.ATR/INFO, which READ BINARY reads; there is a master file.
+  static let serviceData: UInt8 = 0xD8
 
-  /// Files are selected by identifier; a data unit is one octet, written once.
+  /// Files are selected by name, path and identifier; a data unit is one octet, written once; both may choose one of
+  /// four logical channels.
   static let capabilities = CardCapabilities(
-    selectionMethods: 0x90, dataCoding: 0x01, commandChaining: true, extendedLength: true,
-    extendedLengthInformation: false, channelsAssignedByCard: false, channelsAssignedByHost: false,
-    logicalChannels: 1)
+    selectionMethods: 0xF0, dataCoding: 0x01, commandChaining: true, extendedLength: true,
+    extendedLengthInformation: true, channelsAssignedByCard: true, channelsAssignedByHost: true,
+    logicalChannels: LogicalChannels.count)
+
+  /// The content of EF.ATR/INFO: `43` service data, `47` capabilities, `7F66` the longest APDUs.
+  func appendInformation(to buffer: OctetBuffer) throws(OctetError) {
+    let service = InlineArray<1, UInt8>(repeating: CardProfile.serviceData)
+    try buffer.appendTLV(tag: 0x43, service.span.bytes)
+    let capabilities = CardProfile.capabilities.octets
+    try buffer.appendTLV(tag: 0x47, capabilities.span.bytes)
+    try buffer.appendExtendedLengthInformation(
+      ExtendedLengthInformation(commandOctets: Int(commandOctets), responseOctets: Int(commandOctets)))
+  }
 }

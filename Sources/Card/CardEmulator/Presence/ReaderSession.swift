@@ -87,7 +87,7 @@ struct ReaderSession {
       do throws(CardTransportError) { _ = try card.reset() } catch { return .broken(error) }
       isPowered = true
     case .answerToResetRequest:
-      let answerToReset = card.answerToReset
+      let answerToReset = card.answerToReset.octets
       try line.send(answerToReset.span.bytes)
     case nil:
       // A command of one octet: the card says what it says to any that is too short.
