@@ -41,7 +41,7 @@ import card_rig
       try insertion.start()
       defer { insertion.stop() }
       let transport = try SocketTransport(connectingTo: try #require(insertion.listeningAddress))
-      #expect(try transport.reset() == card.answerToReset)
+      #expect(try transport.reset() == card.answerToReset.octets)
       var session = try Specimen.administration(CardConnection(transport))
       _ = try session.storeData(try Specimen.charge(2, count: 1))
       #expect(try WarifuCard(CardConnection(transport)).status().codeCount == 3)
