@@ -1,8 +1,9 @@
-"""What programs written with pyscard do with a card: `pyscard_client.py TASK READER`.
+"""What programs written with pyscard do with a card: `pyscard_client.py TASK READER [MORE...]`.
 
 Ends with an error when card, reader or daemon are not as they should be.
 """
 
+import random
 import subprocess
 import sys
 import threading
@@ -106,6 +107,33 @@ def reset(name):
     assert status(victim, HAND_OVER)[1] == 0x6982
 
 
+def share(name, seconds, seed):
+    """One of several processes that use the card at the same time, each in transactions that end with a reset.
+
+    Prints how many transactions it had, how often it reset the card besides, and how often it saw another's state.
+    """
+    chance, end = random.Random(int(seed)), time.monotonic() + int(seconds)
+    transactions = resets = intrusions = 0
+    card = connection(name)
+    while time.monotonic() < end:
+        if chance.randrange(4) == 0:
+            card.reconnect(disposition=SCARD_RESET_CARD)
+            resets += 1
+        code = SCardBeginTransaction(handle(card))
+        if code == SCARD_W_RESET_CARD:
+            card.reconnect(disposition=SCARD_LEAVE_CARD)
+            continue
+        demand(code)
+        assert status(card, SELECT)[1] == 0x9000
+        intrusions += status(card, HAND_OVER)[1] != 0x6982
+        assert status(card, VERIFY_PIN)[1] == 0x9000
+        for _ in range(3):
+            assert status(card, HAND_OVER)[1] == 0x9000
+        demand(SCardEndTransaction(handle(card), SCARD_RESET_CARD))
+        transactions += 1
+    print(transactions, resets, intrusions)
+
+
 def events(name):
     """Tells of insertions and removals, a line each, until its input ends."""
 
@@ -125,6 +153,5 @@ def events(name):
     monitor.deleteObserver(observer)
 
 
-{"connect": connect, "exclusive": exclusive, "transaction": transaction, "reset": reset, "events": events}[sys.argv[1]](
-    sys.argv[2]
-)
+tasks = {task.__name__: task for task in (connect, exclusive, transaction, reset, share, events)}
+tasks[sys.argv[1]](*sys.argv[2:])
