@@ -41,7 +41,7 @@ public struct Kiosk {
     do {
       try card.verify(pin: pin)
       return .handedOver(try card.handOver(index: offer.index).code.withBytes { $0.withUnsafeBytes(Array.init) })
-    } catch let error as CardError {
+    } catch {
       if case .wrongReferenceData(let tries) = error.code { return .wrongPIN(triesLeft: tries) }
       if error.status == .authenticationMethodBlocked { return .blocked }
       throw error
