@@ -1,22 +1,10 @@
 import CLinux
 import Foundation
+import TestSupport
 import Testing
 
 /// Whatever somebody gives, there is one sentence, the right exit code, and nothing has changed.
 @Suite struct BadInputTests {
-  /// One mistake, its exit code, and words that the sentence must have.
-  private struct Mistake {
-    let status: Int32
-    let words: String
-    let arguments: [String]
-
-    init(_ status: Int32, _ words: String, _ arguments: String...) { self.init(status, words, arguments) }
-
-    init(_ status: Int32, _ words: String, _ arguments: [String]) {
-      (self.status, self.words, self.arguments) = (status, words, arguments)
-    }
-  }
-
   private static let commandLines = [
     Mistake(64, "unexpected argument 'nonsense'", "nonsense"), Mistake(64, "--help", "card", "nonsense"),
     Mistake(64, "'warifu card info --help'", "card", "info", "--nope"), Mistake(64, "--title", "run"),
@@ -213,12 +201,15 @@ import Testing
   /// Random octets in the place of every kind of file, many times.
   @Test func randomFilesNeverCrash() throws {
     let bench = try Story.copy()
-    var generator = SystemRandomNumberGenerator()
+    var random = Randomness("random files")
     for _ in 0..<5 {
-      var octets = (0..<Int.random(in: 1...200_000, using: &generator)).map { _ in UInt8.random(in: 0...255) }
-      let head = try bench.octets(of: ["alice.card", "disc.img", "master.iso"].randomElement() ?? "disc.img").prefix(
-        512)
-      if Bool.random() { octets.replaceSubrange(0..<min(512, octets.count), with: head.prefix(octets.count)) }
+      var octets = random.octets(count: Int.random(in: 1...200_000, using: &random.generator))
+      let head = try bench.octets(
+        of: ["alice.card", "disc.img", "master.iso"].randomElement(using: &random.generator) ?? "disc.img"
+      ).prefix(512)
+      if Bool.random(using: &random.generator) {
+        octets.replaceSubrange(0..<min(512, octets.count), with: head.prefix(octets.count))
+      }
       try Data(octets).write(to: URL(fileURLWithPath: bench.path("fuzz")))
       for arguments in [
         ["card", "info", "--card-file", "fuzz"], ["disc", "list", "--disc", "fuzz"], ["master", "list", "fuzz"],
@@ -252,26 +243,5 @@ import Testing
     return bench
   }
 
-  private func expect(_ mistakes: [Mistake]) throws {
-    let bench = try bench()
-    let before = try bench.state()
-    let books = try bench.succeed("center", "verify").output
-    for mistake in mistakes {
-      let outcome = try bench.run(mistake.arguments)
-      #expect(outcome.status == mistake.status, "\(mistake.arguments): \(outcome.complaint)")
-      let lines = outcome.complaint.split(separator: "\n", omittingEmptySubsequences: false)
-      #expect(lines.count == 2 && lines.last == "", "\(mistake.arguments): \(outcome.complaint)")
-      #expect(outcome.complaint.hasPrefix("warifu: ") && outcome.complaint.hasSuffix(".\n"), "\(outcome.complaint)")
-      #expect(
-        outcome.complaint.contains(": ") && outcome.complaint.lowercased().contains(mistake.words.lowercased()),
-        "\(mistake.arguments): \(outcome.complaint)")
-      if mistake.arguments.first != "apdu" { #expect(outcome.octets.isEmpty, "\(mistake.arguments)") }
-    }
-    let after = try bench.state()
-    for name in Set(before.keys).union(after.keys) where !name.hasPrefix("center/center.db") {
-      #expect(before[name] == after[name], "\(name) has changed, or come, or gone")
-    }
-    // SQLite tidies its files whenever it likes; what is in them is what the log's head says.
-    #expect(try bench.succeed("center", "verify").output == books)
-  }
+  private func expect(_ mistakes: [Mistake]) throws { try bench().expect(mistakes) }
 }

@@ -29,8 +29,8 @@ extension Card {
     case .storeData: try storeData(header, data)
     case .generateAsymmetricKeyPair: try generateAsymmetricKeyPair(header, data)
     case .setStatus: try setStatus(header, data)
-    case .getStatus: try getStatus(header, data)
-    case .delete: try deleteCode(header, data)
+    case .getStatus: return try getStatus(header, data)
+    case .delete: try delete(header, data)
     case .handOverCode: try handOverCode(header, data)
     case .useKey: try useKey(header, data)
     case .certifyCopy: try certifyCopy(header, data)
@@ -57,6 +57,21 @@ extension Card {
         }
       }
     guard isPermitted else { throw .conditionsNotSatisfied }
+    if isApplicationLocked, belongsToTheApplication(instruction, isInterindustry: isInterindustry) {
+      throw .conditionsNotSatisfied
+    }
+  }
+
+  /// Whether the instruction is the Warifu application's, which SET STATUS can lock: all that serves its holder.
+  private func belongsToTheApplication(_ instruction: Instruction, isInterindustry: Bool) -> Bool {
+    switch instruction {
+    case .handOverCode, .useKey, .certifyCopy, .setTime, .listCodes, .verify, .changeReferenceData,
+      .performSecurityOperation, .resetRetryCounter, .internalAuthenticate, .manageSecurityEnvironment:
+      true
+    case .externalAuthenticate: isInterindustry
+    case .readBinary: channels.current.file != .information
+    default: false
+    }
   }
 
   private static func beforeTheIndividualKey(_ instruction: Instruction) -> Bool {
@@ -73,11 +88,6 @@ extension Card {
     case .select, .manageChannel, .getData, .initializeUpdate, .externalAuthenticate, .setStatus, .getStatus: true
     default: false
     }
-  }
-
-  /// Administration wants a session with command MAC and command encryption.
-  func requireAdministration() throws(StatusWord) {
-    guard isAdministrationOpen else { throw .securityStatusNotSatisfied }
   }
 
   /// The holder's commands want the PIN.

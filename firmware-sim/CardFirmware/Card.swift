@@ -91,9 +91,7 @@ public final class Card {
     input.wipe()
     output.wipe()
     response.wipe()
-    engine.erase(EngineSlot.userKey)
-    engine.erase(EngineSlot.receiptKey)
-    hasDerivedKeys = false
+    forgetDerivedKeys()
   }
 }
 
@@ -115,6 +113,8 @@ struct CardSession {
   var channel: UInt8?
   /// Whether SET TIME succeeded since reset.
   var hasFreshTime = false
+  /// Where the next GET STATUS for further occurrences goes on, and the P1 it must have; none unless some are left.
+  var registryCursor: (elements: UInt8, next: UInt8)?
   /// The block number that STORE DATA expects next.
   var nextBlock: UInt16 = 0
 }

@@ -17,7 +17,8 @@ struct Warifu: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       CenterCommand.self, CardCommand.self, DiscCommand.self, MasterCommand.self, CopyCommand.self, RunCommand.self,
-      ShowCommand.self, APDUCommand.self,
+      ShowCommand.self, BatchCommand.self, APDUCommand.self,
+      CompletionsCommand.self, ManualCommand.self,
     ])
 
   /// Runs what was parsed.
@@ -25,8 +26,21 @@ struct Warifu: AsyncParsableCommand {
     var command = command
     let configuration = type(of: command).configuration
     guard configuration.subcommands.isEmpty else { throw noVerb(configuration, arguments: CommandLine.arguments) }
-    guard var asynchronous = command as? any AsyncParsableCommand else { return try command.run() }
-    try await asynchronous.run()
+    // A session that failed is the one that somebody wants to see.
+    let result: Result<Void, any Error>
+    do {
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+      result = .success(())
+    } catch {
+      result = .failure(error)
+    }
+    let saved = Result { try SessionFiles.save() }
+    try result.get()
+    try saved.get()
   }
 
   /// A noun alone is no command: a script whose verb got lost should hear of it.

@@ -78,8 +78,12 @@ public enum DataTag: UInt16, Sendable, CaseIterable {
   case issuerIdentificationNumber = 0x0042
   /// Card image number.
   case cardImageNumber = 0x0045
+  /// AID of the issuer security domain.
+  case issuerDomainID = 0x004F
   /// Card recognition data.
   case cardRecognitionData = 0x0066
+  /// Sequence counter of the key set that sessions are opened with by default; only where challenges are pseudo-random.
+  case sequenceCounter = 0x00C1
   /// Key information template.
   case keyInformation = 0x00E0
   /// Card production life cycle data.

@@ -39,9 +39,10 @@ final class Bench {
   }
 
   /// A card as the factory makes it, in OP_READY.
-  static func blank(_ profile: CardProfile = Bench.profile, transportKeys: [UInt8] = Bench.transportKeys) throws
-    -> Bench
-  {
+  static func blank(
+    _ profile: CardProfile = Bench.profile, transportKeys: [UInt8] = Bench.transportKeys,
+    serial: InlineArray<8, UInt8> = Bench.serial
+  ) throws -> Bench {
     let flash = BenchFlash(geometry: geometry)
     try Card.manufacture(
       in: try KeyValueStore(flash: flash), serial: serial, profile: profile,
@@ -118,14 +119,19 @@ final class Bench {
   // MARK: Sessions
 
   /// ENC ‖ MAC ‖ DEK of key set 1, as the issuer derives them.
-  static func individualSet() throws -> [UInt8] {
-    try [KeyLabel.channelEncryption, .channelMAC, .channelDataEncryption].flatMap { try derived($0) }
+  static func individualSet(
+    of serial: InlineArray<8, UInt8> = Bench.serial, _ individualKey: [UInt8] = Bench.individualKey
+  ) throws -> [UInt8] {
+    try [KeyLabel.channelEncryption, .channelMAC, .channelDataEncryption].flatMap {
+      try derived($0, of: serial, individualKey)
+    }
   }
 
   /// A key of this card, derived from its individual key.
-  static func derived(_ label: KeyLabel) throws -> [UInt8] {
-    let serial = Bench.serial
-    return try Derivation.kbkdf(Secret(copying: individualKey), label: label, octets: 32) {
+  static func derived(
+    _ label: KeyLabel, of serial: InlineArray<8, UInt8> = Bench.serial, _ individualKey: [UInt8] = Bench.individualKey
+  ) throws -> [UInt8] {
+    try Derivation.kbkdf(Secret(copying: individualKey), label: label, octets: 32) {
       (context) throws(OctetError) in
       try context.appendField(.cardSerial, serial.span.bytes)
     }.withBytes { $0.octets }

@@ -162,7 +162,7 @@ import Testing
     let keys = bench.random.octets(96)
     let session = try bench.open()
     #expect(try session.status(try session.putKey(0x02, keys, count: 3)) == .ok)
-    #expect(try bench.open(version: 0x02, keys: keys).status(.generateKeyPair(.signature)) == .ok)
+    #expect(try bench.open(version: 0x02, keys: keys).status(.getStatus(.issuerDomain)) == .ok)
     try bench.move(to: .cardLocked)
     let refused = CommandAPDU(cla: 0x80, ins: 0x50, p1: 0x02, data: Bench.puk, le: 256)
     #expect(try bench.status(refused) == .conditionsNotSatisfied)

@@ -52,7 +52,8 @@ extension Card {
     while let candidate = next {
       let identifier = candidate.identifier
       let name = identifier.span.bytes
-      if aid.byteCount <= name.byteCount, constantTimeEqual(name.extracting(0..<aid.byteCount), aid) {
+      let isSelectable = candidate != .warifu || !isApplicationLocked
+      if isSelectable, aid.byteCount <= name.byteCount, constantTimeEqual(name.extracting(0..<aid.byteCount), aid) {
         return candidate
       }
       next = Application(rawValue: candidate.rawValue + 1)
@@ -190,5 +191,7 @@ extension Application {
 /// The card's application identifiers, as ``CardProtocol`` has them, without an allocation.
 enum CardAID {
   static let application: InlineArray<8, UInt8> = [0xF0, 0x57, 0x41, 0x52, 0x49, 0x46, 0x55, 0x01]
+  /// The load file that the firmware is, as the registry names it.
+  static let loadFile: InlineArray<8, UInt8> = [0xF0, 0x57, 0x41, 0x52, 0x49, 0x46, 0x55, 0x00]
   static let issuerDomain: InlineArray<8, UInt8> = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00]
 }

@@ -39,9 +39,12 @@ final class CardDialogue {
   }
 
   /// Selects the Warifu application, which ends any session that was open, and learns how the card speaks SCP03.
-  func select() async throws(CenterError) {
+  ///
+  /// - Parameter orLocked: Whether a locked card will do, which says 6283 and still takes administration.
+  func select(orLocked: Bool = false) async throws(CenterError) {
     channel = nil
-    try await perform(.select(applicationID: CardProtocol.applicationID))
+    let selection = try await send(.select(applicationID: CardProtocol.applicationID))
+    if !orLocked || selection.status != .selectedFileInvalidated { try expectDone(selection) }
     let recognition = try await object(.cardRecognitionData) ?? []
     guard let usesLongMACs = try? CardStatus.usesLongMACs(parsing: recognition.span.bytes) else { throw malformed() }
     mode = usesLongMACs ? .s16 : .s8
@@ -137,23 +140,49 @@ final class CardDialogue {
   /// PUT KEY of one key, encrypted under the session's data-encryption key; checks the card's check value.
   ///
   /// - Parameter orReplace: Puts the key in place of one of its version, if the card has one already.
-  func putKey(_ key: borrowing Secret, version: UInt8, orReplace: Bool = false) async throws(CenterError) {
-    let encrypted: CommandAPDU.EncryptedKey?
+  /// - Returns: the key's check value.
+  @discardableResult
+  func putKey(
+    _ key: borrowing Secret, version: UInt8, orReplace: Bool = false
+  ) async throws(CenterError) -> [UInt8] {
+    let encrypted = try encrypted(key)
+    try await putKeys([encrypted], version: version, orReplace: orReplace)
+    return encrypted.checkValue
+  }
+
+  /// PUT KEY of the three keys of a channel set, like ``putKey(_:version:orReplace:)``.
+  ///
+  /// - Returns: their check values, in the order ENC, MAC, DEK.
+  func putSet(
+    _ keys: borrowing ChannelKeys, version: UInt8, orReplace: Bool
+  ) async throws(CenterError) -> [[UInt8]] {
+    let set = [try encrypted(keys.enc), try encrypted(keys.mac), try encrypted(keys.dek)]
+    try await putKeys(set, version: version, orReplace: orReplace)
+    return set.map(\.checkValue)
+  }
+
+  private func putKeys(
+    _ keys: [CommandAPDU.EncryptedKey], version: UInt8, orReplace: Bool
+  ) async throws(CenterError) {
+    var answer = try await send(.putKey(version: version, keys), writes: true)
+    // Cards tell that they have one by either word.
+    if orReplace, [.conditionsNotSatisfied, .referencedDataNotFound].contains(answer.status) {
+      answer = try await send(.putKey(version: version, replacing: version, keys), writes: true)
+    }
+    try expectDone(answer)
+    guard answer.data == [version] + keys.flatMap(\.checkValue) else { throw malformed() }
+  }
+
+  private func encrypted(_ key: borrowing Secret) throws(CenterError) -> CommandAPDU.EncryptedKey {
     do {
       let ciphertext = try key.withBytes { (bytes) throws(SecureChannelError) in
         try channel?.encryptSensitiveData(bytes)
       }
-      encrypted = try ciphertext?.asKey(of: key.count, checkValue(key))
+      if let encrypted = try ciphertext?.asKey(of: key.count, checkValue(key)) { return encrypted }
     } catch {
       throw channelFailed()
     }
-    guard let encrypted else { throw channelFailed() }
-    var answer = try await send(.putKey(version: version, [encrypted]), writes: true)
-    if orReplace, answer.status == .conditionsNotSatisfied {
-      answer = try await send(.putKey(version: version, replacing: version, [encrypted]), writes: true)
-    }
-    try expectDone(answer)
-    guard answer.data == [version] + encrypted.checkValue else { throw malformed() }
+    throw channelFailed()
   }
 
   /// STORE DATA of a sequence of objects; answers what the last block's response carries.

@@ -62,6 +62,16 @@ struct ChargeRow {
     try transaction.first("SELECT * FROM charges WHERE operation = $1", [.blob(operation.octets)]).map(ChargeRow.init)
   }
 
+  /// The charge of a card that a receipt is for; the newest, should several have had that number and those codes.
+  static func find(
+    _ transaction: any Transaction, card: CardSerial, number: UInt32, batchDigest: [UInt8]
+  ) throws -> ChargeRow? {
+    try transaction.first(
+      "SELECT * FROM charges WHERE card = $1 AND number = $2 AND batch_digest = $3 ORDER BY id DESC LIMIT 1",
+      [.blob(card.octets), .number(number), .blob(batchDigest)]
+    ).map(ChargeRow.init)
+  }
+
   /// The one charge of a card whose fate is not known.
   static func open(_ transaction: any Transaction, card: CardSerial) throws -> ChargeRow? {
     try transaction.first("SELECT * FROM charges WHERE card = $1 AND state = 'open'", [.blob(card.octets)])

@@ -65,6 +65,21 @@ final class ChargingSession {
     return BookedStatus(status: status, lastCharge: lastCharge)
   }
 
+  /// The receipt of the card's last charge, which also settles that charge if it is open.
+  func verifiedReceipt() async throws(CenterError) -> VerifiedReceipt? {
+    guard try await dialogue.status(of: serial).chargeCounter > 0 else { return nil }
+    let octets = try await storedReceipt()
+    guard let receipt = try? ChargeReceipt(octets.span.bytes), isAuthentic(receipt) else { throw foreignReceipt() }
+    let serial = serial
+    let row = try await context.database.read { transaction in
+      try ChargeRow.find(transaction, card: serial, number: receipt.number, batchDigest: receipt.digest)
+    }
+    guard let row, row.outcome.state == .open else {
+      return VerifiedReceipt(receipt: receipt, charge: row?.outcome, isNews: false)
+    }
+    return VerifiedReceipt(receipt: receipt, charge: try await settle(row, by: octets), isNews: true)
+  }
+
   /// Finds out what became of the card's open charge, and finishes it.
   func settleOpenCharge() async throws(CenterError) -> ChargeOutcome? {
     let serial = serial

@@ -1,6 +1,6 @@
 import ArgumentParser
 import CardDriver
-import Glibc
+import Foundation
 import ISO7816
 import Octets
 
@@ -8,7 +8,7 @@ import Octets
 struct APDUCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apdu", abstract: "Commands to a card as they go over the line.",
-    subcommands: [APDUSend.self])
+    subcommands: [APDUSend.self, APDUScript.self, APDUReplay.self])
 }
 
 /// `apdu send`.
@@ -67,66 +67,19 @@ struct APDUSend: AsyncParsableCommand {
     return command
   }
 
+  /// The most octets of standard input, and the most commands in them.
+  private static let inputLimit = 8 << 20, commandLimit = 10_000
+
   private static func readLines() throws -> [CommandAPDU] {
-    var commands: [CommandAPDU] = []
-    while let line = readLine(strippingNewline: true) {
-      if !line.allSatisfy(\.isWhitespace) { commands.append(try parse(line)) }
-    }
-    guard !commands.isEmpty else {
+    let octets = try SmallFile.read("-", limit: inputLimit, what: "list of commands")
+    let lines = octets.split(separator: 0x0A).map { String(decoding: $0, as: UTF8.self) }
+      .filter { !$0.allSatisfy(\.isWhitespace) }
+    guard !lines.isEmpty else {
       throw Failure(.badInput, "there is no command on standard input", remedy: "give one on each line")
     }
-    return commands
-  }
-}
-
-/// What was sent and answered, without secrets.
-private struct APDUReport: Report {
-  struct Exchange: Encodable {
-    let command: String
-    let name: String
-    let data: String?
-    let status: String
-    let meaning: String
-    let isDone: Bool
-
-    init(_ command: CommandAPDU, _ response: ResponseAPDU, reveal: Bool) {
-      let schema = command.schema
-      name = schema.name
-      let head = Hex.encode([command.cla, command.ins, command.p1, command.p2])
-      let length = command.data.count
-      let body = schema.carriesSecret ? "(\(Words.count(length, "octet")) hidden)" : Hex.encode(command.data)
-      self.command = length == 0 ? head : "\(head) \(body)"
-      let isHidden = schema.answersSecret && !reveal && !response.data.isEmpty
-      data = isHidden ? nil : Hex.encode(response.data)
-      status = Hex.encode([response.status.sw1, response.status.sw2])
-      meaning = String(response.status.meaning.dropFirst(status.count + 2))
-      isDone = response.status == .ok || response.status.sw1 == 0x62 || response.status == StatusWord(0x63, 0x10)
+    guard lines.count <= commandLimit else {
+      throw Failure(.badInput, "there are too many commands", remedy: "give at most \(commandLimit) at once")
     }
-  }
-
-  let exchanges: [Exchange]
-
-  var text: String {
-    exchanges.map { exchange in
-      let answer =
-        switch exchange.data {
-        case .none: "  (hidden; --reveal shows it)\n"
-        case .some(""): ""
-        case .some(let digits): APDUReport.wrapped(digits)
-        }
-      return "> \(exchange.name)\n" + APDUReport.wrapped(exchange.command)
-        + "< \(exchange.status) \(exchange.meaning)\n" + answer
-    }.joined()
-  }
-
-  /// Digits in lines of at most 72 columns.
-  private static func wrapped(_ text: String) -> String {
-    var rest = Substring(text)
-    var lines = ""
-    while !rest.isEmpty {
-      lines += "  \(rest.prefix(70))\n"
-      rest = rest.dropFirst(70)
-    }
-    return lines
+    return try lines.map { try parse($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
   }
 }

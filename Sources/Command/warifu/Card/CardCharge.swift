@@ -1,5 +1,6 @@
 import ArgumentParser
 import CardDriver
+import CardProtocol
 import Cryptography
 import Formats
 import Identifiers
@@ -32,6 +33,7 @@ struct CardCharge: AsyncParsableCommand {
 
   @OptionGroup var card: CardOptions
   @OptionGroup var center: CenterOptions
+  @OptionGroup var dry: DryRunOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -40,7 +42,9 @@ struct CardCharge: AsyncParsableCommand {
 
   func run() async throws {
     let card = try card.open()
-    let serial = try card.status().serial
+    let status = try card.status()
+    let serial = status.serial
+    if dry.dryRun { return try output.write(try await plan(status)) }
     let outcome = try await center.use { center in
       let titles = try await center.titles.titles().map(NamedTitle.init)
       let order = try ChargeOrder(
@@ -49,6 +53,31 @@ struct CardCharge: AsyncParsableCommand {
       return try await charge(order, onto: card, at: center)
     }
     try output.write(try ChargeReport(outcome))
+  }
+
+  /// What charging would do, by the books and by what the card says of itself.
+  private func plan(_ status: ApplicationStatus) async throws -> CardPlan {
+    let (codes, price) = try await center.use { center in
+      let titles = try await center.titles.titles()
+      let softwareID = try title.resolve(among: titles.map(NamedTitle.init), in: "the centre")
+      guard let record = titles.first(where: { $0.softwareID == softwareID }) else {
+        throw Failure(.badInput, "the centre knows no title \(softwareID)", remedy: "check the software id")
+      }
+      let card = try await center.cardIssuer.card(status.serial)
+      let possible = min(
+        Int(card.maximumCodes ?? 0) - Int(card.codesSold), status.codeCapacity - status.codeCount)
+      guard card.state == .issued, possible >= (fewer ? 1 : Int(count)) else {
+        throw Failure(
+          .failed, "that many codes cannot be charged", remedy: "the card takes at most \(max(0, possible)) more")
+      }
+      let codes = min(Int(count), possible)
+      return (codes, try record.price.multiplied(by: codes))
+    }
+    // Tag and length of the object take up to 6 octets.
+    let octets = 6 + ChargeBatch.headerOctets + codes * ChargeBatch.recordOctets
+    return CardPlan(
+      status.serial, "charge \(Words.count(codes, "code"))", CardPlan.Step.channel + [.store(octets: octets)],
+      cost: CardPlan.Cost(codes: codes, money: price.description))
   }
 
   /// Charges; a failure that leaves the outcome open says how to carry on.

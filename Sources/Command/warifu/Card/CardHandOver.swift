@@ -1,5 +1,6 @@
 import ArgumentParser
 import CardDriver
+import CardProtocol
 import Cryptography
 import Formats
 import Identifiers
@@ -20,11 +21,22 @@ struct CardHandOver: AsyncParsableCommand {
   var index: UInt16
 
   @OptionGroup var pin: PINOptions
+  @OptionGroup var retries: RetryOptions
   @OptionGroup var card: CardOptions
+  @OptionGroup var dry: DryRunOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let card = try card.open()
+    if dry.dryRun {
+      let status = try card.status()
+      let commands = [CardPlan.Step.select, .verify, CardPlan.Step(.handOverCode(index: index))]
+      return try output.write(
+        CardPlan(
+          status.serial, "hand over code \(index)", commands,
+          cost: CardPlan.Cost(pinTries: 1, pinTriesLeft: status.pinTries)))
+    }
+    try retries.check(.pin, of: card)
     try pin.verify(with: card)
     let handedOver = try card.handOver(index: index)
     guard let code = RetrievalCode(octets: handedOver.code.withBytes { $0.octets }) else {

@@ -18,7 +18,7 @@ struct CardInfo: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    try output.write(CardReport(try card.open().status()))
+    try output.write(CardReport(try card.connect().applicationStatus()))
   }
 }
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import CardDriver
+import CardProtocol
 import Formats
+import ISO7816
 import Identifiers
 import LicenseCenter
 
@@ -30,6 +32,7 @@ struct CardIssue: AsyncParsableCommand {
 
   @OptionGroup var card: CardOptions
   @OptionGroup var center: CenterOptions
+  @OptionGroup var dry: DryRunOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
@@ -38,12 +41,30 @@ struct CardIssue: AsyncParsableCommand {
     let order = try CardIssueOrder(
       cardSerial: serial, purchaser: purchaser, maximumCodes: maximumCodes,
       generationKeys: Set(generationKeys).sorted())
+    if dry.dryRun { return try output.write(CardIssue.plan(order)) }
     let report = try await center.use { center in
       let record = try await center.cardIssuer.issue(order, over: LocalRelay(connection: card.connection))
       return IssueReport(record, center: center.facts.name)
     }
     try output.write(report)
   }
+}
+
+extension CardIssue {
+  /// An issue from the blank card on; one that is carried on does only what is missing.
+  fileprivate static func plan(_ order: CardIssueOrder) -> CardPlan {
+    let pairs = CommandAPDU.KeyPair.allCases.map { CardPlan.Step(.generateKeyPair($0), secured: true) }
+    let keys = order.generationKeys.map { CardPlan.Step.putKey(version: KeyVersion.generationKeyBase + $0) }
+    // Four certificates, the centre's key, PIN and PUK.
+    let objects = CardPlan.Step.store(octets: 4 * certificateOctets + 70 + 19)
+    return CardPlan(
+      order.cardSerial, "issue the card",
+      CardPlan.Step.channel + [.putKey(version: KeyVersion.individualKey)] + CardPlan.Step.channel + keys + pairs
+        + [objects])
+  }
+
+  /// About what a certificate of a P-256 key takes, with its tag and length.
+  private static var certificateOctets: Int { 450 }
 }
 
 private struct IssueReport: Report {

@@ -2,6 +2,7 @@ import ArgumentParser
 import CardDriver
 import CardProtocol
 import Cryptography
+import ISO7816
 import Identifiers
 import LicenseCenter
 
@@ -61,11 +62,15 @@ struct CardPINVerify: AsyncParsableCommand {
       """)
 
   @OptionGroup var pin: PINOptions
+  @OptionGroup var retries: RetryOptions
   @OptionGroup var card: CardOptions
+  @OptionGroup var dry: DryRunOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let card = try card.open()
+    if dry.dryRun { return try output.write(try CardPlan.pin(card, "verify the PIN", .verify)) }
+    try retries.check(.pin, of: card)
     try pin.verify(with: card)
     try output.write(PINReport(card: try card.status().serial.description, outcome: "The PIN is right."))
   }
@@ -88,11 +93,18 @@ struct CardPINChange: AsyncParsableCommand {
   @Option(help: ArgumentHelp("SOURCE of the new PIN.", valueName: "source"))
   var newPin: SecretSource?
 
+  @OptionGroup var retries: RetryOptions
   @OptionGroup var card: CardOptions
+  @OptionGroup var dry: DryRunOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let card = try card.open()
+    if dry.dryRun {
+      let change = CommandAPDU.change(.pin, from: CardPlan.Step.reference, to: CardPlan.Step.reference)
+      return try output.write(try CardPlan.pin(card, "change the PIN", CardPlan.Step(change)))
+    }
+    try retries.check(.pin, of: card)
     let old = try SecretRequest(what: "PIN", option: "--pin").answer(pin.pin)
     let new = try SecretRequest(what: "new PIN", option: "--new-pin").answer(newPin, confirming: true)
     try card.change(.pin, from: old, to: new)
@@ -100,16 +112,18 @@ struct CardPINChange: AsyncParsableCommand {
   }
 }
 
-/// `card pin unblock`.
+/// `card pin unblock`, which is `card unblock` too.
 struct CardPINUnblock: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "unblock", abstract: "Set a new PIN by the PUK.",
     discussion: """
-      A wrong PUK costs a try of the PUK; when none is left, the card stays blocked for ever.
+      A wrong PUK costs a try of the PUK; when none is left, the card stays blocked for ever. 'card unblock' and \
+      'card pin unblock' are the same.
 
       Example:
-        warifu card pin unblock --puk file:puk --new-pin file:new-pin \\
+        warifu card unblock --puk file:puk --new-pin file:new-pin \\
           --card-file alice.card
+        warifu card pin unblock --puk file:puk --card-file alice.card
       """)
 
   @Option(help: ArgumentHelp("SOURCE of the PUK.", valueName: "source"))
@@ -118,15 +132,35 @@ struct CardPINUnblock: AsyncParsableCommand {
   @Option(help: ArgumentHelp("SOURCE of the new PIN.", valueName: "source"))
   var newPin: SecretSource?
 
+  @OptionGroup var retries: RetryOptions
   @OptionGroup var card: CardOptions
+  @OptionGroup var dry: DryRunOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let card = try card.open()
+    if dry.dryRun {
+      let status = try card.status()
+      let unblock = CommandAPDU.unblock(puk: CardPlan.Step.reference, newPIN: CardPlan.Step.reference)
+      return try output.write(
+        CardPlan(
+          status.serial, "set a new PIN by the PUK", [.select, CardPlan.Step(unblock)],
+          cost: CardPlan.Cost(pukTries: 1, pukTriesLeft: status.pukTries)))
+    }
+    try retries.check(.puk, of: card)
     let key = try SecretRequest(what: "PUK", option: "--puk").answer(puk)
     let new = try SecretRequest(what: "new PIN", option: "--new-pin").answer(newPin, confirming: true)
     try card.unblock(puk: key, newPIN: new)
     try output.write(PINReport(card: try card.status().serial.description, outcome: "The PIN is set anew."))
+  }
+}
+
+extension CardPlan {
+  /// One command that a wrong PIN makes cost a try.
+  fileprivate static func pin(_ card: WarifuCard, _ action: String, _ step: CardPlan.Step) throws -> CardPlan {
+    let status = try card.status()
+    return CardPlan(
+      status.serial, action, [.select, step], cost: Cost(pinTries: 1, pinTriesLeft: status.pinTries))
   }
 }
 

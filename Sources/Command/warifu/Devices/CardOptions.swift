@@ -17,13 +17,24 @@ struct CardOptions: ParsableArguments {
       "SOURCE of the key that card files are encrypted under; without it the user's own.", valueName: "source"))
   var cardKey: SecretSource?
 
+  @Option(
+    help: ArgumentHelp(
+      "Record the session into a new file, encrypted under the same key; see 'warifu apdu replay'.",
+      valueName: "file"))
+  var record: String?
+
   /// Whether a card was named at all.
   var namesCard: Bool { path != nil }
 
   private var path: String? { cardFile ?? ProcessInfo.processInfo.environment["WARIFU_CARD"] }
 
-  /// The way to the card, just reset.
-  func connect() throws -> CardConnection {
+  /// The card, just reset.
+  func connect() throws -> CardConnection { try CardConnection(try transport()) }
+
+  /// The way to the card.
+  ///
+  /// - Parameter seed: where an emulated card's chance comes from; `nil` for real chance.
+  func transport(seed: UInt64? = nil) throws -> any APDUTransport {
     guard let path else {
       throw Failure(.usage, "no card was named", remedy: "give its file with --card-file, or set WARIFU_CARD")
     }
@@ -32,8 +43,10 @@ struct CardOptions: ParsableArguments {
       throw Failure(
         .noDevice, "there is no card at \(path)", remedy: "check the path, or make one with 'warifu card new'")
     }
-    return try CardConnection(
-      try EmulatedCard(path: path, key: try EmulatorKey.read(cardKey), random: SystemRandom()))
+    let random: any RandomSource = seed.map { SeededRandom(seed: $0) } ?? SystemRandom()
+    let card = try EmulatedCard(path: path, key: try EmulatorKey.read(cardKey), random: random)
+    return try record.map { try SessionFiles.record(card, to: $0, key: try EmulatorKey.read(cardKey), seed: seed) }
+      ?? card
   }
 
   /// The card with its application selected.
@@ -47,8 +60,10 @@ extension WarifuCard {
     case .secured: break
     case .operatingReady, .initialized:
       throw Failure(.badInput, "the card is not issued", remedy: "see 'warifu card issue'")
-    case .cardLocked, .terminated:
-      throw Failure(.badInput, "the card is locked for good", remedy: "ask its issuer for another one")
+    case .cardLocked:
+      throw Failure(.badInput, "the card is locked", remedy: "ask its issuer, who can do 'warifu card unlock'")
+    case .terminated:
+      throw Failure(.badInput, "the card is at its end", remedy: "ask its issuer for another one")
     }
   }
 }

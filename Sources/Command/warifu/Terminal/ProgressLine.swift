@@ -1,31 +1,15 @@
 import CopyLicensing
-import Glibc
-import Synchronization
 
 /// A line on the terminal that tells how far something long has come, and hears Ctrl-C meanwhile.
 final class ProgressLine {
-  private static let isStopped = Atomic<Bool>(false)
-
   private let what: String
+  private let watch = InterruptWatch()
   private var shown = -1
-  /// What SIGINT did before.
-  private var before = sigaction()
 
   /// Watches one operation; its line is taken away when this value goes, and Ctrl-C does again what it did before.
-  init(_ what: String) {
-    self.what = what
-    sigaction(SIGINT, nil, &before)
-    // Whoever started this without Ctrl-C (`trap '' INT`, or in the background) wants none to be heard.
-    guard !ProgressLine.isIgnored(before) else { return }
-    signal(SIGINT) { _ in
-      ProgressLine.isStopped.store(true, ordering: .relaxed)
-      // A second one ends the process at once.
-      signal(SIGINT, SIG_DFL)
-    }
-  }
+  init(_ what: String) { self.what = what }
 
   deinit {
-    sigaction(SIGINT, &before, nil)
     if shown >= 0 { Terminal.tell("\r\u{1B}[K") }
   }
 
@@ -36,11 +20,6 @@ final class ProgressLine {
       shown = percent
       Terminal.tell("\r\(what)  \(percent) % of \((progress.total + (1 << 20) - 1) >> 20) MiB\u{1B}[K")
     }
-    return !ProgressLine.isStopped.load(ordering: .relaxed)
-  }
-
-  private static func isIgnored(_ action: sigaction) -> Bool {
-    // Pointers to functions cannot be compared as they are.
-    unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    return !watch.isInterrupted
   }
 }

@@ -100,6 +100,15 @@ struct SecretRequest {
   /// The option that gives its source.
   let option: String
 
+  /// The secret, octet by octet as it is; a binary one cannot be typed.
+  func read(_ source: SecretSource?) throws -> Secret {
+    guard let source else {
+      throw Failure(
+        .usage, "no \(what) was given", remedy: "give its source with \(option): file:PATH, fd:NUMBER, env:NAME or -")
+    }
+    return try source.read(what)
+  }
+
   /// The secret; asked for on a terminal if there is no source.
   func answer(_ source: SecretSource?, confirming: Bool = false) throws -> Secret {
     if let source { return try source.readText(what) }

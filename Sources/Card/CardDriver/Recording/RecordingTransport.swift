@@ -1,0 +1,40 @@
+import ISO7816
+
+/// A way to a card that keeps everything that goes over it.
+///
+/// What it keeps may hold PINs: see ``CardRecording``.
+public final class RecordingTransport: APDUTransport {
+  private let transport: any APDUTransport
+  /// Everything so far.
+  public private(set) var recording: CardRecording
+
+  /// Records what goes over `transport`.
+  ///
+  /// - Parameter seed: the seed of the emulated card behind it, if it has one.
+  public init(_ transport: any APDUTransport, seed: UInt64? = nil) {
+    self.transport = transport
+    recording = CardRecording(seed: seed)
+  }
+
+  /// The limits of the way itself.
+  public var limits: CardTransportLimits { transport.limits }
+
+  /// Resets the card; the answer is kept.
+  public func reset() throws(CardTransportError) -> [UInt8] {
+    let answer = try transport.reset()
+    recording.events.append(.reset(answer))
+    return answer
+  }
+
+  /// Passes one command on; it and its response are kept.
+  public func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+    do {
+      let response = try transport.transmit(command)
+      recording.events.append(.exchange(command: command, response: response))
+      return response
+    } catch {
+      recording.events.append(.broken(command: command))
+      throw error
+    }
+  }
+}

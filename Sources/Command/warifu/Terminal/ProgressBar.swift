@@ -1,0 +1,48 @@
+/// A bar on the terminal for a known number of things: how many are done, how fast, and how long the rest will take.
+///
+/// Where standard error is no terminal it shows nothing.
+final class ProgressBar {
+  private static let width = 30
+
+  private let total: Int
+  private let clock = ContinuousClock()
+  private let start: ContinuousClock.Instant
+  private let isShown = Terminal.showsProgress
+
+  /// A bar for `total` things; taken away when this value goes.
+  init(total: Int) {
+    self.total = max(total, 0)
+    start = clock.now
+    show(done: 0, failed: 0)
+  }
+
+  deinit {
+    if isShown { Terminal.tell("\r\u{1B}[K") }
+  }
+
+  /// Shows how far things have come; failed ones count among the done.
+  func show(done: Int, failed: Int) {
+    guard isShown else { return }
+    Terminal.tell("\r" + line(done: done, failed: failed, after: clock.now - start) + "\u{1B}[K")
+  }
+
+  /// The line for a state of things.
+  func line(done: Int, failed: Int, after elapsed: Duration) -> String {
+    let filled = total == 0 ? ProgressBar.width : ProgressBar.width * min(done, total) / total
+    let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: ProgressBar.width - filled)
+    let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
+    var text = "[\(bar)] \(done)/\(total)"
+    if failed > 0 { text += ", \(failed) failed" }
+    guard done > 0, seconds > 0 else { return text }
+    let rate = Double(done) / seconds
+    let tenths = Int((rate * 10).rounded())
+    return text + "  \(tenths / 10).\(tenths % 10)/s  \(ProgressBar.time(Double(max(0, total - done)) / rate)) left"
+  }
+
+  private static func time(_ seconds: Double) -> String {
+    let whole = Int(min(seconds.rounded(.up), 359_999))
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
+  }
+}
