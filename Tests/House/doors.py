@@ -39,6 +39,10 @@ DOORS = {
     # Measures against the bare OpenSSL calls that an exchange needs.
     "Benchmarks": EVERY_ROOM | {"COpenSSL"},
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets"},
+    # Waits for what a private pcscd notices.
+    "Tests/Support/PCSCRig": HOST | {"CPCSC"},
+    # Another project: the products for cards, and nothing else of ours.
+    "Tests/Consumer": WIRE | {"Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/CardTests": EVERY_ROOM | {"Testing", "TestSupport", "CardConformance", "card_rig"},
 }
 
