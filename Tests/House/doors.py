@@ -42,7 +42,7 @@ DOORS = {
     # Waits for what a private pcscd notices.
     "Tests/Support/PCSCRig": HOST | {"CPCSC"},
     # Another project: the products for cards, and nothing else of ours.
-    "Tests/Consumer": WIRE | {"Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
+    "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/CardTests": EVERY_ROOM | {"Testing", "TestSupport", "CardConformance", "card_rig"},
 }
 

@@ -18,16 +18,19 @@ import Testing
           : try Program(
             "/usr/bin/python3", [client("pyscard_client.py"), "share"] + arguments, seconds: 2 * seconds + 60)
       }
+      var transactions = 0
       for program in programs {
         let ending = try program.finish()
         try #require(ending.status == 0, "\(ending)")
         let counts = ending.output.split { !$0.isNumber }.compactMap { Int($0) }
         try #require(counts.count == 3, "\(ending)")
-        // Each had its turns, and none saw anything.
-        #expect(counts[0] > 2, "\(ending)")
+        print("transactions, resets, sights of others' state:", counts)
         #expect(counts[2] == 0, "\(ending)")
-        print("transactions, resets, intrusions:", counts)
+        // pcscd promises nobody a turn, but none may stand still.
+        #expect(counts[0] + counts[1] > 0, "\(ending)")
+        transactions += counts[0]
       }
+      #expect(transactions > 10 * seconds)
     }
     #expect(try WarifuCard(CardConnection(card)).status().pinTries == 3)
   }

@@ -49,6 +49,12 @@ def status(card, command):
     return whole, sw1 << 8 | sw2
 
 
+def expect(card, command, word):
+    """The card must answer with this status word."""
+    answered = status(card, command)[1]
+    assert answered == word, f"{answered:04X} instead of {word:04X} to {toHexString(command)}"
+
+
 def handle(card):
     """What the functions of PC/SC call the connection."""
     return card.component.hcard
@@ -77,7 +83,7 @@ def exclusive(name):
     except CardConnectionException as error:
         assert "Sharing violation" in str(error), error
     first.disconnect()
-    assert status(connection(name), SELECT)[1] == 0x9000
+    expect(connection(name), SELECT, 0x9000)
 
 
 def transaction(name):
@@ -87,7 +93,7 @@ def transaction(name):
     other = subprocess.Popen([sys.executable, __file__, "connect", name], stdout=subprocess.DEVNULL)
     time.sleep(0.5)
     assert other.poll() is None, "a command went into another program's transaction"
-    assert status(card, SELECT)[1] == 0x9000
+    expect(card, SELECT, 0x9000)
     demand(SCardEndTransaction(handle(card), SCARD_LEAVE_CARD))
     assert other.wait(10) == 0
 
@@ -95,16 +101,16 @@ def transaction(name):
 def reset(name):
     """A reset by one takes away what another has verified, and the other is told."""
     victim, culprit = connection(name), connection(name)
-    assert status(victim, SELECT)[1] == 0x9000
-    assert status(victim, HAND_OVER)[1] == 0x6982
-    assert status(victim, VERIFY_PIN)[1] == 0x9000
-    assert status(victim, HAND_OVER)[1] == 0x9000
+    expect(victim, SELECT, 0x9000)
+    expect(victim, HAND_OVER, 0x6982)
+    expect(victim, VERIFY_PIN, 0x9000)
+    expect(victim, HAND_OVER, 0x9000)
     culprit.component.disposition = SCARD_RESET_CARD
     culprit.disconnect()
     assert SCardBeginTransaction(handle(victim)) == SCARD_W_RESET_CARD
     victim.reconnect(disposition=SCARD_LEAVE_CARD)
-    assert status(victim, SELECT)[1] == 0x9000
-    assert status(victim, HAND_OVER)[1] == 0x6982
+    expect(victim, SELECT, 0x9000)
+    expect(victim, HAND_OVER, 0x6982)
 
 
 def share(name, seconds, seed):
@@ -116,6 +122,8 @@ def share(name, seconds, seed):
     transactions = resets = intrusions = 0
     card = connection(name)
     while time.monotonic() < end:
+        # Others want their turn.
+        time.sleep(chance.uniform(0, 0.01))
         if chance.randrange(4) == 0:
             card.reconnect(disposition=SCARD_RESET_CARD)
             resets += 1
@@ -124,11 +132,11 @@ def share(name, seconds, seed):
             card.reconnect(disposition=SCARD_LEAVE_CARD)
             continue
         demand(code)
-        assert status(card, SELECT)[1] == 0x9000
+        expect(card, SELECT, 0x9000)
         intrusions += status(card, HAND_OVER)[1] != 0x6982
-        assert status(card, VERIFY_PIN)[1] == 0x9000
+        expect(card, VERIFY_PIN, 0x9000)
         for _ in range(3):
-            assert status(card, HAND_OVER)[1] == 0x9000
+            expect(card, HAND_OVER, 0x9000)
         demand(SCardEndTransaction(handle(card), SCARD_RESET_CARD))
         transactions += 1
     print(transactions, resets, intrusions)

@@ -32,6 +32,8 @@ struct Sharing {
   mutating func work(for duration: Duration) throws -> Tally {
     let end = ContinuousClock.now + duration
     while .now < end {
+      // Others want their turn.
+      usleep(UInt32.random(in: 0...10_000, using: &random.generator))
       switch Int.random(in: 0..<8, using: &random.generator) {
       case 0: try resetTheCard()
       case 1: try askWithoutATransaction()
