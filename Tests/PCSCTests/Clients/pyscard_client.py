@@ -25,7 +25,7 @@ from smartcard.System import readers
 from smartcard.util import toBytes, toHexString
 
 SELECT = toBytes("00 A4 04 00 08 F0 57 41 52 49 46 55 01")
-VERIFY_PIN = toBytes("00 20 00 81 08 31 33 35 37 FF FF FF FF")
+VERIFY_PIN = toBytes("00 20 00 81 08") + list(b"72905163")
 HAND_OVER = toBytes("80 10 00 00 00")
 
 

@@ -13,7 +13,7 @@ from yubikit.core.smartcard import SW, ApduError
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, StaticKeys
 from yubikit.securitydomain import SecurityDomainSession
 
-PIN = bytes.fromhex("31333537FFFFFFFF")
+PIN = b"72905163"
 
 
 class Connection(ScardSmartCardConnection):
