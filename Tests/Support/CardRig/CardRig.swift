@@ -34,7 +34,7 @@ enum CardRig {
       guard let seconds = Int(arguments[3]), let seed = UInt64(arguments[4]) else { exit(64) }
       var sharing = try Sharing(reader: arguments[2], seed: seed)
       let tally = try sharing.work(for: .seconds(seconds))
-      print("\(tally.transactions) \(tally.resets) \(tally.intrusions)", to: STDOUT_FILENO)
+      print("\(tally.transactions) \(tally.resets) \(tally.intrusions) \(tally.losses)", to: STDOUT_FILENO)
     default: exit(64)
     }
   }

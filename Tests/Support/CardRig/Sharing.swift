@@ -15,6 +15,8 @@ struct Sharing {
   /// What it did, and what it saw that it must not.
   struct Tally {
     var transactions = 0, resets = 0, intrusions = 0
+    /// How often somebody's reset came into a transaction of its own.
+    var losses = 0
   }
 
   private let reader: ReaderTransport
@@ -82,16 +84,35 @@ struct Sharing {
     let known = known
     var hasBegun = false
     do {
-      tally.intrusions += try reader.withTransaction { transaction in
+      let (intrusions, wasLost) = try reader.withTransaction { transaction in
         hasBegun = true
-        let intrusions = try Sharing.intrusions(transaction.transport.transmit)
-        try body(CardConnection(transaction.transport), known)
-        return intrusions
+        let transport = transaction.transport
+        var intrusions = 0
+        do {
+          intrusions = try Sharing.intrusions(transport.transmit)
+          try body(CardConnection(transport), known)
+          return (intrusions, false)
+        } catch {
+          // pcscd asks whether a reset is allowed and only then waits for the reader: a transaction may have begun.
+          guard Sharing.wasReset(transport) else { throw error }
+          return (intrusions, true)
+        }
       }
-      tally.transactions += 1
+      tally.intrusions += intrusions
+      if wasLost { tally.losses += 1 } else { tally.transactions += 1 }
     } catch let error as CardTransportError where error.code == .cardWasReset && !hasBegun {
       // What an earlier command without a transaction left on the card is gone: that is said, once.
       try resetTheCard()
+    }
+  }
+
+  /// Whether somebody reset the card since our last command.
+  private static func wasReset(_ transport: any APDUTransport) -> Bool {
+    do {
+      _ = try transport.transmit([0x00, 0xA4, 0x04, 0x00])
+      return false
+    } catch {
+      return error.code == .cardWasReset
     }
   }
 
