@@ -8,7 +8,7 @@ extension Conformance {
   /// Objects that every card has, whatever became of it.
   private static let constant: Set<DataTag> = [
     .issuerIdentificationNumber, .cardImageNumber, .cardRecognitionData, .keyInformation, .productionLifeCycle,
-    .applicationStatus,
+    .applicationStatus, .issuerDomainID,
   ]
   /// Objects that the suite's issuing brings.
   private static let issued: Set<DataTag> = [.authenticationPublicKey, .signaturePublicKey, .chargeReceipt]

@@ -6,7 +6,8 @@ import PCSCRig
 
 /// A process that a test can kill: `card-rig charge FILE NUMBER COUNT` charges the card in a state file and prints its
 /// receipt, `card-rig fixture FILE` and `card-rig fixture-2 FILE` make the state files that tests keep, `card-rig daemon
-/// SLOTS` starts a private pcscd, prints where its socket is, and waits.
+/// SLOTS` starts a private pcscd, prints where its socket is, and waits; `card-rig share READER SECONDS SEED` uses the card
+/// in a reader among others.
 @main
 enum CardRig {
   static func main() {
@@ -31,6 +32,11 @@ enum CardRig {
       let daemon = try PrivateDaemon.start(slots: slots)
       print(daemon.environment["PCSCLITE_CSOCK_NAME"] ?? "", to: STDOUT_FILENO)
       while true { pause() }
+    case "share" where arguments.count == 5:
+      guard let seconds = Int(arguments[3]), let seed = UInt64(arguments[4]) else { exit(64) }
+      var sharing = try Sharing(reader: arguments[2], seed: seed)
+      let tally = try sharing.work(for: .seconds(seconds))
+      print("\(tally.transactions) \(tally.resets) \(tally.intrusions) \(tally.losses)", to: STDOUT_FILENO)
     default: exit(64)
     }
   }
