@@ -6,7 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-TARGETS := help deps build release demo test soak bench lint firmware-check clean
+TARGETS := help deps build release demo test soak fuzz bench lint firmware-check clean
 .PHONY: $(TARGETS) swift python
 
 ifneq ($(lastword $(MAKEFILE_LIST)),Makefile)
@@ -26,7 +26,7 @@ packages-to-bench := openssl
 packages-to-lint := git python3 shellcheck
 
 # Packages from PyPI that the tests compare with. They live in a folder of their own.
-python-packages := 'cryptography>=42' 'tink==1.16.1'
+python-packages := 'cryptography>=42' 'tink==1.16.1' 'yubikey-manager==5.9.2'
 python-folder := .build/venv
 
 house := Tests/House
@@ -47,15 +47,18 @@ demo: swift packages-to-build packages-to-demo ## Show the main job in ./demo: c
 	@PATH="$$(swift build --show-bin-path):$$PATH" Tests/Demo/demo.sh demo
 
 # In a test run `python3` is the one that has the packages above.
-run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" swift test --parallel
+run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" $(house)/run-tests
 
 test: swift packages-to-build packages-to-test python ## Run every test, the long ones as a seeded sample
-	$(run-tests)
+	$(run-tests) .build/test.log
 
 soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \
 	echo "Seed: $$WARIFU_SEED"; \
-	$(run-tests) -c release --scratch-path .build/soak
+	$(run-tests) .build/soak.log -c release --scratch-path .build/soak
+
+fuzz: swift packages-to-build ## Feed every parser and a whole card with AddressSanitizer, each for SECONDS=n (60)
+	@Tests/Fuzz/run.sh '$(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)'
 
 bench: swift packages-to-build packages-to-bench ## Measure, each figure beside its reference
 	swift build -c release --product warifu-bench

@@ -127,7 +127,7 @@ let package = Package(
     tests(of: "ISO7816", ["TestSupport", "ISO7816", "Octets"]),
     tests(
       of: "SecureChannel", ["TestSupport", "SecureChannel", "ISO7816", "Octets", "Cryptography"], exclude: ["scp03.py"]),
-    tests(of: "SCSI", ["SCSI", "Octets"]),
+    tests(of: "SCSI", ["TestSupport", "SCSI", "Octets"]),
     tests(of: "Cryptography", ["Cryptography", "SecureChannel", "Octets", "Identifiers", "CLinux"]),
     tests(of: "CardFirmware", ["TestSupport", "CardFirmware", "Cryptography"] + wire),
     tests(
@@ -138,7 +138,8 @@ let package = Package(
       [
         "TestSupport", "PCSCRig", "CardConformance", "CardEmulator", "CardDriver", "Cryptography", "CLinux", "warifu",
       ] + wire),
-    tests(of: "DriveFirmware", ["DriveFirmware", "DiscEmulator", "SCSI", "Octets", "Identifiers", "CLinux"]),
+    tests(
+      of: "DriveFirmware", ["TestSupport", "DriveFirmware", "DiscEmulator", "SCSI", "Octets", "Identifiers", "CLinux"]),
     tests(
       of: "Disc",
       ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography", "CLinux"]),
@@ -154,7 +155,7 @@ let package = Package(
         "DriveFirmware", "Formats", "Cryptography", "CLinux", "SCSI",
       ] + wire),
     tests(
-      of: "Command", ["WarifuTesting", "LicenseCenter", "Formats", "Cryptography", "CLinux"] + wire,
+      of: "Command", ["TestSupport", "WarifuTesting", "LicenseCenter", "Formats", "Cryptography", "CLinux"] + wire,
       exclude: ["terminal.py"]),
   ]
 )

@@ -17,14 +17,14 @@ extension CardPowerCutTests {
     },
     Scenario(name: "key set", prepare: { try $0.openSession() }) {
       try $0.putKey(
-        version: 2,
-        [
-          [UInt8](repeating: 1, count: 16), [UInt8](repeating: 2, count: 16),
-          [UInt8](repeating: 3, count: 16),
-        ])
+        version: 2, keySet)
     },
     Scenario(
-      name: "objects", prepare: { try $0.openSession() }, command: { try $0.storeData(objects) }, isRepeatable: true),
+      name: "objects",
+      prepare: { card in
+        try card.openSession()
+        try card.expectOK(card.sendSecured(.generateKeyPair(.authentication)))
+      }, command: { try $0.storeData(objects) }, isRepeatable: true),
     Scenario(
       name: "charge", prepare: { try $0.openSession() }, command: { try $0.storeData(charge()) }, isRepeatable: true),
     Scenario(name: "key pair", prepare: { try $0.openSession() }) { try $0.sendSecured(.generateKeyPair(.signature)) },
@@ -74,6 +74,26 @@ extension CardPowerCutTests {
     Scenario(name: "locking", prepare: { try $0.openSession() }) {
       try $0.sendSecured(.setStatus(.cardLocked, serial: serial))
     },
+    Scenario(name: "terminating", prepare: { try $0.openSession() }) {
+      try $0.sendSecured(.setStatus(.terminated, serial: serial))
+    },
+    Scenario(name: "locking the application", prepare: { try $0.openSession() }) {
+      try $0.sendSecured(.setApplicationLock(true))
+    },
+    Scenario(
+      name: "moving a key set",
+      prepare: { card in
+        try card.openSession()
+        try card.expectOK(card.putKey(version: 2, keySet))
+      }
+    ) { try $0.putKey(version: 3, replacing: 2, keySet) },
+    Scenario(
+      name: "deleting a key set",
+      prepare: { card in
+        try card.openSession()
+        try card.expectOK(card.putKey(version: 2, keySet))
+      }
+    ) { try $0.sendSecured(.deleteKey(version: 2)) },
     Scenario(
       name: "writing a file",
       prepare: { card in
@@ -90,6 +110,8 @@ extension CardPowerCutTests {
         return try putGenerationKey(card)
       }),
   ]
+
+  private static let keySet = (1...3).map { [UInt8](repeating: $0, count: 16) }
 
   private static var serial: CardSerial {
     get throws {

@@ -1,5 +1,6 @@
 import CLinux
 import Foundation
+import TestSupport
 import Testing
 
 /// Whatever somebody gives, there is one sentence, the right exit code, and nothing has changed.
@@ -200,12 +201,15 @@ import Testing
   /// Random octets in the place of every kind of file, many times.
   @Test func randomFilesNeverCrash() throws {
     let bench = try Story.copy()
-    var generator = SystemRandomNumberGenerator()
+    var random = Randomness("random files")
     for _ in 0..<5 {
-      var octets = (0..<Int.random(in: 1...200_000, using: &generator)).map { _ in UInt8.random(in: 0...255) }
-      let head = try bench.octets(of: ["alice.card", "disc.img", "master.iso"].randomElement() ?? "disc.img").prefix(
-        512)
-      if Bool.random() { octets.replaceSubrange(0..<min(512, octets.count), with: head.prefix(octets.count)) }
+      var octets = random.octets(count: Int.random(in: 1...200_000, using: &random.generator))
+      let head = try bench.octets(
+        of: ["alice.card", "disc.img", "master.iso"].randomElement(using: &random.generator) ?? "disc.img"
+      ).prefix(512)
+      if Bool.random(using: &random.generator) {
+        octets.replaceSubrange(0..<min(512, octets.count), with: head.prefix(octets.count))
+      }
       try Data(octets).write(to: URL(fileURLWithPath: bench.path("fuzz")))
       for arguments in [
         ["card", "info", "--card-file", "fuzz"], ["disc", "list", "--disc", "fuzz"], ["master", "list", "fuzz"],

@@ -4,6 +4,7 @@ import Glibc
 import Identifiers
 import Octets
 import SCSI
+import TestSupport
 import Testing
 
 /// Images that are none, or no longer whole: a typed error, one sentence, and the file as it was.
@@ -31,7 +32,8 @@ import Testing
     Damage(what: "two octets", code: .notAnImage) { _, path in truncate(path, 2) },
     Damage(what: "random octets", code: .notAnImage) { bench, path in
       truncate(path, 0)
-      bench.put((0..<3_000_000).map { _ in UInt8.random(in: 0...255) }, into: path)
+      var random = Randomness("an image of chance")
+      bench.put(random.octets(count: 3_000_000), into: path)
     },
     Damage(what: "zeros of the right size", code: .notAnImage) { _, path in
       truncate(path, 0); truncate(path, imageOctets)
@@ -108,8 +110,7 @@ import Testing
     let path = bench.path()
     try manufacture(on: bench).synchronize()
     let whole = bench.contents(of: path, count: 700_000)
-    let seed = UInt64.random(in: 0...UInt64.max)
-    print("randomDamageNeverCrashesAndNeverChangesTheFile seed \(seed)")
+    let seed = Randomness("randomDamageNeverCrashesAndNeverChangesTheFile").seed
     var random = SeededGenerator(seed: seed)
     for _ in 0..<soak(40, 2000) {
       var undo: [(Int, [UInt8])] = []

@@ -1,6 +1,7 @@
 import DiscEmulator
 import DriveFirmware
 import SCSI
+import TestSupport
 import Testing
 
 @Suite struct MediumIDTests {
@@ -10,8 +11,7 @@ import Testing
     let bench = try Workbench()
     let disc = try manufacture(on: bench)
     let drive = try EmulatedDrive.ready(disc, DriveConfiguration(peripheralType: type))
-    let seed = UInt64.random(in: 0...UInt64.max)
-    print("M3_idWriteFailsByEveryCommand seed \(seed)")
+    let seed = Randomness("M3_idWriteFailsByEveryCommand").seed
     var grammar = CDBGrammar(random: SeededGenerator(seed: seed))
     let addresses = CDBGrammar.addresses(
       UInt64(disc.geometry.blockCount), blockSize: UInt64(disc.geometry.blockSize), dataOffset: EmulatedDisc.dataOffset)

@@ -38,7 +38,7 @@ DOORS = {
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser"},
     # Measures against the bare OpenSSL calls that an exchange needs.
     "Benchmarks": EVERY_ROOM | {"COpenSSL"},
-    "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance"},
+    "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets"},
     "Tests/CardTests": EVERY_ROOM | {"Testing", "TestSupport", "CardConformance", "card_rig"},
 }
 

@@ -107,8 +107,8 @@ struct PublishedATR: CustomTestStringConvertible, Sendable {
       logicalChannels: 4),
     lifeCycle: 0x05, status: .ok)
 
-  @Test(arguments: [AnswerToReset.TransmissionProtocol.t0, .t1])
-  func ourOwnIsReadAsItWasMeant(_ transmissionProtocol: AnswerToReset.TransmissionProtocol) throws {
+  @Test(arguments: [TransmissionProtocol.t0, .t1])
+  func ourOwnIsReadAsItWasMeant(_ transmissionProtocol: TransmissionProtocol) throws {
     let recipe = AnswerToReset(
       transmissionProtocol, fiDi: 0x18, informationFieldSize: 254, historicalBytes: Self.historicalBytes)
     let octets = try recipe.encoded()

@@ -33,22 +33,24 @@ private final class EmulatedRelay: CardRelay {
   }
 }
 
+extension TestCenter {
+  /// A blank emulated card, registered at the centre.
+  func registeredCard(_ profile: CardProfile) async throws -> (EmulatedCard, CardSerial) {
+    let made = try EmulatedCard.inMemory(profile: profile, random: random)
+    let (card, serial) = (made.card, made.production.serial)
+    let record = try ProductionRecord(
+      cardSerial: serial, moduleType: "WARIFU-E", productionNumber: "1", producedAt: 1_700_000_000,
+      transportKeys: made.production.transportKeys)
+    try await center.cardIssuer.register(record)
+    return (card, serial)
+  }
+}
+
 /// The centre against the card's firmware itself.
 @Suite struct EmulatedCardTests {
   private static let profiles: [CardProfile] = [
     .standard, CardProfile(codeCapacity: 64, stagingOctets: 8192, commandOctets: 4096, macOctets: 16),
   ]
-
-  /// A blank card, registered at the centre.
-  private func registeredCard(_ test: TestCenter, _ profile: CardProfile) async throws -> (EmulatedCard, CardSerial) {
-    let made = try EmulatedCard.inMemory(profile: profile, random: test.random)
-    let (card, serial) = (made.card, made.production.serial)
-    let record = try ProductionRecord(
-      cardSerial: serial, moduleType: "WARIFU-E", productionNumber: "1", producedAt: 1_700_000_000,
-      transportKeys: made.production.transportKeys)
-    try await test.center.cardIssuer.register(record)
-    return (card, serial)
-  }
 
   private func order(_ serial: CardSerial) throws -> CardIssueOrder {
     try CardIssueOrder(cardSerial: serial, purchaser: "Suzuki", maximumCodes: 10_000, generationKeys: [1, 16])
@@ -57,7 +59,7 @@ private final class EmulatedRelay: CardRelay {
   @Test(arguments: EmulatedCardTests.profiles)
   func P2_issueAndP6_chargeSurviveCutsOnTheFirmware(profile: CardProfile) async throws {
     let test = try await TestCenter()
-    let (card, serial) = try await registeredCard(test, profile)
+    let (card, serial) = try await test.registeredCard(profile)
     var index = 0
     var record: CardRecord?
     // Each run breaks one message later than the one before, until a run gets through.
@@ -100,7 +102,7 @@ private final class EmulatedRelay: CardRelay {
 
   @Test func P16_fullCardIsRefusedAndNothingBilled() async throws {
     let test = try await TestCenter()
-    let (card, serial) = try await registeredCard(test, .board)
+    let (card, serial) = try await test.registeredCard(.board)
     let relay = try EmulatedRelay(card)
     _ = try await test.center.cardIssuer.issue(try order(serial), over: relay)
     let title = try await test.center.titles.register(
@@ -121,7 +123,7 @@ private final class EmulatedRelay: CardRelay {
   /// What the centre makes, the firmware's CERTIFY COPY accepts; and on another medium, card or term it does not.
   @Test func M5_firmwareCertifiesTheLicence() async throws {
     let test = try await TestCenter()
-    let (card, serial) = try await registeredCard(test, .standard)
+    let (card, serial) = try await test.registeredCard(.standard)
     _ = try await test.center.cardIssuer.issue(try order(serial), over: try EmulatedRelay(card))
     let title = try await test.center.titles.register(
       name: "t", version: "1", type: .program, seller: "S", price: Money(minorUnits: 7, currency: .yen))

@@ -1,5 +1,6 @@
 import Octets
 import SCSI
+import TestSupport
 import Testing
 
 @Suite struct DriveCommandTests {
@@ -118,9 +119,9 @@ import Testing
   }
 
   @Test func randomOctetsAreACommandOrAnError() {
+    var random = Randomness("SCSI commands")
     for _ in 0..<20_000 {
-      let octets = (0..<Int.random(in: 0...20)).map { _ in UInt8.random(in: 0...255) }
-      _ = try? DriveCommandTests.parse(octets)
+      _ = try? DriveCommandTests.parse(random.octets(upTo: 20))
     }
   }
 }

@@ -1,5 +1,6 @@
 import Octets
 import SCSI
+import TestSupport
 import Testing
 
 @Suite struct ResponseTests {
@@ -107,8 +108,10 @@ import Testing
   }
 
   @Test func randomOctetsAreAResponseOrAnError() {
+    var random = Randomness("SCSI responses")
     for _ in 0..<10_000 {
-      let octets = (0..<Int.random(in: 0...60)).map { _ in UInt8.random(in: 0...(Bool.random() ? 255 : 8)) }
+      let highest: UInt8 = Bool.random(using: &random.generator) ? 255 : 8
+      let octets = random.octets(upTo: 60).map { $0 % highest }
       let bytes = octets.span.bytes
       _ = try? InquiryData(parsing: bytes)
       _ = try? VitalProductData(parsing: bytes).content.octets
@@ -116,7 +119,7 @@ import Testing
       _ = try? Capacity.parse(short: bytes)
       _ = try? Capacity(parsingLong: bytes)
       _ = try? MediaSerialNumber(parsing: bytes)
-      _ = try? ModeParameters(parsing: bytes, isLong: Bool.random())
+      _ = try? ModeParameters(parsing: bytes, isLong: Bool.random(using: &random.generator))
     }
   }
 }

@@ -31,20 +31,51 @@ import Testing
     }
   }
 
-  @Test(arguments: commandLevels.filter { $0.contains(.responseMAC) }, SecureChannelMode.allCases)
+  /// The words that carry an R-MAC: done, and warnings.
+  private static let successes: [StatusWord] = [.ok, StatusWord(0x62, 0x83), StatusWord(0x63, 0xC2)]
+  private static let responseLevels = commandLevels.filter { $0.contains(.responseMAC) }
+
+  /// What the card answers to a command of `count` octets, which its application gives back with `status`.
+  private func response(_ link: Link, _ count: Int, _ status: StatusWord) throws -> [UInt8] {
+    link.card.application = { _, data in ResponseAPDU(data: data, status: status) }
+    let command = CommandAPDU(cla: 0x80, ins: 0xE2, data: [UInt8](repeating: 0xA5, count: count), le: 256)
+    return try link.transmit(link.host.wrap(command)).encoded
+  }
+
+  @Test(arguments: responseLevels, SecureChannelMode.allCases)
   func everyFlippedBitOfAResponseIsRefused(_ level: SecurityLevel, _ mode: SecureChannelMode) throws {
     var random = Randomness("flipped bits of a response at \(level)")
-    for count in [0, 20] {
-      let command = CommandAPDU(cla: 0x80, ins: 0xE2, data: [UInt8](repeating: 0xA5, count: count), le: 256)
-      let opened = try Link.opened(mode, level)
-      let length = try opened.transmit(opened.host.wrap(command)).encoded.count
-      for bit in sample(length * 8, &random) {
-        let link = try Link.opened(mode, level)
-        var octets = try link.transmit(link.host.wrap(command)).encoded
-        octets[bit / 8] ^= 1 << UInt8(bit % 8)
-        let response = try parsed(octets)
-        #expect(throws: SecureChannelError.self, "bit \(bit)") { try link.host.unwrap(response) }
-        #expect(!link.hostIsOpen)
+    for status in Self.successes {
+      for count in [0, 20] {
+        let length = try response(try Link.opened(mode, level), count, status).count
+        for bit in sample(length * 8, &random) {
+          let link = try Link.opened(mode, level)
+          var octets = try response(link, count, status)
+          octets[bit / 8] ^= 1 << UInt8(bit % 8)
+          let changed = try parsed(octets)
+          #expect(throws: SecureChannelError.self, "bit \(bit), \(status)") { try link.host.unwrap(changed) }
+          #expect(!link.hostIsOpen)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: responseLevels, SecureChannelMode.allCases)
+  func everyShortenedResponseIsRefused(_ level: SecurityLevel, _ mode: SecureChannelMode) throws {
+    for status in Self.successes {
+      for count in [0, 20] {
+        let whole = try parsed(try response(try Link.opened(mode, level), count, status)).data.count
+        for kept in 0..<whole {
+          for isFront in [true, false] {
+            let link = try Link.opened(mode, level)
+            var changed = try parsed(try response(link, count, status))
+            changed.data = Array(isFront ? changed.data.prefix(kept) : changed.data.suffix(kept))
+            #expect(throws: SecureChannelError.responseNotAuthentic, "\(kept) of \(whole), \(status)") {
+              try link.host.unwrap(changed)
+            }
+            #expect(!link.hostIsOpen)
+          }
+        }
       }
     }
   }

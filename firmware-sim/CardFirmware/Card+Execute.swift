@@ -8,9 +8,10 @@ extension Card {
   func execute(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) -> StatusWord {
     guard let instruction = Instruction(rawValue: header.ins) else { throw .instructionNotSupported }
     guard instruction.exists(in: header.classByte) else { throw .classNotSupported }
-    try permit(instruction)
+    try permit(instruction, isInterindustry: !header.classByte.isProprietary)
     switch instruction {
     case .select: return try select(header, data)
+    case .manageChannel: return try manageChannel(header, data)
     case .getData: try getData(header, data)
     case .getChallenge: try getChallenge(header, data)
     case .verify: try verify(header, data)
@@ -21,38 +22,62 @@ extension Card {
     case .readBinary: try readBinary(header, data)
     case .updateBinary: try updateBinary(header, data)
     case .initializeUpdate: try initializeUpdate(header, data)
-    case .externalAuthenticate: try externalAuthenticate(header, data)
+    case .externalAuthenticate where header.classByte.isProprietary: try externalAuthenticate(header, data)
+    case .externalAuthenticate: try authenticateCenter(header, data)
+    case .manageSecurityEnvironment: try manageSecurityEnvironment(header, data)
     case .putKey: try putKey(header, data)
     case .storeData: try storeData(header, data)
     case .generateAsymmetricKeyPair: try generateAsymmetricKeyPair(header, data)
     case .setStatus: try setStatus(header, data)
-    case .getStatus: try getStatus(header, data)
-    case .delete: try deleteCode(header, data)
+    case .getStatus: return try getStatus(header, data)
+    case .delete: try delete(header, data)
     case .handOverCode: try handOverCode(header, data)
     case .useKey: try useKey(header, data)
     case .certifyCopy: try certifyCopy(header, data)
     case .setTime: try setTime(header, data)
     case .listCodes: return try listCodes(header, data)
-    case .getResponse: throw .conditionsNotSatisfied
+    // Those two are about transmission, and never come this far.
+    case .getResponse, .envelope: throw .conditionsNotSatisfied
     }
     return .ok
   }
 
   /// The life-cycle gate (GlobalPlatform 2.3.1, 5.1.1), before anything else is looked at.
-  private func permit(_ instruction: Instruction) throws(StatusWord) {
+  private func permit(_ instruction: Instruction, isInterindustry: Bool) throws(StatusWord) {
     let isPermitted: Bool =
       switch lifeCycle {
       case .secured: true
-      case .operatingReady, .initialized: Card.beforeTheIndividualKey(instruction)
-      case .cardLocked: Card.whileLocked(instruction)
       case .terminated: instruction == .getData
+      case .operatingReady, .initialized, .cardLocked:
+        switch instruction {
+        // The class tells GlobalPlatform's EXTERNAL AUTHENTICATE from ISO's, which is the application's.
+        case .externalAuthenticate where isInterindustry: false
+        case .readBinary: channels.current.file == .information
+        default: lifeCycle == .cardLocked ? Card.whileLocked(instruction) : Card.beforeTheIndividualKey(instruction)
+        }
       }
     guard isPermitted else { throw .conditionsNotSatisfied }
+    if isApplicationLocked, belongsToTheApplication(instruction, isInterindustry: isInterindustry) {
+      throw .conditionsNotSatisfied
+    }
+  }
+
+  /// Whether the instruction is the Warifu application's, which SET STATUS can lock: all that serves its holder.
+  private func belongsToTheApplication(_ instruction: Instruction, isInterindustry: Bool) -> Bool {
+    switch instruction {
+    case .handOverCode, .useKey, .certifyCopy, .setTime, .listCodes, .verify, .changeReferenceData,
+      .performSecurityOperation, .resetRetryCounter, .internalAuthenticate, .manageSecurityEnvironment:
+      true
+    case .externalAuthenticate: isInterindustry
+    case .readBinary: channels.current.file != .information
+    default: false
+    }
   }
 
   private static func beforeTheIndividualKey(_ instruction: Instruction) -> Bool {
     switch instruction {
-    case .select, .getData, .getChallenge, .initializeUpdate, .externalAuthenticate, .putKey, .setStatus, .getStatus:
+    case .select, .manageChannel, .getData, .getChallenge, .initializeUpdate, .externalAuthenticate, .putKey,
+      .setStatus, .getStatus:
       true
     default: false
     }
@@ -60,19 +85,14 @@ extension Card {
 
   private static func whileLocked(_ instruction: Instruction) -> Bool {
     switch instruction {
-    case .select, .getData, .initializeUpdate, .externalAuthenticate, .setStatus, .getStatus: true
+    case .select, .manageChannel, .getData, .initializeUpdate, .externalAuthenticate, .setStatus, .getStatus: true
     default: false
     }
   }
 
-  /// Administration wants a session with command MAC and command encryption.
-  func requireAdministration() throws(StatusWord) {
-    guard isAdministrationOpen else { throw .securityStatusNotSatisfied }
-  }
-
   /// The holder's commands want the PIN.
   func requirePIN() throws(StatusWord) {
-    guard session.isPINVerified else { throw .securityStatusNotSatisfied }
+    guard channels.current.isPINVerified else { throw .securityStatusNotSatisfied }
   }
 }
 
@@ -80,9 +100,9 @@ extension Instruction {
   /// Whether the instruction exists in this class.
   fileprivate func exists(in kind: ClassByte) -> Bool {
     switch self {
-    case .getData, .getResponse, .updateBinary, .readBinary: true
+    case .getData, .getResponse, .updateBinary, .readBinary, .externalAuthenticate: true
     case .verify, .changeReferenceData, .performSecurityOperation, .resetRetryCounter, .getChallenge,
-      .internalAuthenticate, .select:
+      .internalAuthenticate, .select, .manageChannel, .envelope, .manageSecurityEnvironment:
       !kind.isProprietary
     default: kind.isProprietary
     }

@@ -29,10 +29,13 @@ public final class Card {
   let scratch: OctetBuffer
   /// Records on their way into the store.
   let record: OctetBuffer
+  /// The content of EF.ATR/INFO.
+  let information: OctetBuffer
 
   var lifeCycle: LifeCycle
   var codeCount: UInt16 = 0
   var session = CardSession()
+  var channels = LogicalChannels()
   var channel: SecureChannelCard
   var transmission = Transmission()
   /// Whether KU and the receipt key are in their engine slots.
@@ -61,6 +64,8 @@ public final class Card {
     staging = OctetBuffer(capacity: Int(production.profile.stagingOctets))
     scratch = OctetBuffer(capacity: 1_024)
     record = OctetBuffer(capacity: 1_024)
+    information = OctetBuffer(capacity: 32)
+    do { try production.profile.appendInformation(to: information) } catch { throw .damaged }
     for index in 0..<production.profile.codeCapacity
     where store.withValue(CardLayout.code(index), { _ in true }) != nil { codeCount += 1 }
   }
@@ -82,12 +87,11 @@ public final class Card {
     endSession()
     transmission = Transmission()
     session = CardSession()
+    channels = LogicalChannels()
     input.wipe()
     output.wipe()
     response.wipe()
-    engine.erase(EngineSlot.userKey)
-    engine.erase(EngineSlot.receiptKey)
-    hasDerivedKeys = false
+    forgetDerivedKeys()
   }
 }
 
@@ -101,20 +105,16 @@ public enum FirmwareError: Error, Equatable {
   case badKey
 }
 
-/// What lives from reset to reset.
+/// What lives from reset to reset, whichever channel it is about; what belongs to one is in ``LogicalChannel``.
 struct CardSession {
-  /// PIN verified since reset.
-  var isPINVerified = false
   /// Which key set the SCP03 session runs under.
   var keyVersion: UInt8 = 0
-  /// The slot of the carried file that SELECT chose.
-  var selectedFile: UInt16?
-  /// The challenge that GET CHALLENGE gave last, for one use.
-  var challenge = InlineArray<32, UInt8>(repeating: 0)
-  /// Its length; 0 when there is none.
-  var challengeOctets = 0
+  /// The logical channel that the SCP03 session belongs to; `nil` without one.
+  var channel: UInt8?
   /// Whether SET TIME succeeded since reset.
   var hasFreshTime = false
+  /// Where the next GET STATUS for further occurrences goes on, and the P1 it must have; none unless some are left.
+  var registryCursor: (elements: UInt8, next: UInt8)?
   /// The block number that STORE DATA expects next.
   var nextBlock: UInt16 = 0
 }

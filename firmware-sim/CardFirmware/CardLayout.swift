@@ -15,6 +15,9 @@ enum CardLayout {
   /// Last known time, seconds since 1970 (8).
   static let time = StoreKey(rawValue: 0x0012)
 
+  /// State of the Warifu application, 1 octet; without it the application is SELECTABLE.
+  static let applicationState = StoreKey(rawValue: 0x0004)
+
   /// An SCP03 key set: key length (1) ‖ ENC ‖ MAC ‖ DEK.
   static func keySet(_ version: UInt8) -> StoreKey { StoreKey(rawValue: 0x0100 + UInt16(version)) }
 
@@ -42,6 +45,19 @@ enum CardLayout {
 
   /// How many carried files fit.
   static let fileSlots: UInt16 = 16
+
+  /// Sequence counter of a key set (3 octets), on cards whose challenges are pseudo-random; none stands for 0.
+  static func sequenceCounter(_ version: UInt8) -> StoreKey { StoreKey(rawValue: 0x0800 + UInt16(version)) }
+
+  /// Every SCP03 key set that is stored; set 1 is derived.
+  static let keySets: ClosedRange<UInt16> = 0x0102...0x01FF
+  /// Every generation key.
+  static let generationKeys: ClosedRange<UInt16> = 0x0201...0x0210
+  /// Everything secret that a card has before it has codes: individual key, key sets, generation keys, PIN and PUK, key
+  /// pairs.
+  static let secrets: InlineArray<5, ClosedRange<UInt16>> = [
+    0x0003...0x0003, keySets, generationKeys, 0x0300...0x03FF, 0x0500...0x05FF,
+  ]
 
   /// A code: state (1) ‖ its record as charged.
   static func code(_ index: UInt16) -> StoreKey { StoreKey(rawValue: 0x1000 + index) }

@@ -1,3 +1,4 @@
+import ISO7816
 import Octets
 
 /// What kind of card it is: fixed when it is made.
@@ -16,11 +17,16 @@ public struct CardProfile: Hashable, Sendable {
   public var macOctets: UInt8
   /// Made with GlobalPlatform's public test keys; a centre never issues such a card.
   public var hasTestKeys: Bool
+  /// Its card challenges come from a counter of the key set (Amendment D, 6.2.2.1) instead of chance.
+  public var hasPseudoRandomChallenge: Bool
+  /// The one transmission protocol that its answer to reset offers.
+  public var transmissionProtocol: TransmissionProtocol
 
   /// A profile.
   public init(
     codeCapacity: UInt16, stagingOctets: UInt32, commandOctets: UInt16, fileOctets: UInt16 = 32_767,
-    pinTries: UInt8 = 3, pukTries: UInt8 = 10, macOctets: UInt8 = 8, hasTestKeys: Bool = false
+    pinTries: UInt8 = 3, pukTries: UInt8 = 10, macOctets: UInt8 = 8, hasTestKeys: Bool = false,
+    hasPseudoRandomChallenge: Bool = false, transmissionProtocol: TransmissionProtocol = .t1
   ) {
     self.codeCapacity = codeCapacity
     self.stagingOctets = stagingOctets
@@ -30,6 +36,8 @@ public struct CardProfile: Hashable, Sendable {
     self.pukTries = pukTries
     self.macOctets = macOctets
     self.hasTestKeys = hasTestKeys
+    self.hasPseudoRandomChallenge = hasPseudoRandomChallenge
+    self.transmissionProtocol = transmissionProtocol
   }
 
   /// The emulator's card: 1,024 codes, APDUs up to 65,535 octets.
@@ -43,10 +51,12 @@ public struct CardProfile: Hashable, Sendable {
 struct ProductionData {
   /// Octets of the encoding.
   static let octetCount = 8 + 16 + 42
+  /// How the record says T=0; anything else is T=1, which was all there was when these octets were reserved.
+  private static let characterOriented: UInt8 = 0x80
 
   var serial: InlineArray<8, UInt8>
   var profile: CardProfile
-  /// Card production life cycle data (GlobalPlatform 2.3.1, table H-?); 42 octets.
+  /// Card production life cycle data (CPLC, tag 9F7F); 42 octets.
   var lifeCycleData: InlineArray<42, UInt8>
 
   init(serial: InlineArray<8, UInt8>, profile: CardProfile, lifeCycleData: InlineArray<42, UInt8>) {
@@ -68,13 +78,16 @@ struct ProductionData {
     let pukTries = try reader.u8()
     let macOctets = try reader.u8()
     let flags = try reader.u8()
-    _ = try reader.u16()
+    let line = try reader.u8()
+    _ = try reader.u8()
     lifeCycleData = InlineArray(repeating: 0)
     for index in 0..<42 { lifeCycleData[index] = try reader.u8() }
     try reader.expectEnd()
     profile = CardProfile(
       codeCapacity: codeCapacity, stagingOctets: stagingOctets, commandOctets: commandOctets, fileOctets: fileOctets,
-      pinTries: pinTries, pukTries: pukTries, macOctets: macOctets, hasTestKeys: flags & 1 == 1)
+      pinTries: pinTries, pukTries: pukTries, macOctets: macOctets, hasTestKeys: flags & 1 != 0,
+      hasPseudoRandomChallenge: flags & 2 != 0,
+      transmissionProtocol: line == ProductionData.characterOriented ? .t0 : .t1)
     guard profile.isPossible else { throw .invalid }
   }
 
@@ -88,8 +101,9 @@ struct ProductionData {
     try buffer.append(profile.pinTries)
     try buffer.append(profile.pukTries)
     try buffer.append(profile.macOctets)
-    try buffer.append(UInt8(profile.hasTestKeys ? 1 : 0))
-    try buffer.append(UInt16(0))
+    try buffer.append(UInt8(profile.hasTestKeys ? 1 : 0) | UInt8(profile.hasPseudoRandomChallenge ? 2 : 0))
+    try buffer.append(profile.transmissionProtocol == .t0 ? ProductionData.characterOriented : 0)
+    try buffer.append(UInt8(0))
     for index in 0..<42 { try buffer.append(lifeCycleData[index]) }
   }
 }

@@ -68,7 +68,7 @@ public struct AdministrationSession: ~Copyable {
   public mutating func exchange(_ command: CommandAPDU, operation: String) throws(CardError) -> ResponseAPDU {
     var plain = command
     // The C-MAC covers the coding of the lengths, so a long Le is cut before it, not on the way out.
-    if !connection.takesExtendedLength { plain.le = command.le.map { min($0, CommandAPDU.shortLeLimit) } }
+    plain.le = command.le.map { min($0, connection.dataOctetsPerResponse) }
     let wrapped: CommandAPDU
     do { wrapped = try channel.wrap(plain) } catch { throw CardError(error, operation: operation) }
     let response = try connection.exchange(wrapped, operation: operation)

@@ -4,20 +4,18 @@ import Octets
 
 /// A card that was reached over some transport: whole commands in, whole responses out.
 ///
-/// It decides between short, extended and chained commands by what the card's ATR and the transport allow, follows 61xx,
-/// and repeats once with the right Le on 6Cxx (ISO/IEC 7816-4, 5.3.2 to 5.3.4). Blocking; one thread at a time.
+/// It decides between short, extended, chained and enveloped commands by what the card says it can do and what the
+/// transport carries, follows 61xx, and repeats once with the right Le on 6Cxx (ISO/IEC 7816-4, 5.3.2 to 5.3.4) what no
+/// secure channel protects. Blocking; one thread at a time.
 public final class CardConnection {
-  private let transport: any APDUTransport
+  let transport: any APDUTransport
   /// The card's answer to reset.
   public private(set) var answerToReset: ATR
-  private var capabilities: CardCapabilities?
+  private(set) var capabilities: CardCapabilities?
+  /// How long APDUs may be, as the card's EF.ATR/INFO says.
+  private var information: ExtendedLengthInformation?
   /// The most data that the card takes in one command, as its application said when it was selected.
   private var longestData: Int?
-
-  /// The most octets a response may bring together by GET RESPONSE, against a card that never ends.
-  private static let responseLimit = 65_536
-  /// The most pieces it may come in: four times as many as whole pieces of 256 octets would be.
-  private static let pieceLimit = 1_024
 
   /// Resets the card behind `transport` and reads its ATR.
   public init(_ transport: any APDUTransport) throws(CardError) {
@@ -30,6 +28,7 @@ public final class CardConnection {
   public func reset() throws(CardError) {
     answerToReset = try CardConnection.readAnswer(transport)
     capabilities = CardConnection.capabilities(answerToReset)
+    longestData = nil
   }
 
   /// Historical bytes that tell nothing leave the card with short commands alone.
@@ -71,107 +70,60 @@ public final class CardConnection {
     return length.octets.reduce(0) { $0 << 8 | Int($1) }
   }
 
-  /// Whether the card and the way to it take extended-length commands.
+  /// Reads how long APDUs may be from EF.ATR/INFO, of a card whose ATR says that it tells (ISO/IEC 7816-4, 12.2).
+  ///
+  /// Selects that file: good right after a reset, before anything else is selected. A card that does not let it be read
+  /// is taken as if it had not said so.
+  public func learnLimits() throws(CardError) {
+    guard capabilities?.extendedLengthInformation == true else { return }
+    let operation = "ask the card for its limits"
+    guard try exchange(.select(file: CardConnection.informationFile), operation: operation).status == .ok else {
+      return
+    }
+    let content = try exchange(.readBinary(offset: 0, count: CommandAPDU.shortLeLimit), operation: operation)
+    guard content.status == .ok || content.status.category == .warning else { return }
+    let octets = content.data
+    guard let value = try? BERTLV.firstValue(of: ExtendedLengthInformation.tag, in: octets.span.bytes),
+      let limits = try? ExtendedLengthInformation(parsing: value)
+    else { return }
+    information = limits
+  }
+
+  /// File identifier of EF.ATR/INFO.
+  private static let informationFile: UInt16 = 0x2F01
+
+  /// Whether commands go by the rules of T=0 (ISO/IEC 7816-3, 12.2): negotiated so, or all that the card offers.
+  var usesT0: Bool {
+    if let negotiated = transport.limits.transmissionProtocol { return negotiated == .t0 }
+    return (answerToReset.specificProtocol.map { [$0] } ?? answerToReset.protocols) == [0]
+  }
+
+  /// Whether the card and the way to it take extended-length commands as they are; T=0 has no coding for them.
   public var takesExtendedLength: Bool {
-    transport.limits.allowsExtended && capabilities?.extendedLength == true
+    transport.limits.allowsExtended && !usesT0 && capabilities?.extendedLength == true
   }
 
   /// The most octets of command data that one unchained command can carry: 255 for a card that has not said more.
   public var dataOctetsPerCommand: Int {
-    guard takesExtendedLength, let longestData else { return CommandAPDU.shortDataLimit }
-    return max(CommandAPDU.shortDataLimit, min(transport.limits.commandOctets - 9, longestData))
+    let told = information.map { $0.commandOctets - CardConnection.extendedHead }
+    guard takesExtendedLength, let longest = longestData ?? told else { return CommandAPDU.shortDataLimit }
+    let carried = transport.limits.commandOctets - CardConnection.extendedHead
+    return max(CommandAPDU.shortDataLimit, min(carried, longest, told ?? longest))
   }
 
-  /// Sends one command and answers the whole response, whatever its status word.
-  ///
-  /// - Throws: ``CardError`` only when no whole response came; `operation` names it there.
-  public func exchange(_ command: CommandAPDU, operation: String) throws(CardError) -> ResponseAPDU {
-    var response = try send(command, operation)
-    if let le = response.status.correctLe {
-      var corrected = command
-      corrected.le = le
-      response = try send(corrected, operation)
-    }
-    return try collect(response, of: command, operation)
+  /// The most octets of response data in one piece.
+  var dataOctetsPerResponse: Int {
+    guard takesExtendedLength else { return CommandAPDU.shortLeLimit }
+    let carried = transport.limits.responseOctets - 2
+    return max(CommandAPDU.shortLeLimit, min(carried, information.map { $0.responseOctets - 2 } ?? carried))
   }
 
-  /// Sends one command and answers its data.
-  ///
-  /// - Throws: ``CardError`` also for every status word but 9000.
-  public func data(_ command: CommandAPDU, operation: String) throws(CardError) -> [UInt8] {
-    let response = try exchange(command, operation: operation)
-    guard response.status == .ok else { throw CardError(response.status, operation: operation) }
-    return response.data
-  }
+  /// Octets of an extended APDU that are not data: the header, Lc and Le.
+  private static let extendedHead = 9
 
-  // MARK: Forms
-
-  /// One command, cut into a chain where it is too long for the card or the reader.
-  private func send(_ command: CommandAPDU, _ operation: String) throws(CardError) -> ResponseAPDU {
-    let needsExtended = command.data.count > CommandAPDU.shortDataLimit || (command.le ?? 0) > CommandAPDU.shortLeLimit
-    let isTooLong = command.data.count > dataOctetsPerCommand
-    guard needsExtended, !takesExtendedLength || isTooLong else { return try transmit(command, operation) }
-    guard isTooLong else {
-      var short = command
-      short.le = command.le.map { min($0, 256) }
-      return try transmit(short, operation)
-    }
-    guard capabilities?.commandChaining == true else {
-      throw CardError(
-        .tooLong, operation: operation, cardMayHaveChanged: false,
-        remedy: "The card takes neither extended lengths nor chains; the command is too long for it.")
-    }
-    return try sendChain(command, operation)
-  }
-
-  private func sendChain(_ command: CommandAPDU, _ operation: String) throws(CardError) -> ResponseAPDU {
-    var start = 0
-    while true {
-      let end = min(start + 255, command.data.count)
-      let isLast = end == command.data.count
-      let part = CommandAPDU(
-        cla: isLast ? command.cla : command.cla | 0x10, ins: command.ins, p1: command.p1, p2: command.p2,
-        data: Array(command.data[start..<end]), le: isLast ? command.le.map { min($0, 256) } : nil)
-      let response = try transmit(part, operation)
-      if isLast || response.status != .ok { return response }
-      start = end
-    }
-  }
-
-  /// Follows 61xx until the response is whole.
-  private func collect(
-    _ first: ResponseAPDU, of command: CommandAPDU, _ operation: String
-  ) throws(CardError) -> ResponseAPDU {
-    var response = first
-    var whole = first.data
-    var pieces = 0
-    let getResponseClass = command.cla & 0x03
-    while let waiting = response.status.bytesAvailable {
-      let next = CommandAPDU(cla: getResponseClass, ins: 0xC0, p1: 0, p2: 0, le: waiting)
-      response = try transmit(next, operation)
-      pieces += 1
-      guard pieces <= CardConnection.pieceLimit, !response.data.isEmpty || response.status.bytesAvailable == nil,
-        whole.count + response.data.count <= CardConnection.responseLimit
-      else { throw .unexpectedAnswer(operation) }
-      whole += response.data
-    }
-    return ResponseAPDU(data: whole, status: response.status)
-  }
-
-  private func transmit(_ command: CommandAPDU, _ operation: String) throws(CardError) -> ResponseAPDU {
-    let octets: [UInt8]
-    do { octets = try command.encoded() } catch {
-      throw CardError(
-        .tooLong, operation: operation, cardMayHaveChanged: false, remedy: "The command is longer than any APDU can be."
-      )
-    }
-    guard octets.count <= transport.limits.commandOctets else {
-      throw CardError(
-        .tooLong, operation: operation, cardMayHaveChanged: false,
-        remedy: "The reader carries at most \(transport.limits.commandOctets) octets; send it in parts.")
-    }
-    let answer: [UInt8]
-    do { answer = try transport.transmit(octets) } catch { throw CardError(error, operation: operation) }
-    do { return try ResponseAPDU(parsing: answer.span.bytes) } catch { throw .unexpectedAnswer(operation) }
+  /// The reader's keypad, if the card is in a reader that has one.
+  public var pinPad: (any PINPad)? {
+    guard let pad = transport as? any PINPad, !pad.pinPadAbilities.isEmpty else { return nil }
+    return pad
   }
 }

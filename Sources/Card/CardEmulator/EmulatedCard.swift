@@ -17,7 +17,11 @@ public final class EmulatedCard: APDUTransport {
   private let path: String?
 
   /// The answer to reset, fixed for the card's life.
-  private let answerToReset: [UInt8]
+  public let answerToReset: ATR
+  /// What the line goes by: as after the reset, or as the PPS after it said.
+  public private(set) var transmissionParameters: TransmissionParameters
+  /// Whether nothing was sent since the reset, so that a PPS may come.
+  private var isFreshFromReset = false
 
   /// Opens a card's state file.
   ///
@@ -39,18 +43,23 @@ public final class EmulatedCard: APDUTransport {
     self.flash = flash
     self.path = path
     engine = OpenSSLEngine(random: random)
+    let card = try EmulatedCard.start(flash, engine, path)
+    self.card = card
     do {
-      answerToReset = try EmulatedCard.makeAnswerToReset()
+      let octets = try card.profile.answerToReset.encoded()
+      answerToReset = try ATR(parsing: octets.span.bytes)
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }
-    try start()
+    transmissionParameters = answerToReset.initialParameters
   }
 
   /// Power: mounts the store, which recovers from whatever the last cut left.
-  private func start() throws(CardStateError) {
+  private static func start(
+    _ flash: EmulatedFlash, _ engine: OpenSSLEngine, _ path: String?
+  ) throws(CardStateError) -> Card {
     do {
-      card = try Card(store: try KeyValueStore(flash: flash), engine: engine)
+      return try Card(store: try KeyValueStore(flash: flash), engine: engine)
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }
@@ -147,16 +156,6 @@ public final class EmulatedCard: APDUTransport {
     return data
   }
 
-  private static func makeAnswerToReset() throws(ATRError) -> [UInt8] {
-    let capabilities = CardCapabilities(
-      selectionMethods: 0x90, dataCoding: 0x01, commandChaining: true, extendedLength: true,
-      extendedLengthInformation: false, channelsAssignedByCard: false, channelsAssignedByHost: false,
-      logicalChannels: 1)
-    let historical = HistoricalBytes(
-      serviceData: 0x80, capabilities: capabilities, issuerData: Array("WARIFU".utf8))
-    return try AnswerToReset(.t1, historicalBytes: historical).encoded()
-  }
-
   // MARK: APDUTransport
 
   /// What the in-process way can carry.
@@ -168,25 +167,56 @@ public final class EmulatedCard: APDUTransport {
     do {
       if card?.hasMemoryFailed != false {
         card = nil
-        try start()
+        card = try EmulatedCard.start(flash, engine, path)
       }
     } catch {
       throw CardTransportError(
         .unavailable, operation: "reset", cardMayHaveChanged: false, remedy: error.description)
     }
     card?.powerOn()
-    return answerToReset
+    transmissionParameters = answerToReset.initialParameters
+    isFreshFromReset = true
+    return answerToReset.octets
+  }
+
+  /// Answers a PPS request (ISO/IEC 7816-3, clause 9); readers that pass whole APDUs never send one.
+  ///
+  /// - Returns: the response, or `nil` where a card keeps silent: the request is malformed, asks for a protocol that the
+  ///   card does not offer, or is not the first thing after the reset. The reader's part is to reset the card then.
+  public func negotiate(_ request: [UInt8]) -> [UInt8]? {
+    guard isFreshFromReset, card != nil else { return nil }
+    isFreshFromReset = false
+    guard let request = try? PPS(parsing: request.span.bytes), let response = answerToReset.response(to: request),
+      let parameters = request.parameters(after: response)
+    else { return nil }
+    transmissionParameters = parameters
+    return response.encoded
   }
 
   /// Executes one command APDU.
   public func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+    try execute(command.span.bytes)
+    return withResponse { $0.octets }
+  }
+
+  /// Takes the power away: security state is gone, and the card wants a ``reset()``.
+  public func powerOff() { card?.powerOn() }
+
+  /// Executes one command APDU; the response can be had with ``withResponse(_:)``. Nothing is copied or allocated.
+  func execute(_ command: RawSpan) throws(CardTransportError) {
     guard let card else { throw EmulatedCard.powerLost(cardMayHaveChanged: false) }
-    card.process(command.span.bytes)
+    isFreshFromReset = false
+    card.process(command)
     if flash.faults.isDark {
       self.card = nil
       throw EmulatedCard.powerLost(cardMayHaveChanged: true)
     }
-    return card.response.withBytes { $0.octets }
+  }
+
+  /// Lends the response to the last command; empty when there is none.
+  func withResponse<R: ~Copyable, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    guard let card else { return try body(RawSpan()) }
+    return try card.response.withBytes(body)
   }
 
   private static func powerLost(cardMayHaveChanged: Bool) -> CardTransportError {

@@ -40,6 +40,9 @@ static inline int warifu_open(const char *path, int flags, unsigned int mode) { 
 extern int mkostemp(char *path, int flags);
 static inline int warifu_make_temporary(char *path) { return mkostemp(path, O_CLOEXEC); }
 
+// pipe2(2): a pipe that programs started meanwhile do not inherit. -1 and errno on failure.
+static inline int warifu_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
+
 // fcntl(2) F_OFD_SETLK: a whole-file write lock that belongs to the open file. -1 and EAGAIN when someone holds it.
 static inline int warifu_try_lock(int descriptor) {
   struct flock lock;
@@ -73,4 +76,50 @@ static inline int warifu_rename_new(const char *from, const char *to) {
   if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return -1;
   return link(from, to) == 0 ? unlink(from) : -1;
+}
+
+// socket(2) for streams with SOCK_CLOEXEC. By system call, because <sys/socket.h> here would take its names away from
+// Swift's own module of the C library.
+static inline int warifu_stream_socket(int family) {
+  return (int)syscall(SYS_socket, family, 1 /* SOCK_STREAM */ | 02000000 /* SOCK_CLOEXEC */, 0);
+}
+
+// accept4(2), which is behind _GNU_SOURCE, with SOCK_CLOEXEC.
+static inline int warifu_accept(int listener) {
+  return (int)syscall(SYS_accept4, listener, NULL, NULL, 02000000 /* SOCK_CLOEXEC */);
+}
+
+// eventfd(2): a descriptor that can be read while its count is not zero.
+static inline int warifu_eventfd(void) {
+  return (int)syscall(SYS_eventfd2, 0, 02000000 /* EFD_CLOEXEC */ | 00004000 /* EFD_NONBLOCK */);
+}
+
+// fcntl(2) F_SETFL.
+static inline int warifu_set_nonblocking(int descriptor, int on) {
+  int flags = fcntl(descriptor, F_GETFL);
+  if (flags < 0) return -1;
+  return fcntl(descriptor, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+}
+
+// tcp(7): what is sent leaves at once (TCP_NODELAY).
+static inline void warifu_set_no_delay(int descriptor) {
+  int on = 1;
+  syscall(SYS_setsockopt, descriptor, 6 /* IPPROTO_TCP */, 1 /* TCP_NODELAY */, &on, sizeof on);
+}
+
+// tcp(7): what comes is acknowledged at once, until the system changes its mind (TCP_QUICKACK).
+static inline void warifu_set_quick_acknowledgement(int descriptor) {
+  int on = 1;
+  syscall(SYS_setsockopt, descriptor, 6 /* IPPROTO_TCP */, 12 /* TCP_QUICKACK */, &on, sizeof on);
+}
+
+// signalfd(2): a descriptor that can be read while one of these signals waits; bit 0 is signal 1.
+static inline int warifu_signal_descriptor(uint64_t signals) {
+  return (int)syscall(SYS_signalfd4, -1, &signals, sizeof signals, 02000000 /* SFD_CLOEXEC */ | 00004000 /* SFD_NONBLOCK */);
+}
+
+// The next signal at such a descriptor, 0 when there is none: the first member of struct signalfd_siginfo (128 octets).
+static inline int warifu_next_signal(int descriptor) {
+  uint32_t information[32];
+  return read(descriptor, information, sizeof information) == (ssize_t)sizeof information ? (int)information[0] : 0;
 }

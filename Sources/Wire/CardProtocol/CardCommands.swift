@@ -155,6 +155,44 @@ extension CommandAPDU {
     CommandAPDU(cla: 0x80, instruction: .setStatus, p1: 0x80, p2: state.rawValue, data: serial.octets)
   }
 
+  /// DELETE of a key set or generation key (GlobalPlatform 2.3.1, 11.2.2.3.2).
+  public static func deleteKey(version: UInt8) -> CommandAPDU {
+    CommandAPDU(cla: 0x80, instruction: .delete, data: [0xD2, 0x01, version])
+  }
+
+  /// Which kinds of entries GET STATUS asks for; sums are allowed.
+  public struct RegistryElements: OptionSet, Sendable {
+    /// P1.
+    public let rawValue: UInt8
+
+    /// The kinds of this P1.
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// The issuer security domain.
+    public static let issuerDomain = RegistryElements(rawValue: 0x80)
+    /// Applications.
+    public static let applications = RegistryElements(rawValue: 0x40)
+    /// Load files, without their modules.
+    public static let loadFiles = RegistryElements(rawValue: 0x20)
+    /// Load files with their modules.
+    public static let loadFilesAndModules = RegistryElements(rawValue: 0x10)
+  }
+
+  /// GET STATUS (GlobalPlatform 2.3.1, 11.4) in the BER-TLV form, of entries whose AID begins with `prefix`.
+  public static func getStatus(
+    _ elements: RegistryElements, prefix: [UInt8] = [], isContinued: Bool = false
+  ) -> CommandAPDU {
+    CommandAPDU(
+      cla: 0x80, instruction: .getStatus, p1: elements.rawValue, p2: isContinued ? 0x03 : 0x02,
+      data: BERTLV.encode(tag: 0x4F, value: prefix), le: 256)
+  }
+
+  /// SET STATUS of the Warifu application: locked, it can be neither selected nor used.
+  public static func setApplicationLock(_ isLocked: Bool) -> CommandAPDU {
+    CommandAPDU(
+      cla: 0x80, instruction: .setStatus, p1: 0x40, p2: isLocked ? 0x80 : 0x00, data: CardProtocol.applicationID)
+  }
+
   /// DELETE of a code that is spent or expired, to make room.
   public static func deleteCode(index: UInt16) -> CommandAPDU {
     CommandAPDU(cla: 0x80, instruction: .delete, data: [0x80, 0x02, UInt8(index >> 8), UInt8(index & 0xFF)])
@@ -194,6 +232,33 @@ extension CommandAPDU {
       + BERTLV.encode(tag: 0x83, value: messageID) + BERTLV.encode(tag: 0x84, value: key)
     return CommandAPDU(
       cla: 0x80, instruction: .useKey, p1: use.rawValue, p2: level.rawValue, data: data, le: 256)
+  }
+
+  /// USE KEY under a code that another purchaser told, whose card has the same generation key (P12, P22). A code that is on
+  /// this card is used as if named by its index.
+  public static func useKey(
+    _ use: KeyUse, level: KeyLevel, generationKey: UInt8, code: [UInt8], messageID: [UInt8], key: [UInt8]
+  ) -> CommandAPDU {
+    let data =
+      BERTLV.encode(tag: 0x81, value: [generationKey] + code) + BERTLV.encode(tag: 0x83, value: messageID)
+      + BERTLV.encode(tag: 0x84, value: key)
+    return CommandAPDU(
+      cla: 0x80, instruction: .useKey, p1: use.rawValue, p2: level.rawValue, data: data, le: 256)
+  }
+
+  /// P2 of USE KEY under a key that two cards share.
+  public static let sharedKeyLevel: UInt8 = 0x02
+
+  /// USE KEY under K3 (P18): `wrapped` is K3 as the seller wrapped it for this card, as key `number` with the card `peer`.
+  public static func useSharedKey(
+    _ use: KeyUse, wrapped: [UInt8], peer: CardSerial, number: UInt32, key: [UInt8]
+  ) -> CommandAPDU {
+    let numberOctets = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
+    let data =
+      BERTLV.encode(tag: 0x82, value: peer.octets + numberOctets) + BERTLV.encode(tag: 0x85, value: wrapped)
+      + BERTLV.encode(tag: 0x84, value: key)
+    return CommandAPDU(
+      cla: 0x80, instruction: .useKey, p1: use.rawValue, p2: sharedKeyLevel, data: data, le: 256)
   }
 
   /// CERTIFY COPY (M7): the card unwraps KEYc, recomputes CS and compares; with `wrappedContentKey` it then answers Kd

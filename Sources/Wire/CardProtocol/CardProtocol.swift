@@ -29,6 +29,8 @@ public enum Instruction: UInt8, Sendable, CaseIterable {
   /// ISO/IEC 7816-4.
   case verify = 0x20
   /// ISO/IEC 7816-4.
+  case manageSecurityEnvironment = 0x22
+  /// ISO/IEC 7816-4.
   case changeReferenceData = 0x24
   /// ISO/IEC 7816-8: PERFORM SECURITY OPERATION.
   case performSecurityOperation = 0x2A
@@ -38,6 +40,8 @@ public enum Instruction: UInt8, Sendable, CaseIterable {
   case generateAsymmetricKeyPair = 0x47
   /// GlobalPlatform 2.3.1 / Amendment D.
   case initializeUpdate = 0x50
+  /// ISO/IEC 7816-4.
+  case manageChannel = 0x70
   /// GlobalPlatform (CLA 84) and ISO/IEC 7816-4 (CLA 00).
   case externalAuthenticate = 0x82
   /// ISO/IEC 7816-4.
@@ -50,6 +54,8 @@ public enum Instruction: UInt8, Sendable, CaseIterable {
   case readBinary = 0xB0
   /// ISO/IEC 7816-4.
   case getResponse = 0xC0
+  /// ISO/IEC 7816-4.
+  case envelope = 0xC2
   /// ISO/IEC 7816-4 and GlobalPlatform.
   case getData = 0xCA
   /// ISO/IEC 7816-4.
@@ -72,8 +78,12 @@ public enum DataTag: UInt16, Sendable, CaseIterable {
   case issuerIdentificationNumber = 0x0042
   /// Card image number.
   case cardImageNumber = 0x0045
+  /// AID of the issuer security domain.
+  case issuerDomainID = 0x004F
   /// Card recognition data.
   case cardRecognitionData = 0x0066
+  /// Sequence counter of the key set that sessions are opened with by default; only where challenges are pseudo-random.
+  case sequenceCounter = 0x00C1
   /// Key information template.
   case keyInformation = 0x00E0
   /// Card production life cycle data.
@@ -126,6 +136,12 @@ public enum ReferenceData: UInt8, Sendable {
   case pin = 0x81
   /// The key that unblocks it.
   case puk = 0x82
+}
+
+/// Key references in the templates of MANAGE SECURITY ENVIRONMENT: what is not a ``CommandAPDU/KeyPair``.
+public enum KeyReference {
+  /// The centre's verification key, ``DataTag/centerVerificationKey``.
+  public static let centerVerification: UInt8 = 0x27
 }
 
 /// Life-cycle states of the card (GlobalPlatform 2.3.1, 5.1.1, coding in table 11-6).

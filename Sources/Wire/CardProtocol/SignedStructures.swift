@@ -5,6 +5,8 @@ import Octets
 public enum SignedStructure: Sendable {
   /// What the card's authentication key signs on INTERNAL AUTHENTICATE.
   case internalAuthenticate
+  /// What the centre signs on EXTERNAL AUTHENTICATE.
+  case externalAuthenticate
   /// What the centre signs so that a card believes a time.
   case time
 
@@ -12,6 +14,7 @@ public enum SignedStructure: Sendable {
   public var label: StaticString {
     switch self {
     case .internalAuthenticate: "warifu card authentication 1"
+    case .externalAuthenticate: "warifu centre authentication 1"
     case .time: "warifu time 1"
     }
   }
@@ -22,6 +25,14 @@ extension OctetBuffer {
   public func becomeAuthenticationInput(serial: RawSpan, challenge: RawSpan) throws(OctetError) {
     removeAll()
     try appendLabel(.internalAuthenticate)
+    try appendField(.cardSerial, serial)
+    try appendField(.challenge, challenge)
+  }
+
+  /// Makes this buffer the structure by which the centre proves itself to a card on EXTERNAL AUTHENTICATE.
+  public func becomeCenterAuthenticationInput(serial: RawSpan, challenge: RawSpan) throws(OctetError) {
+    removeAll()
+    try appendLabel(.externalAuthenticate)
     try appendField(.cardSerial, serial)
     try appendField(.challenge, challenge)
   }

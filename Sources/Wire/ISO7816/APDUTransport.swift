@@ -20,12 +20,18 @@ public struct CardTransportLimits: Sendable, Hashable {
   public var responseOctets: Int
   /// Whether the reader is able to carry extended-length APDUs at all.
   public var allowsExtended: Bool
+  /// The protocol that was negotiated with the card; `nil` where the way there has no say in it.
+  public var transmissionProtocol: AnswerToReset.TransmissionProtocol?
 
   /// Limits of a transport.
-  public init(commandOctets: Int, responseOctets: Int, allowsExtended: Bool) {
+  public init(
+    commandOctets: Int, responseOctets: Int, allowsExtended: Bool,
+    transmissionProtocol: AnswerToReset.TransmissionProtocol? = nil
+  ) {
     self.commandOctets = commandOctets
     self.responseOctets = responseOctets
     self.allowsExtended = allowsExtended
+    self.transmissionProtocol = transmissionProtocol
   }
 
   /// What vpcd and the in-process emulator carry: frames of up to 65,535 octets.
@@ -48,6 +54,16 @@ public struct CardTransportError: Error, Sendable, Hashable {
     case protocolViolation
     /// The daemon or emulator behind the transport is gone.
     case unavailable
+    /// There is no such reader.
+    case unknownReader
+    /// More than one reader or card answers to what was asked for.
+    case ambiguousReader
+    /// The card is there and does not answer, or not as its reader understands it.
+    case unresponsive
+    /// It took too long.
+    case timeout
+    /// The caller stopped it.
+    case cancelled
   }
 
   /// What went wrong.

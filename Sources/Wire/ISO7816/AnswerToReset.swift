@@ -1,16 +1,16 @@
 import Octets
 
+/// How a card with contacts exchanges characters with its reader (ISO/IEC 7816-3, clauses 10 to 12).
+public enum TransmissionProtocol: UInt8, Sendable {
+  /// T=0: character oriented.
+  case t0 = 0
+  /// T=1: block oriented.
+  case t1 = 1
+}
+
 /// What a card of ours says of itself at reset: the recipe of an ``ATR``.
 public struct AnswerToReset: Hashable, Sendable {
-  /// Which transmission protocol the card speaks: one, so that no PPS is needed to choose it.
-  public enum TransmissionProtocol: UInt8, Sendable {
-    /// Character oriented.
-    case t0 = 0
-    /// Block oriented.
-    case t1 = 1
-  }
-
-  /// The protocol.
+  /// The protocol: one, so that no PPS is needed to choose it.
   public var transmissionProtocol: TransmissionProtocol
   /// TA1: F and D that the card can be asked for in a PPS; 18 is 372 and 12, 11 the default pair.
   public var fiDi: UInt8

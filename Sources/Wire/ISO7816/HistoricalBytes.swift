@@ -48,7 +48,7 @@ public struct CardCapabilities: Hashable, Sendable {
   }
 
   /// The three octets.
-  var octets: [UInt8] {
+  public var octets: [UInt8] {
     var third = logicalChannels - 1
     if commandChaining { third |= 0x80 }
     if extendedLength { third |= 0x40 }

@@ -13,6 +13,7 @@ extension StatusWord {
   private var exactMeaning: String? {
     switch rawValue {
     case 0x9000: "done"
+    case 0x6200: "a warning without more; MANAGE CHANNEL: the channel is closed already"
     case 0x6281: "part of the returned data may be corrupted"
     case 0x6282: "end of file or record reached before Le octets"
     case 0x6283: "the selected file or application is deactivated, or the card is locked"

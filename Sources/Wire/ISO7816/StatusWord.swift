@@ -21,6 +21,8 @@ public struct StatusWord: RawRepresentable, Hashable, Sendable, Error {
 extension StatusWord {
   /// 9000: done.
   public static let ok = StatusWord(rawValue: 0x9000)
+  /// 6200: a warning without more: MANAGE CHANNEL finds the channel closed already.
+  public static let noInformation = StatusWord(rawValue: 0x6200)
   /// 6283: the selected file or application is deactivated, or the card is locked.
   public static let selectedFileInvalidated = StatusWord(rawValue: 0x6283)
   /// 6300: authentication of the host failed (GlobalPlatform 2.3.1, 11).

@@ -38,6 +38,10 @@ public enum FieldType: UInt8, Sendable {
   case challenge = 0x11
   /// Seconds since 1970 UTC, 8 octets.
   case time = 0x12
+  /// Serial of the other card of two that share a key, 8 octets.
+  case peerSerial = 0x13
+  /// Number of a key that two cards share, 4 octets.
+  case sharedKeyNumber = 0x14
 }
 
 extension OctetBuffer {
@@ -76,9 +80,11 @@ public enum KeyLabel: Sendable, CaseIterable {
   case chargeReceipt
   /// Individual key → key that wraps conversion keys (M12).
   case conversionSecret
+  /// Individual key → key that wraps a key for two purchasers, K3 (P18).
+  case sharedKey
   /// Generation key → right key (P22); right key → message key (P12).
   case right, message
-  /// Right or message key → the key that wraps keys for people (P24), so that neither serves two purposes.
+  /// Right, message or shared key → the key that wraps keys for people (P24), so that neither serves two purposes.
   case wrapping
   /// Certification root → KEYc of one licence (M5).
   case certificationKey
@@ -95,6 +101,7 @@ public enum KeyLabel: Sendable, CaseIterable {
     case .copyLicenseUserKey: "copy-licence user key"
     case .chargeReceipt: "charge receipt"
     case .conversionSecret: "conversion secret"
+    case .sharedKey: "shared key"
     case .right: "right"
     case .message: "message"
     case .wrapping: "wrapping"
@@ -116,6 +123,14 @@ extension OctetBuffer {
     try append(UInt8(0))
     try context(self)
     try append(UInt32(truncatingIfNeeded: keyOctets * 8))
+  }
+
+  /// Appends the context of the key that wraps K3 for one of two cards: whose wrap it is, with whom it is shared, and its
+  /// number (crypto.md, P18).
+  public func appendSharedKeyContext(holder: RawSpan, peer: RawSpan, number: UInt32) throws(OctetError) {
+    try appendField(.cardSerial, holder)
+    try appendField(.peerSerial, peer)
+    try appendField(.sharedKeyNumber, number)
   }
 
   /// Makes this buffer the input of a certificate code CS: software id ‖ medium id ‖ terms, typed (crypto.md, M5).

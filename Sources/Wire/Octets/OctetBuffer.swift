@@ -41,6 +41,15 @@ public final class OctetBuffer {
     used[0] = newCount
   }
 
+  /// Keeps the octets of `range`, within the used part, and moves them to the front.
+  public func keep(_ range: Range<Int>) {
+    guard range.lowerBound >= 0, range.upperBound <= count else { return }
+    if used[0] > used[1] { used[1] = used[0] }
+    UnsafeMutableRawBufferPointer(rebasing: storage[..<range.count])
+      .copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[range]))
+    used[0] = range.count
+  }
+
   /// Overwrites every octet used since the last wipe with zeros, those behind a shortened end too, and forgets them.
   public func wipe() {
     for index in 0..<max(used[0], used[1]) { storage[index] = 0 }

@@ -89,7 +89,7 @@ public struct SecureChannelCard: ~Copyable {
   /// INITIALIZE UPDATE with a pseudo-random card challenge: i = 70, or 71 in mode S16 (Amendment D, 6.2.2.1).
   ///
   /// - Parameters:
-  ///   - sequenceCounter: the key set's counter, 24 bits, which the firmware has already advanced in its storage.
+  ///   - sequenceCounter: the key set's counter, 24 bits, which the firmware advances once the host is authenticated.
   ///   - applicationID: AID of the application that opens the session, 5 to 16 octets.
   public mutating func initializeUpdate(
     _ header: CommandHeader, hostChallenge: RawSpan, keyVersion: UInt8, diversificationData: RawSpan,

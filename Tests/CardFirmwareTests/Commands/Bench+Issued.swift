@@ -43,7 +43,15 @@ extension Bench {
     try SigningKey(scalar: Secret(copying: [UInt8](repeating: 0x11, count: 32)))
   }
 
-  private static let issuedFlash = Result { try makeIssued().flash.content }
+  private static let issuedFlash = Result { try makeIssued(profile).flash.content }
+  private static let issuedCharacterFlash = Result { try makeIssued(characterProfile).flash.content }
+
+  /// The same card for T=0.
+  static let characterProfile: CardProfile = {
+    var profile = Bench.profile
+    profile.transmissionProtocol = .t0
+    return profile
+  }()
 
   /// An issued card in SECURED, fresh from reset.
   static func issued() throws -> Bench {
@@ -51,8 +59,15 @@ extension Bench {
     try Bench(flash: BenchFlash(geometry: geometry, content: try issuedFlash.get()), seed: 2)
   }
 
-  private static func makeIssued() throws -> Bench {
-    let bench = try secured()
+  /// The same for T=0.
+  static func issuedForCharacters() throws -> Bench {
+    try Bench(
+      flash: BenchFlash(geometry: geometry, content: try issuedCharacterFlash.get()), profile: characterProfile,
+      seed: 2)
+  }
+
+  private static func makeIssued(_ profile: CardProfile) throws -> Bench {
+    let bench = try secured(profile)
     let session = try bench.open()
     for (index, key) in generationKeys.enumerated() {
       let command = try session.putKey(KeyVersion.generationKeyBase + 1 + UInt8(index), key)
@@ -115,6 +130,15 @@ extension Bench {
   func setTime(_ time: UInt64) throws -> StatusWord {
     let challenge = try send(.getChallenge(16)).data
     return try status(.setTime(time, signature: try Bench.signedTime(time, challenge)))
+  }
+
+  /// The centre's signature by which it proves itself over a challenge.
+  static func centerAuthentication(
+    _ challenge: [UInt8], serial: InlineArray<8, UInt8> = Bench.serial, by key: borrowing SigningKey
+  ) throws -> [UInt8] {
+    let input = OctetBuffer(capacity: 256)
+    try input.becomeCenterAuthenticationInput(serial: serial.span.bytes, challenge: challenge.span.bytes)
+    return try key.sign(input.withBytes { $0.octets })
   }
 
   /// The centre's signature over a time.

@@ -39,9 +39,10 @@ final class Bench {
   }
 
   /// A card as the factory makes it, in OP_READY.
-  static func blank(_ profile: CardProfile = Bench.profile, transportKeys: [UInt8] = Bench.transportKeys) throws
-    -> Bench
-  {
+  static func blank(
+    _ profile: CardProfile = Bench.profile, transportKeys: [UInt8] = Bench.transportKeys,
+    serial: InlineArray<8, UInt8> = Bench.serial
+  ) throws -> Bench {
     let flash = BenchFlash(geometry: geometry)
     try Card.manufacture(
       in: try KeyValueStore(flash: flash), serial: serial, profile: profile,
@@ -93,31 +94,44 @@ final class Bench {
   /// The status word that ends one command.
   func status(_ command: CommandAPDU) throws -> StatusWord { try send(command).status }
 
-  /// One command with all of its answer, fetched by GET RESPONSE.
+  /// One command with all of its answer: the right Le on 6Cxx, GET RESPONSE on 61xx.
   func whole(_ command: CommandAPDU) throws -> ResponseAPDU {
     var response = try send(command)
+    if let length = response.status.correctLe {
+      var corrected = command
+      corrected.le = length
+      response = try send(corrected)
+    }
     var data = response.data
+    let channel = ClassByte(rawValue: command.cla).logicalChannel
     while let waiting = response.status.bytesAvailable {
-      response = try send(.getResponse(waiting))
+      response = try send(.getResponse(waiting).onChannel(channel))
       data += response.data
     }
     return ResponseAPDU(data: data, status: response.status)
   }
 
-  /// Verifies the PIN.
-  func verifyPIN() throws { try #require(try status(.verify(.pin, value: Bench.pin)) == .ok) }
+  /// Verifies the PIN on a logical channel.
+  func verifyPIN(onChannel channel: UInt8 = 0) throws {
+    try #require(try status(.verify(.pin, value: Bench.pin).onChannel(channel)) == .ok)
+  }
 
   // MARK: Sessions
 
   /// ENC ‖ MAC ‖ DEK of key set 1, as the issuer derives them.
-  static func individualSet() throws -> [UInt8] {
-    try [KeyLabel.channelEncryption, .channelMAC, .channelDataEncryption].flatMap { try derived($0) }
+  static func individualSet(
+    of serial: InlineArray<8, UInt8> = Bench.serial, _ individualKey: [UInt8] = Bench.individualKey
+  ) throws -> [UInt8] {
+    try [KeyLabel.channelEncryption, .channelMAC, .channelDataEncryption].flatMap {
+      try derived($0, of: serial, individualKey)
+    }
   }
 
   /// A key of this card, derived from its individual key.
-  static func derived(_ label: KeyLabel) throws -> [UInt8] {
-    let serial = Bench.serial
-    return try Derivation.kbkdf(Secret(copying: individualKey), label: label, octets: 32) {
+  static func derived(
+    _ label: KeyLabel, of serial: InlineArray<8, UInt8> = Bench.serial, _ individualKey: [UInt8] = Bench.individualKey
+  ) throws -> [UInt8] {
+    try Derivation.kbkdf(Secret(copying: individualKey), label: label, octets: 32) {
       (context) throws(OctetError) in
       try context.appendField(.cardSerial, serial.span.bytes)
     }.withBytes { $0.octets }
@@ -125,10 +139,11 @@ final class Bench {
 
   /// Opens a session; by default at level 33 under key set 1.
   func open(
-    level: SecurityLevel = .full, version: UInt8 = KeyVersion.individualSet, keys: [UInt8]? = nil
+    level: SecurityLevel = .full, version: UInt8 = KeyVersion.individualSet, keys: [UInt8]? = nil,
+    onChannel channel: UInt8 = 0
   ) throws -> BenchSession {
     let own = version == KeyVersion.transportSet ? Bench.transportKeys : try Bench.individualSet()
-    return try BenchSession(self, keys: keys ?? own, version: version, level: level)
+    return try BenchSession(self, keys: keys ?? own, version: version, level: level, channel: channel)
   }
 
   /// Leads a card from SECURED, or a blank one, into `state`.
@@ -161,9 +176,11 @@ final class BenchSession {
   private let bench: Bench
   private let engine: OpenSSLEngine
   private var host: SecureChannelHost
+  private let channel: UInt8
 
-  fileprivate init(_ bench: Bench, keys: [UInt8], version: UInt8, level: SecurityLevel) throws {
+  fileprivate init(_ bench: Bench, keys: [UInt8], version: UInt8, level: SecurityLevel, channel: UInt8) throws {
     self.bench = bench
+    self.channel = channel
     engine = OpenSSLEngine(random: bench.random)
     let length = keys.count / 3
     let slots = (0..<6).map { KeySlot(rawValue: UInt8($0)) }
@@ -176,12 +193,12 @@ final class BenchSession {
       engine: engine, staticKeys: StaticKeySlots(enc: slots[0], mac: slots[1], dek: slots[2]),
       sessionKeys: SessionKeySlots(enc: slots[3], mac: slots[4], rmac: slots[5]), mode: mode, level: level,
       keyVersion: version, hostChallenge: bench.random.octets(mode.octets))
-    let challenge = try bench.whole(host.initializeUpdate())
-    try host.confirm(try bench.send(try host.externalAuthenticate(after: challenge)))
+    let challenge = try bench.whole(host.initializeUpdate().onChannel(channel))
+    try host.confirm(try bench.send(try host.externalAuthenticate(after: challenge).onChannel(channel)))
   }
 
   /// The command as it goes to the card.
-  func wrap(_ command: CommandAPDU) throws -> CommandAPDU { try host.wrap(command) }
+  func wrap(_ command: CommandAPDU) throws -> CommandAPDU { try host.wrap(command).onChannel(channel) }
 
   /// The plain response to the command that was wrapped last.
   func unwrap(_ response: ResponseAPDU) throws -> ResponseAPDU { try host.unwrap(response) }

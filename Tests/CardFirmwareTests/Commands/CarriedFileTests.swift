@@ -73,7 +73,7 @@ import Testing
     #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xB0, data: [1], le: 1)) == .wrongLength)
     #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xB0, p1: 0x81, le: 1)) == .incorrectP1P2)
     #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xA4, p1: 2, p2: 0x0C, data: [1])) == .wrongLength)
-    #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xA4, p1: 2, p2: 0)) == .incorrectP1P2)
+    #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xA4, p1: 2, p2: 0)) == .wrongLength)
     // Selecting an application leaves the file.
     #expect(try bench.status(.select(applicationID: CardProtocol.applicationID)) == .ok)
     #expect(try bench.status(.readBinary(offset: 0, count: 1)) == .commandNotAllowed)

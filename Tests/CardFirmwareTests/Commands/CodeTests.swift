@@ -203,7 +203,7 @@ import Testing
     let bench = try verified()
     let tooLongID = [UInt8](repeating: 1, count: 33)
     let rows: [(CommandAPDU, UInt16)] = [
-      (CommandAPDU(cla: 0x80, ins: 0x12, p1: 2), 0x6A86), (CommandAPDU(cla: 0x80, ins: 0x12, p2: 2), 0x6A86),
+      (CommandAPDU(cla: 0x80, ins: 0x12, p1: 2), 0x6A86), (CommandAPDU(cla: 0x80, ins: 0x12, p2: 3), 0x6A86),
       (CommandAPDU(cla: 0x80, ins: 0x12), 0x6A80), (CommandAPDU(cla: 0x80, ins: 0x12, data: [0x80, 2, 0]), 0x6A80),
       (wrap(4), 0x6A88), (wrap(.max), 0x6A88), (wrap(0, id: tooLongID), 0x6A80),
       (.useKey(.wrap, level: .right, codeIndex: 0, messageID: [], key: [UInt8](repeating: 1, count: 40)), 0x6A80),

@@ -67,6 +67,12 @@ import Testing
     try fuzz(try Bench.issued(), .secured, count: CommandSeed.isSoaking ? 100_000 : 10_000, &seed)
   }
 
+  /// The same over T=0, where lengths of answers are told before the answers come.
+  @Test func anyOctetsOverT0() throws {
+    var seed = CommandSeed("fuzzing a card for T=0")
+    try fuzz(try Bench.issuedForCharacters(), .secured, count: CommandSeed.isSoaking ? 100_000 : 6_000, &seed)
+  }
+
   /// Every tag, and every instruction with every P1, after the PIN and inside a session: no answer holds a key.
   @Test func noCommandReturnsAKey() throws {
     let bench = try Bench.issued()
@@ -122,6 +128,13 @@ struct CommandGrammar {
         .computeSignature(digest: keys), .generateKeyPair(.authentication, readOnly: true), .deleteCode(index: 2),
         .verify(.pin, value: Bench.pin), .verify(.pin, value: Bench.pin), .getChallenge(16),
         .updateBinary(offset: 600, data: keys), .setTime(1_000, signature: keys + keys),
+        .externalAuthenticate(signature: keys + keys), .openChannel(), .openChannel(2), .closeChannel(1),
+        .closeChannel(0), .restoreSecurityEnvironment(), .setMutualAuthentication(),
+        .setCipherKey(nil, level: .right, codeIndex: 0),
+        .setCipherKey(.unwrap, level: .message, codeIndex: 1, messageID: [1]), .encipher(key: keys),
+        .decipher(cryptogram: [0x80] + keys), .select(file: CommandAPDU.informationFile),
+        CommandAPDU(cla: 0, ins: 0xA4, p1: 0, p2: 4, le: 256), CommandAPDU(cla: 0, ins: 0xA4, p1: 4, p2: 2, le: 256),
+        .getResponse(256), CommandAPDU(cla: 0, ins: 0xC2),
         CommandAPDU(cla: 0x80, ins: 0xD8, p2: 1, data: [0x53, 0x88, 33, 32] + keys + [3, 1, 2, 3]),
       ] + DataTag.allCases.map { .getData($0) }
   }
@@ -150,7 +163,20 @@ struct CommandGrammar {
     let template = templates[seed.below(templates.count)]
     let chaining: UInt8 = seed.below(6) == 0 ? 0x10 : 0
     let securing: UInt8 = seed.below(6) == 0 ? 0x04 : 0
-    return [template.cla | chaining | securing, template.ins, template.p1, template.p2] + seed.octets(seed.below(30))
+    let channel = seed.below(4) == 0 ? UInt8(seed.below(4)) : 0
+    let head = [template.cla | chaining | securing | channel, template.ins, template.p1, template.p2]
+    switch seed.below(6) {
+    case 0: return enveloped(template.onChannel(channel), channel, &seed)
+    case 1: return (try? template.onChannel(channel).encoded()) ?? head
+    default: return head + seed.octets(seed.below(30))
+    }
+  }
+
+  /// A piece of a command in an ENVELOPE, often all of it.
+  private func enveloped(_ command: CommandAPDU, _ channel: UInt8, _ seed: inout CommandSeed) -> [UInt8] {
+    let content = ((try? command.encoded()) ?? []).prefix(seed.below(3) == 0 ? seed.below(20) : 250)
+    let chaining: UInt8 = seed.below(3) == 0 ? 0x10 : 0
+    return [channel | chaining, 0xC2, 0, 0] + (content.isEmpty ? [] : [UInt8(content.count)] + content)
   }
 
   /// A security level.

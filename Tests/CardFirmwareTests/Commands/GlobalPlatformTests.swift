@@ -27,10 +27,11 @@ import Testing
   }
 
   /// Appendix H.2: 66 { 73 { 06 GlobalPlatform, 60 { card management }, 63 { card identification }, 64 { channel } } }.
-  @Test(arguments: [(8, 0x60), (16, 0x61)] as [(UInt8, UInt8)])
-  func cardRecognitionData(_ macOctets: UInt8, _ options: UInt8) throws {
+  @Test(arguments: [(8, false, 0x60), (16, false, 0x61), (8, true, 0x70), (16, true, 0x71)] as [(UInt8, Bool, UInt8)])
+  func cardRecognitionData(_ macOctets: UInt8, _ isPseudoRandom: Bool, _ options: UInt8) throws {
     var profile = Bench.profile
     profile.macOctets = macOctets
+    profile.hasPseudoRandomChallenge = isPseudoRandom
     let outer = try objects(try data(try Bench.secured(profile), .cardRecognitionData))
     #expect(outer.map(\.tag) == [0x66])
     let inner = try objects(outer[0].value)
@@ -43,6 +44,11 @@ import Testing
     #expect(try objects(parts[1].value).map(\.value) == [globalPlatform + [2, 2, 3, 1]])
     #expect(try objects(parts[2].value).map(\.value) == [globalPlatform + [3]])
     #expect(try objects(parts[3].value).map(\.value) == [globalPlatform + [4, 3, options]])
+    // What INITIALIZE UPDATE says is the same: its "i" is the third octet of the key information.
+    let bench = try Bench.secured(profile)
+    let challenge = [UInt8](repeating: 1, count: Int(macOctets))
+    let answer = try bench.send(CommandAPDU(cla: 0x80, ins: 0x50, data: challenge, le: 256))
+    #expect(answer.data[12] == options)
     #expect(try parts[1...].allSatisfy { try objects($0.value).map(\.tag) == [0x06] })
   }
 
@@ -58,11 +64,12 @@ import Testing
     let blank = try Bench.blank()
     #expect(try entries(blank) == (1...3).map { [$0, 0x30, 0x88, 0x20] })
     let bench = try Bench.issued()
-    #expect(try entries(bench) == (1...3).map { [$0, 0x01, 0x88, 0x20] })
+    let generation: [[UInt8]] = [[1, 0x51, 0x88, 0x20], [1, 0x52, 0x88, 0x20]]
+    #expect(try entries(bench) == (1...3).map { [$0, 0x01, 0x88, 0x20] } + generation)
     let session = try bench.open()
     #expect(try session.status(try session.putKey(0x05, bench.random.octets(48), count: 3)) == .ok)
     bench.reset()
-    #expect(try entries(bench).suffix(3) == [[1, 5, 0x88, 0x10], [2, 5, 0x88, 0x10], [3, 5, 0x88, 0x10]])
+    #expect(try entries(bench)[3...] == [[1, 5, 0x88, 0x10], [2, 5, 0x88, 0x10], [3, 5, 0x88, 0x10]] + generation)
   }
 
   /// 11.3.3.3: 9F7F with 42 octets.
@@ -96,22 +103,16 @@ import Testing
       let longest = try objects(inner[1].value)
       #expect(longest.map(\.tag) == [0x9F65] && longest[0].value == [0x07, 0xF7])
     }
-    for aid in [[0xA0, 0, 0, 0, 3], Array(CardProtocol.applicationID.dropLast()), CardProtocol.applicationID + [1]] {
+    for aid in [[0xA0, 0, 0, 0, 3], [0xA0], CardProtocol.applicationID + [1]] {
       #expect(try bench.status(.select(applicationID: aid)) == .fileNotFound)
     }
     #expect(try bench.status(.select(applicationID: [UInt8](repeating: 1, count: 17))) == .wrongLength)
-    #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xA4, p1: 4, p2: 2)) == .incorrectP1P2)
+    #expect(try bench.status(CommandAPDU(cla: 0, ins: 0xA4, p1: 4, p2: 1)) == .incorrectP1P2)
   }
 
-  /// Table 11-36: E3 { 4F AID, 9F70 state }.
-  @Test func statusOfTheIssuerDomain() throws {
-    let bench = try Bench.issued()
-    let command = CommandAPDU(cla: 0x80, ins: 0xF2, p1: 0x80, p2: 0x02, data: [0x4F, 0], le: 256)
-    let outer = try objects(try bench.open().send(command).data)
-    #expect(outer.map(\.tag) == [0xE3])
-    let inner = try objects(outer[0].value)
-    #expect(inner.map(\.tag) == [0x4F, 0x9F70] && inner[0].value == CardProtocol.issuerDomainID)
-    #expect(inner[1].value == [LifeCycle.secured.rawValue])
+  @Test func issuerDomainsName() throws {
+    let name = try objects(try data(try Bench.blank(), .issuerDomainID))
+    #expect(name.map(\.tag) == [0x4F] && name[0].value == CardProtocol.issuerDomainID)
   }
 
   @Test func objectsThatAreNot() throws {

@@ -132,10 +132,10 @@ import Testing
       let keys = SeededRandom(seed: UInt64(version)).octets(3 * length)
       let command = try session.putKey(version, keys, count: 3)
       #expect(try session.send(command).data.count == 10)
-      #expect(try session.status(command) == .referencedDataNotFound)
+      #expect(try session.status(command) == .conditionsNotSatisfied)
       #expect(try session.status(try session.putKey(version, keys, count: 3, replacing: version)) == .ok)
       let other = try Bench(flash: BenchFlash(geometry: Bench.geometry, content: bench.flash.content))
-      #expect(try other.open(version: version, keys: keys).status(.generateKeyPair(.signature)) == .ok)
+      #expect(try other.open(version: version, keys: keys).status(.getStatus(.issuerDomain)) == .ok)
     }
     let single = try session.putKey(0x04, Self.other)
     #expect(try session.status(single) == .incorrectP1P2)

@@ -34,6 +34,13 @@ import Testing
     Row("GET DATA 66", .getData(.cardRecognitionData), [0x9000, 0x9000, 0x9000, 0x9000, 0x6985]),
     Row("GET DATA receipt", .getData(.chargeReceipt), [0x6A88, 0x6A88, 0x9000, 0x9000, 0x6985]),
     Row("GET DATA batch", .getData(.chargeBatch), [0x6A88, 0x6A88, 0x6A88, 0x6A88, 0x6985]),
+    Row("SELECT EF.ATR/INFO", .select(file: CommandAPDU.informationFile), [0x9000, 0x9000, 0x9000, 0x9000, 0x6985]),
+    Row("MANAGE CHANNEL", .openChannel(2), [0x9000, 0x9000, 0x9000, 0x6A81, 0x6985]),
+    Row("ENVELOPE without content", CommandAPDU(cla: 0x00, ins: 0xC2), everywhere(0x6700)),
+    Row("MANAGE SECURITY ENVIRONMENT", .restoreSecurityEnvironment(), onlySecured(0x9000)),
+    Row("PSO encipher", .encipher(key: Bench.individualKey), onlySecured(0x6982)),
+    Row("PSO decipher", .decipher(cryptogram: Bench.individualKey), onlySecured(0x6982)),
+    Row("ISO EXTERNAL AUTHENTICATE", .externalAuthenticate(signature: Array(1...64)), onlySecured(0x6985)),
     Row("GET RESPONSE", .getResponse(8), everywhere(0x6985)),
     Row("GET CHALLENGE", .getChallenge(8), [0x9000, 0x9000, 0x9000, 0x6985, 0x6985]),
     Row("VERIFY", .verify(.pin, value: Bench.pin), onlySecured(0x9000)),
@@ -155,7 +162,7 @@ import Testing
     let keys = bench.random.octets(96)
     let session = try bench.open()
     #expect(try session.status(try session.putKey(0x02, keys, count: 3)) == .ok)
-    #expect(try bench.open(version: 0x02, keys: keys).status(.generateKeyPair(.signature)) == .ok)
+    #expect(try bench.open(version: 0x02, keys: keys).status(.getStatus(.issuerDomain)) == .ok)
     try bench.move(to: .cardLocked)
     let refused = CommandAPDU(cla: 0x80, ins: 0x50, p1: 0x02, data: Bench.puk, le: 256)
     #expect(try bench.status(refused) == .conditionsNotSatisfied)

@@ -50,11 +50,15 @@ struct Witness {
 
   /// Which entries of the store a command may change that ended so: the firmware's layout, read from outside.
   private static func mayChange(_ key: UInt16, _ instruction: Instruction?, _ status: StatusWord) -> Bool {
-    let isDone = status == .ok
+    // Where an answer waits, the command is done.
+    let isDone = status == .ok || status.category == .moreData
     switch instruction {
     case .verify, .changeReferenceData, .resetRetryCounter:
       return key == 0x0481 || key == 0x0482 || (isDone && (key == 0x0381 || key == 0x0382))
-    case .handOverCode, .useKey: return (0x1000..<0x1400).contains(key)
+    // Any command may have been inside.
+    case .envelope:
+      return Instruction.allCases.contains { $0 != .envelope && mayChange(key, $0, status) }
+    case .handOverCode, .useKey, .performSecurityOperation: return (0x1000..<0x1400).contains(key)
     case .putKey: return isDone && ((0x0102...0x010F).contains(key) || (0x0201...0x0210).contains(key))
     case .storeData:
       return isDone

@@ -2,9 +2,11 @@ import CardDriver
 import CardEmulator
 import Glibc
 import Octets
+import PCSCRig
 
 /// A process that a test can kill: `card-rig charge FILE NUMBER COUNT` charges the card in a state file and prints its
-/// receipt, `card-rig fixture FILE` makes the state file that tests keep.
+/// receipt, `card-rig fixture FILE` makes the state file that tests keep, `card-rig daemon SLOTS` starts a private pcscd,
+/// prints where its socket is, and waits.
 @main
 enum CardRig {
   static func main() {
@@ -23,6 +25,11 @@ enum CardRig {
       try charge(arguments[2], number, count)
     case "fixture" where arguments.count == 3:
       try Specimen.make(at: arguments[2], profile: Specimen.smallest, seed: 20_261_120)
+    case "daemon" where arguments.count == 3:
+      guard let slots = Int(arguments[2]) else { exit(64) }
+      let daemon = try PrivateDaemon.start(slots: slots)
+      print(daemon.environment["PCSCLITE_CSOCK_NAME"] ?? "", to: STDOUT_FILENO)
+      while true { pause() }
     default: exit(64)
     }
   }

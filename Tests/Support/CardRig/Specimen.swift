@@ -32,14 +32,14 @@ public enum Specimen {
     let random = SeededRandom(seed: seed)
     let production = try EmulatedCard.make(
       at: path, key: Secret(copying: stateKey), profile: profile, random: random)
-    try issue(CardConnection(try open(path, random: random)), production.transportKeys, random)
+    try issue(CardConnection(try open(path, random: random)), production.transportKeys, profile.mode, random)
   }
 
   /// A card in memory, issued.
   public static func inMemory(profile: CardProfile = profile, seed: UInt64 = 1) throws -> EmulatedCard {
     let random = SeededRandom(seed: seed)
     let made = try EmulatedCard.inMemory(profile: profile, random: random)
-    try issue(CardConnection(made.card), made.production.transportKeys, random)
+    try issue(CardConnection(made.card), made.production.transportKeys, profile.mode, random)
     return made.card
   }
 
@@ -50,14 +50,15 @@ public enum Specimen {
 
   /// Makes a blank card someone's: keys, PIN, a carried file, and a first batch of two codes.
   private static func issue(
-    _ connection: CardConnection, _ transportKeys: borrowing Secret, _ random: any RandomSource
+    _ connection: CardConnection, _ transportKeys: borrowing Secret, _ mode: SecureChannelMode,
+    _ random: any RandomSource
   ) throws {
     do {
       var session = try AdministrationSession(
-        connection, keys: transportKeys, keyVersion: KeyVersion.transportSet, random: random)
+        connection, keys: transportKeys, keyVersion: KeyVersion.transportSet, mode: mode, random: random)
       try session.putKeys(version: KeyVersion.individualKey, Secret(copying: individualKey), count: 1)
     }
-    var session = try administration(connection, random)
+    var session = try administration(connection, random, mode: mode)
     try session.putKeys(version: KeyVersion.generationKeyBase + 1, Secret(copying: generationKey), count: 1)
     for pair in CommandAPDU.KeyPair.allCases { try session.data(.generateKeyPair(pair), operation: "make a key pair") }
     let references = Array(pin.utf8) + [0xFF, 0xFF, 0xFF, 0xFF] + Array(puk.utf8)
@@ -68,9 +69,10 @@ public enum Specimen {
     try connection.reset()
   }
 
-  /// A session under key set 1.
+  /// A session under key set 1, in the mode of ``profile``'s cards unless told another.
   public static func administration(
-    _ connection: CardConnection, _ random: any RandomSource = SystemRandom(), level: SecurityLevel = .full
+    _ connection: CardConnection, _ random: any RandomSource = SystemRandom(), level: SecurityLevel = .full,
+    mode: SecureChannelMode = .s8
   ) throws -> AdministrationSession {
     let serial = try WarifuCard(connection).status().serial
     let labels: [KeyLabel] = [.channelEncryption, .channelMAC, .channelDataEncryption]
@@ -81,7 +83,8 @@ public enum Specimen {
       }.withBytes { $0.octets }
     }
     return try AdministrationSession(
-      connection, keys: Secret(copying: keys), keyVersion: KeyVersion.individualSet, level: level, random: random)
+      connection, keys: Secret(copying: keys), keyVersion: KeyVersion.individualSet, level: level, mode: mode,
+      random: random)
   }
 
   /// A batch as an object of STORE DATA; every code buys another title, so that a list tells them apart.
@@ -103,4 +106,9 @@ public enum Specimen {
   private static func object(_ tag: DataTag, _ value: [UInt8]) -> [UInt8] {
     BERTLV.encode(tag: UInt32(tag.rawValue), value: value)
   }
+}
+
+extension CardProfile {
+  /// The mode of this card's secure channel.
+  fileprivate var mode: SecureChannelMode { macOctets == 16 ? .s16 : .s8 }
 }

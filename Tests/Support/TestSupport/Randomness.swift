@@ -18,18 +18,23 @@ public struct Randomness {
 
   /// For whatever takes a generator.
   public var generator: Generator
+  /// Where it started, for whatever takes a seed.
+  public let seed: UInt64
   private let isSoak = ProcessInfo.processInfo.environment["WARIFU_SOAK"] == "1"
 
   /// The seed of `WARIFU_SEED`; without it the usual one in a quick run, a new one in a soak run. Printed either way.
   public init(_ purpose: String) {
     let named = ProcessInfo.processInfo.environment["WARIFU_SEED"].flatMap { UInt64($0) }
-    let seed = named ?? (isSoak ? UInt64.random(in: 0...UInt64.max) : 3)
+    seed = named ?? (isSoak ? UInt64.random(in: 0...UInt64.max) : 3)
     generator = Generator(state: seed)
     print("seed of \(purpose): \(seed)")
   }
 
   /// Always the same.
-  public init(seed: UInt64) { generator = Generator(state: seed) }
+  public init(seed: UInt64) {
+    self.seed = seed
+    generator = Generator(state: seed)
+  }
 
   /// How often to try: `quick`, or `full` in a soak run.
   public func soak(_ quick: Int, full: Int) -> Int { isSoak ? full : quick }

@@ -1,6 +1,7 @@
 import CardProtocol
 import ISO7816
 import Octets
+import SecureChannel
 
 /// GET DATA (ISO/IEC 7816-4, 11.4.3; GlobalPlatform 2.3.1, 11.3).
 extension Card {
@@ -14,6 +15,8 @@ extension Card {
     case .productionLifeCycle: try object(0x9F7F, production.lifeCycleData.span.bytes)
     case .issuerIdentificationNumber: try object(0x42, CardIdentity.issuer.span.bytes)
     case .cardImageNumber: try object(0x45, production.serial.span.bytes)
+    case .issuerDomainID: try object(0x4F, CardAID.issuerDomain.span.bytes)
+    case .sequenceCounter: try appendSequenceCounter()
     case .cardRecognitionData: try writing { () throws(OctetError) in try appendRecognitionData() }
     case .keyInformation: try writing { () throws(OctetError) in try appendKeyInformation() }
     case .applicationStatus: try writing { () throws(OctetError) in try appendStatus() }
@@ -49,35 +52,54 @@ extension Card {
     guard found == true else { throw .referencedDataNotFound }
   }
 
-  /// Card recognition data (GlobalPlatform 2.3.1, H.2): version 2.3.1, SCP03 with the "i" parameter of this card.
-  private func appendRecognitionData() throws(OctetError) {
-    let body = CardIdentity.recognition
-    try output.append(body.span.bytes)
-    try output.append(profile.macOctets == 16 ? UInt8(0x61) : UInt8(0x60))
-  }
-
-  /// Key information template (GlobalPlatform 2.3.1, 11.3.3.1): one C0 for each key that sessions are opened with.
-  private func appendKeyInformation() throws(OctetError) {
-    try output.appendTLV(tag: 0xE0) { (template) throws(OctetError) in
-      if has(CardLayout.individualKey) { try appendKeys(KeyVersion.individualSet, octets: 32, to: template) }
-      var found = 0
-      for version: UInt8 in 2...255 where found < 16 {
-        let length = store.withValue(CardLayout.keySet(version)) { $0.byteCount > 0 ? $0[octet: 0] : 0 }
-        guard let length else { continue }
-        try appendKeys(version, octets: length, to: template)
-        found += 1
+  /// The counter of the key set that INITIALIZE UPDATE takes when it names none (11.3.3); only cards with pseudo-random
+  /// challenges have one.
+  private func appendSequenceCounter() throws(StatusWord) {
+    guard profile.hasPseudoRandomChallenge else { throw .referencedDataNotFound }
+    let counter = sequenceCounter(defaultKeyVersion)
+    try writing { () throws(OctetError) in
+      try output.appendTLV(tag: 0xC1) { (value) throws(OctetError) in
+        try value.append(UInt8(truncatingIfNeeded: counter >> 16))
+        try value.append(UInt16(truncatingIfNeeded: counter))
       }
     }
   }
 
-  private func appendKeys(_ version: UInt8, octets: UInt8, to template: OctetBuffer) throws(OctetError) {
-    for identifier: UInt8 in 1...3 {
-      try template.append(UInt16(0xC004))
-      try template.append(identifier)
-      try template.append(version)
-      try template.append(UInt8(0x88))
-      try template.append(octets)
+  /// Card recognition data (GlobalPlatform 2.3.1, H.2): version 2.3.1, SCP03 with the "i" parameter of this card.
+  private func appendRecognitionData() throws(OctetError) {
+    let body = CardIdentity.recognition
+    try output.append(body.span.bytes)
+    try output.append(profile.channelOptions.rawValue)
+  }
+
+  /// Key information template (GlobalPlatform 2.3.1, 11.3.3.1): one C0 for each key that sessions are opened with, or
+  /// that PUT KEY sets beside them. The individual key is none of these.
+  private func appendKeyInformation() throws(OctetError) {
+    try output.appendTLV(tag: 0xE0) { (template) throws(OctetError) in
+      if has(CardLayout.individualKey) { try appendKeySet(KeyVersion.individualSet, octets: 32, to: template) }
+      try store.forEachKey(in: CardLayout.keySets) { (key) throws(OctetError) in
+        let length = store.withValue(key) { $0.byteCount > 0 ? $0[octet: 0] : 0 } ?? 0
+        try appendKeySet(UInt8(truncatingIfNeeded: key.rawValue), octets: length, to: template)
+      }
+      try store.forEachKey(in: CardLayout.generationKeys) { (key) throws(OctetError) in
+        let version = KeyVersion.generationKeyBase + UInt8(truncatingIfNeeded: key.rawValue)
+        try appendKey(1, version, octets: 32, to: template)
+      }
     }
+  }
+
+  private func appendKeySet(_ version: UInt8, octets: UInt8, to template: OctetBuffer) throws(OctetError) {
+    for identifier: UInt8 in 1...3 { try appendKey(identifier, version, octets: octets, to: template) }
+  }
+
+  private func appendKey(
+    _ identifier: UInt8, _ version: UInt8, octets: UInt8, to template: OctetBuffer
+  ) throws(OctetError) {
+    try template.append(UInt16(0xC004))
+    try template.append(identifier)
+    try template.append(version)
+    try template.append(UInt8(0x88))
+    try template.append(octets)
   }
 
   /// The application's status; `docs/card-protocol.md` lists the objects in it.
@@ -96,6 +118,16 @@ extension Card {
     try output.appendTLV(tag: 0x8A) { (value) throws(OctetError) in
       try value.append(UInt8(profile.hasTestKeys ? 1 : 0))
     }
+  }
+}
+
+extension CardProfile {
+  /// The parameter "i" of its secure channel (Amendment D, 5.1): what INITIALIZE UPDATE does and says too.
+  fileprivate var channelOptions: SecureChannelOptions {
+    var options: SecureChannelOptions = [.responseMAC, .responseEncryption]
+    if macOctets == 16 { options.insert(.s16) }
+    if hasPseudoRandomChallenge { options.insert(.pseudoRandomChallenge) }
+    return options
   }
 }
 

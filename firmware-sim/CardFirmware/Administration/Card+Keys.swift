@@ -3,7 +3,7 @@ import ISO7816
 import Octets
 import SecureChannel
 
-/// PUT KEY (Amendment D, 7.2) and GENERATE ASYMMETRIC KEY PAIR (ISO/IEC 7816-8, 5.1).
+/// PUT KEY (Amendment D, 7.2).
 extension Card {
   func putKey(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     try requireAdministration()
@@ -22,6 +22,7 @@ extension Card {
   /// is SECURED, all in one write.
   private func putIndividualKey(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     guard header.p1 == 0, header.p2 == 1 else { throw .incorrectP1P2 }
+    try requireIssuer()
     guard !has(CardLayout.individualKey) else { throw .conditionsNotSatisfied }
     guard session.keyVersion != KeyVersion.individualSet, isFullyProtected else { throw .securityStatusNotSatisfied }
     defer { record.wipe() }
@@ -41,6 +42,7 @@ extension Card {
   /// P1 = 00 for a new one, its version to replace one that no live code needs.
   private func putGenerationKey(_ header: CommandHeader, _ data: RawSpan, number: UInt8) throws(StatusWord) {
     let version = KeyVersion.generationKeyBase + number
+    try requireIssuer()
     guard header.p2 == 1, header.p1 == 0 || header.p1 == version else { throw .incorrectP1P2 }
     guard lifeCycle == .secured else { throw .conditionsNotSatisfied }
     let exists = has(CardLayout.generationKey(number))
@@ -56,15 +58,21 @@ extension Card {
     }
   }
 
-  /// A further SCP03 set, new or in place of the one of the same version.
+  /// A further SCP03 set: new with P1 = 00, or in place of the one that P1 names, under its version or a free one.
   private func putKeySet(_ header: CommandHeader, _ data: RawSpan, version: UInt8) throws(StatusWord) {
-    guard header.p2 == 0x81, header.p1 == 0 || header.p1 == version else { throw .incorrectP1P2 }
+    let old = header.p1
+    guard header.p2 == 0x81, old == 0 || KeyVersion.furtherSets.contains(old) else { throw .incorrectP1P2 }
+    try requireRight(overKeySet: version)
+    if old != 0 { try requireRight(overKeySet: old) }
     guard lifeCycle == .secured else { throw .conditionsNotSatisfied }
-    guard has(CardLayout.keySet(version)) == (header.p1 == version) else { throw .referencedDataNotFound }
+    guard old == 0 || has(CardLayout.keySet(old)) else { throw .referencedDataNotFound }
+    guard old == version || !has(CardLayout.keySet(version)) else { throw .conditionsNotSatisfied }
     defer { record.wipe() }
     try openKeys(data, count: 3)
     try atomically { () throws(StatusWord) in
+      if old != 0, old != version { try removeKeySet(old) }
       try record.withBytes { (set) throws(StatusWord) in try put(CardLayout.keySet(version), set) }
+      try remove(CardLayout.sequenceCounter(version))
     }
   }
 
@@ -118,53 +126,11 @@ extension Card {
     guard record[0] == octets else { throw .incorrectData }
   }
 
-  private func requireNoLiveCode(under number: UInt8) throws(StatusWord) {
+  func requireNoLiveCode(under number: UInt8) throws(StatusWord) {
     defer { record.wipe() }
     for index in 0..<profile.codeCapacity where has(CardLayout.code(index)) {
       let code = try fetchCode(index)
       guard code.generationKey != number || !effectiveState(code).isLive else { throw .conditionsNotSatisfied }
-    }
-  }
-
-  /// P1 = 80 makes a new pair until its certificate is there, 81 reads the public half.
-  func generateAsymmetricKeyPair(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
-    guard header.p1 == 0x80 || header.p1 == 0x81, header.p2 == 0 else { throw .incorrectP1P2 }
-    try requireAdministration()
-    guard data.byteCount == 2, data[octet: 1] == 0, let pair = CommandAPDU.KeyPair(rawValue: data[octet: 0]) else {
-      throw .incorrectData
-    }
-    if header.p1 == 0x80 { try makeKeyPair(pair) }
-    let found = try store.withValue(CardLayout.keyPair(pair.rawValue)) { (value) throws(StatusWord) -> Bool in
-      guard value.byteCount == 97 else { throw StatusWord.executionError }
-      try writing { () throws(OctetError) in
-        try output.appendTLV(tag: 0x7F49) { (template) throws(OctetError) in
-          try template.appendTLV(tag: 0x86, value.extracting(32..<97))
-        }
-      }
-      return true
-    }
-    guard found == true else { throw .referencedDataNotFound }
-  }
-
-  private func makeKeyPair(_ pair: CommandAPDU.KeyPair) throws(StatusWord) {
-    let certificate: DataTag = pair == .authentication ? .authenticationCertificate : .signatureCertificate
-    guard !has(CardLayout.object(certificate)) else { throw .conditionsNotSatisfied }
-    var privateKey = Block32(repeating: 0)
-    var publicKey = P256PublicKey(repeating: 0)
-    record.wipe()
-    defer {
-      record.wipe()
-      for index in 0..<32 { privateKey[index] = 0 }
-    }
-    try computing { () throws(CryptoError) in
-      try engine.generateP256(privateKey: &privateKey, publicKey: &publicKey)
-    }
-    try writing { () throws(OctetError) in
-      try record.append(privateKey.span.bytes)
-      try record.append(publicKey.span.bytes)
-    }
-    try atomically { () throws(StatusWord) in
-      try record.withBytes { (value) throws(StatusWord) in try put(CardLayout.keyPair(pair.rawValue), value) }
     }
   }
 }

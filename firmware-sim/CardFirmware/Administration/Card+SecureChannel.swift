@@ -4,25 +4,20 @@ import Identifiers
 import Octets
 import SecureChannel
 
-/// SCP03 (Amendment D): which key set a session runs under, and what must be protected.
+/// SCP03 (Amendment D): opening a session under one of the card's key sets, and its messages.
 extension Card {
-  /// Whether a session with command MAC and command encryption is open, under a key set that the card still has: what
-  /// administration needs. The transport set ends with the individual key, and so does what it may do.
-  var isAdministrationOpen: Bool {
-    guard let level = channel.level, level.contains(.commandMAC), level.contains(.commandDecryption) else {
-      return false
-    }
-    return session.keyVersion == KeyVersion.individualSet || has(CardLayout.keySet(session.keyVersion))
-  }
-
-  /// Whether the session is at level 33.
-  var isFullyProtected: Bool { channel.level == .full }
+  /// Whether there is a session, open or being opened, and it belongs to the logical channel of the command at hand.
+  var isSessionHere: Bool { session.channel == channels.number }
 
   /// INITIALIZE UPDATE: P1 is the key version, 00 for the first there is of set 1, transport set, test set.
+  ///
+  /// The card has one session at a time; another logical channel does not end the one that is open.
   func initializeUpdate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    guard isSessionHere || !channel.isOpen else { throw .conditionsNotSatisfied }
     endSession()
     guard data.byteCount == Int(profile.macOctets) else { throw .wrongLength }
     do throws(StatusWord) {
+      session.channel = channels.number
       session.keyVersion = try loadStaticKeys(header.p1)
       try answerInitializeUpdate(header, data)
     } catch {
@@ -36,33 +31,85 @@ extension Card {
     diversification[0] = 0x57
     diversification[1] = 0x46
     for index in 0..<8 { diversification[2 + index] = production.serial[index] }
+    guard profile.hasPseudoRandomChallenge else {
+      return try channel.initializeUpdate(
+        header, hostChallenge: data, keyVersion: session.keyVersion,
+        diversificationData: diversification.span.bytes, into: output)
+    }
+    let counter = sequenceCounter(session.keyVersion)
+    guard counter < Card.lastSequenceCounter else { throw .conditionsNotSatisfied }
     try channel.initializeUpdate(
       header, hostChallenge: data, keyVersion: session.keyVersion,
-      diversificationData: diversification.span.bytes, into: output)
+      diversificationData: diversification.span.bytes, sequenceCounter: counter,
+      applicationID: CardAID.issuerDomain.span.bytes, into: output)
   }
 
   /// EXTERNAL AUTHENTICATE. Its own MAC is the channel's to check, so it comes here with its data as sent.
   func externalAuthenticate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
-    do { try channel.externalAuthenticate(header, data: data) } catch {
+    guard isSessionHere else { throw .conditionsNotSatisfied }
+    do throws(StatusWord) {
+      try channel.externalAuthenticate(header, data: data)
+      if profile.hasPseudoRandomChallenge { try advanceSequenceCounter(session.keyVersion) }
+    } catch {
       endSession()
       throw error
     }
   }
 
+  // MARK: Sequence counters
+
+  /// The value at which a key set opens no more sessions.
+  static let lastSequenceCounter: UInt32 = 0xFF_FFFF
+
+  /// How many sessions were opened under a key set: the input of its next pseudo-random challenge.
+  func sequenceCounter(_ version: UInt8) -> UInt32 {
+    store.withValue(CardLayout.sequenceCounter(version)) { (octets) -> UInt32 in
+      var reader = OctetReader(octets)
+      guard let high = try? reader.u8(), let low = try? reader.u16() else { return Card.lastSequenceCounter }
+      return UInt32(high) << 16 | UInt32(low)
+    } ?? 0
+  }
+
+  /// Counts a session once its host is authenticated, so that neither a wrong cryptogram nor an unfinished opening costs
+  /// the key set one of its 2^24 sessions, or the flash a write.
+  private func advanceSequenceCounter(_ version: UInt8) throws(StatusWord) {
+    let next = sequenceCounter(version) + 1
+    let octets: InlineArray<3, UInt8> = [
+      UInt8(truncatingIfNeeded: next >> 16), UInt8(truncatingIfNeeded: next >> 8), UInt8(truncatingIfNeeded: next),
+    ]
+    try atomically { () throws(StatusWord) in try put(CardLayout.sequenceCounter(version), octets.span.bytes) }
+  }
+
+  /// The key set that INITIALIZE UPDATE takes when it names none.
+  var defaultKeyVersion: UInt8 {
+    if has(CardLayout.individualKey) { return KeyVersion.individualSet }
+    return has(CardLayout.keySet(KeyVersion.transportSet)) ? KeyVersion.transportSet : KeyVersion.testSet
+  }
+
+  // MARK: Messages
+
   /// Takes the secure channel off the command in `input`.
   ///
   /// Inside a session every command is secured, but for INITIALIZE UPDATE and a SELECT by AID, which end it
-  /// (GlobalPlatform 2.3.1, 10.2.3).
+  /// (GlobalPlatform 2.3.1, 10.2.3), and MANAGE CHANNEL, which is no application's. A session is one logical channel's;
+  /// the others know nothing of it.
   ///
   /// - Returns: the plain header, and whether the answer must be protected.
   func unprotect(_ header: CommandHeader) throws(StatusWord) -> (header: CommandHeader, isProtected: Bool) {
     let isSecured = header.classByte.secureMessaging != .none
-    if header.ins == Instruction.externalAuthenticate.rawValue, isSecured { return (header, false) }
-    guard isSecured || channel.level?.contains(.commandMAC) == true else { return (header, false) }
+    if header.ins == Instruction.manageChannel.rawValue {
+      guard !isSecured else { throw .secureMessagingNotSupported }
+      return (header, false)
+    }
+    if header.ins == Instruction.externalAuthenticate.rawValue, isSecured, header.classByte.isProprietary {
+      return (header, false)
+    }
+    guard isSecured || isSessionHere && channel.level?.contains(.commandMAC) == true else { return (header, false) }
     if !isSecured, Card.opensAnew(header) {
       endSession()
       return (header, false)
     }
+    guard isSessionHere else { throw .conditionsNotSatisfied }
     do {
       return (try channel.unwrap(header, data: input), true)
     } catch {
@@ -86,6 +133,7 @@ extension Card {
     engine.erase(EngineSlot.channelStatic.mac)
     engine.erase(EngineSlot.channelStatic.dek)
     session.keyVersion = 0
+    session.channel = nil
     dropStaging()
   }
 
@@ -98,19 +146,16 @@ extension Card {
   ///
   /// - Returns: its version.
   private func loadStaticKeys(_ wanted: UInt8) throws(StatusWord) -> UInt8 {
-    if wanted == KeyVersion.individualSet || wanted == 0 && has(CardLayout.individualKey) {
+    let version = wanted == 0 ? defaultKeyVersion : wanted
+    if version == KeyVersion.individualSet {
       guard has(CardLayout.individualKey) else { throw .referencedDataNotFound }
       try deriveFromIndividualKey(.channelEncryption, into: EngineSlot.channelStatic.enc)
       try deriveFromIndividualKey(.channelMAC, into: EngineSlot.channelStatic.mac)
       try deriveFromIndividualKey(.channelDataEncryption, into: EngineSlot.channelStatic.dek)
-      return KeyVersion.individualSet
+      return version
     }
     // Whoever else was given a key set does not undo what the issuer locked.
     guard lifeCycle != .cardLocked else { throw .conditionsNotSatisfied }
-    var version = wanted
-    if version == 0 {
-      version = has(CardLayout.keySet(KeyVersion.transportSet)) ? KeyVersion.transportSet : KeyVersion.testSet
-    }
     guard let length = store.withValue(CardLayout.keySet(version), { $0.byteCount > 0 ? Int($0[octet: 0]) : 0 }) else {
       throw .referencedDataNotFound
     }

@@ -2,25 +2,21 @@ import CardProtocol
 import ISO7816
 import Octets
 
-/// GET STATUS and SET STATUS of the card (GlobalPlatform 2.3.1, 11.4 and 11.10).
+/// SET STATUS: the life cycles of the card and of its application (GlobalPlatform 2.3.1, 5.1, 5.3 and 11.10).
 extension Card {
-  func getStatus(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
-    guard header.p1 == 0x80, header.p2 & 0xFD == 0 else { throw .incorrectP1P2 }
-    try requireAdministration()
-    guard data.byteCount == 2, data[octet: 0] == 0x4F, data[octet: 1] == 0 else { throw .incorrectData }
-    try writing { () throws(OctetError) in
-      try output.appendTLV(tag: 0xE3) { (entry) throws(OctetError) in
-        try entry.appendTLV(tag: 0x4F, CardAID.issuerDomain.span.bytes)
-        try entry.appendTLV(tag: 0x9F70) { (value) throws(OctetError) in try value.append(lifeCycle.rawValue) }
-      }
+  func setStatus(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    switch header.p1 {
+    case 0x80: try setCardStatus(header.p2, data)
+    case 0x40: try setApplicationStatus(header.p2, data)
+    default: throw .incorrectP1P2
     }
   }
 
   /// Which state may follow which: forwards, CARD_LOCKED and back, TERMINATED from everywhere. SECURED is entered by the
   /// individual key alone. The card's serial must be given, so that no card is ended by mistake.
-  func setStatus(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
-    guard header.p1 == 0x80, let next = LifeCycle(rawValue: header.p2) else { throw .incorrectP1P2 }
-    try requireAdministration()
+  private func setCardStatus(_ state: UInt8, _ data: RawSpan) throws(StatusWord) {
+    guard let next = LifeCycle(rawValue: state) else { throw .incorrectP1P2 }
+    try requireIssuer()
     guard data.byteCount == 8 else { throw .wrongLength }
     guard constantTimeEqual(production.serial.span.bytes, data) else { throw .incorrectData }
     let isAllowed: Bool =
@@ -30,9 +26,48 @@ extension Card {
       default: false
       }
     guard isAllowed else { throw .conditionsNotSatisfied }
-    try atomically { () throws(StatusWord) in try put(CardLayout.lifeCycle, octet: next.rawValue) }
+    try atomically { () throws(StatusWord) in
+      try put(CardLayout.lifeCycle, octet: next.rawValue)
+      if next == .terminated { try removeSecrets() }
+    }
     lifeCycle = next
     // Whoever locks a card may not be the one who unlocks it.
-    session.isPINVerified = false
+    channels.closeAll()
+    if next == .terminated { forgetDerivedKeys() }
   }
+
+  /// A terminated card has no key and no PIN left; what stays are its codes, which nothing hands over any more.
+  private func removeSecrets() throws(StatusWord) {
+    for index in CardLayout.secrets.indices {
+      try store.forEachKey(in: CardLayout.secrets[index]) { (key) throws(StatusWord) in try remove(key) }
+    }
+  }
+
+  // MARK: The application
+
+  /// SELECTABLE, or LOCKED with the bits of the state that it goes back to.
+  var applicationState: UInt8 { octet(CardLayout.applicationState) ?? ApplicationState.selectable }
+
+  /// Whether the application is locked: it cannot be selected, and none of its commands works.
+  var isApplicationLocked: Bool { applicationState & ApplicationState.locked != 0 }
+
+  /// Bit 8 of P2 locks, its absence unlocks; the other bits say nothing (11.10.2.2).
+  private func setApplicationStatus(_ state: UInt8, _ data: RawSpan) throws(StatusWord) {
+    try requireIssuer()
+    guard lifeCycle == .secured else { throw .conditionsNotSatisfied }
+    guard (5...16).contains(data.byteCount) else { throw .wrongLength }
+    let name = CardAID.application
+    guard constantTimeEqual(name.span.bytes, data) else { throw .referencedDataNotFound }
+    let locks = state & ApplicationState.locked != 0
+    guard locks != isApplicationLocked else { throw .conditionsNotSatisfied }
+    let next = applicationState ^ ApplicationState.locked
+    try atomically { () throws(StatusWord) in try put(CardLayout.applicationState, octet: next) }
+    channels.closeAll()
+  }
+}
+
+/// Life-cycle states of an application (GlobalPlatform 2.3.1, table 11-4).
+private enum ApplicationState {
+  static let selectable: UInt8 = 0x07
+  static let locked: UInt8 = 0x80
 }

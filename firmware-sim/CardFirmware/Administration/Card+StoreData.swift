@@ -58,6 +58,8 @@ extension Card {
       // The tags of what can be stored, DF23 to DF32, differ in their last six bits.
       let bit: UInt64 = 1 << UInt64(object.tag.rawValue & 0x3F)
       guard object.tag.isStorable, seen & bit == 0 else { throw .incorrectData }
+      // A delegate brings software, nothing else (decision 0007).
+      if object.tag != .createFile { try requireIssuer() }
       seen |= bit
       if object.tag == .chargeBatch { charge = try judgeCharge(object.value) }
     }
@@ -97,6 +99,7 @@ extension Card {
     switch tag {
     case .authenticationCertificate, .signatureCertificate, .issuerCertificate, .licenseCertificate:
       guard (1...1_024).contains(value.byteCount) else { throw .incorrectData }
+      try requireKeyPair(for: tag)
       try setOnce(CardLayout.object(tag), value)
     case .centerVerificationKey:
       guard value.byteCount == 65, value[octet: 0] == 0x04 else { throw .incorrectData }
@@ -106,6 +109,17 @@ extension Card {
     case .chargeBatch: try charge(value)
     default: throw .incorrectData
     }
+  }
+
+  /// A certificate of the card's own ends the making of its key pair, so there must be one.
+  private func requireKeyPair(for certificate: DataTag) throws(StatusWord) {
+    let pair: CommandAPDU.KeyPair
+    switch certificate {
+    case .authenticationCertificate: pair = .authentication
+    case .signatureCertificate: pair = .signature
+    default: return
+    }
+    guard has(CardLayout.keyPair(pair.rawValue)) else { throw .conditionsNotSatisfied }
   }
 
   /// Sets an object that is there for good; the same value again is no error, so that a cut issue can be run again.

@@ -43,12 +43,24 @@ struct StoredCode {
   static let softwareIDOffset = 23
 }
 
+extension RawSpan {
+  /// The code in a stored record.
+  var storedCode: RawSpan {
+    @_lifetime(copy self) get { extracting(StoredCode.codeOffset..<(StoredCode.codeOffset + CardProtocol.codeOctets)) }
+  }
+
+  /// The ID beside the code in a stored record.
+  var storedMessageID: RawSpan {
+    @_lifetime(copy self) get { extracting(StoredCode.headOctets..<byteCount) }
+  }
+}
+
 extension CodeState {
   /// Whether a code in this state may still be used.
   var isLive: Bool { self == .charged || self == .handedOver }
 }
 
-/// Retrieval codes: handing over, listing, deleting, and the keys derived from them (P3, P12, P13, P22).
+/// Retrieval codes: their states, handing over and listing (P3, P8).
 extension Card {
   /// Reads the code at `index` into `record` and decodes its head.
   ///
@@ -119,82 +131,8 @@ extension Card {
     return .ok
   }
 
-  /// DELETE makes room: only a code that nobody can use any more.
-  func deleteCode(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
-    guard header.p1p2 == 0 else { throw .incorrectP1P2 }
-    try requireAdministration()
-    guard data.byteCount == 4, data[octet: 0] == 0x80, data[octet: 1] == 2 else { throw .incorrectData }
-    let index = UInt16(data[octet: 2]) << 8 | UInt16(data[octet: 3])
-    defer { record.wipe() }
-    let code = try fetchCode(index)
-    let state = effectiveState(code)
-    guard state == .spent || state == .expired else { throw .conditionsNotSatisfied }
-    try atomically { () throws(StatusWord) in try remove(CardLayout.code(index)) }
-    codeCount -= 1
-  }
-
-  /// Wraps or unwraps a key under a key derived from a code (crypto.md, "secret key of a code").
-  func useKey(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
-    guard let use = CommandAPDU.KeyUse(rawValue: header.p1), let level = CommandAPDU.KeyLevel(rawValue: header.p2)
-    else {
-      throw .incorrectP1P2
-    }
-    try requirePIN()
-    let request = try KeyUseRequest(data)
-    defer { record.wipe() }
-    let code = try fetchCode(request.codeIndex)
-    guard code.isLive else { throw .conditionsNotSatisfied }
-    try checkDate(code, request.codeIndex)
-    try deriveCodeKey(code, level: level, request.messageID)
-    try derive(.wrapping, from: EngineSlot.derived, into: EngineSlot.derived) { _ in }
-    try transform(use, request.key)
-    try countUse(code, request.codeIndex)
-  }
-
-  /// Generation key → right key → message key, in engine slots; the last one ends in ``EngineSlot/derived``.
-  ///
-  /// Without an ID in the command, the one that was charged beside the code makes the message key (P22).
-  private func deriveCodeKey(
-    _ code: StoredCode, level: CommandAPDU.KeyLevel, _ messageID: RawSpan
-  ) throws(StatusWord) {
-    try load(CardLayout.generationKey(code.generationKey), count: 32, into: EngineSlot.working)
-    try derive(.right, from: EngineSlot.working, into: EngineSlot.derived) { (context) throws(OctetError) in
-      try record.withBytes { (octets) throws(OctetError) in
-        var reader = OctetReader(octets)
-        _ = try reader.take(StoredCode.codeOffset)
-        try context.appendField(.retrievalCode, try reader.take(CardProtocol.codeOctets))
-      }
-    }
-    guard level == .message else { return }
-    try derive(.message, from: EngineSlot.derived, into: EngineSlot.derived) { (context) throws(OctetError) in
-      guard messageID.byteCount == 0 else { return try context.appendField(.messageID, messageID) }
-      try record.withBytes { (octets) throws(OctetError) in
-        var reader = OctetReader(octets)
-        _ = try reader.take(StoredCode.headOctets)
-        try context.appendField(.messageID, reader.takeRest())
-      }
-    }
-  }
-
-  private func transform(_ use: CommandAPDU.KeyUse, _ key: RawSpan) throws(StatusWord) {
-    let allowed = use == .wrap ? [16, 24, 32] as InlineArray<3, Int> : [24, 32, 40] as InlineArray<3, Int>
-    guard key.byteCount == allowed[0] || key.byteCount == allowed[1] || key.byteCount == allowed[2] else {
-      throw .incorrectData
-    }
-    let length = use == .wrap ? key.byteCount + 8 : key.byteCount - 8
-    try writing { () throws(OctetError) in try output.append(repeating: 0, count: length) }
-    try computing { () throws(CryptoError) in
-      try output.withMutableBytes { (result: inout MutableRawSpan) throws(CryptoError) in
-        switch use {
-        case .wrap: try engine.wrap(EngineSlot.derived, key, into: &result)
-        case .unwrap: try engine.unwrap(EngineSlot.derived, key, into: &result)
-        }
-      }
-    }
-  }
-
   /// One use less; the last one spends the code. Nothing is written for codes without a limit.
-  private func countUse(_ code: StoredCode, _ index: UInt16) throws(StatusWord) {
+  func countUse(_ code: StoredCode, _ index: UInt16) throws(StatusWord) {
     guard code.uses > 0 else { return }
     let left = code.uses - 1
     try replaceCode(index, state: left == 0 ? .spent : code.state, uses: left)
@@ -214,7 +152,7 @@ extension Card {
   }
 
   /// Refuses a code past its date, and writes that down (P8); wants fresh time where the code's terms ask for it.
-  private func checkDate(_ code: StoredCode, _ index: UInt16) throws(StatusWord) {
+  func checkDate(_ code: StoredCode, _ index: UInt16) throws(StatusWord) {
     if code.flags & ChargeRecord.needsFreshTime != 0, !session.hasFreshTime { throw .conditionsNotSatisfied }
     guard effectiveState(code) == .expired else { return }
     try replaceCode(index, state: .expired, uses: code.uses)
@@ -224,31 +162,5 @@ extension Card {
   /// The state by the last known time.
   func effectiveState(_ code: StoredCode) -> CodeState {
     code.isLive && code.expiry != 0 && knownTime > code.expiry ? .expired : code.state
-  }
-}
-
-/// The data of USE KEY.
-private struct KeyUseRequest: ~Escapable {
-  let codeIndex: UInt16
-  let messageID: RawSpan
-  let key: RawSpan
-
-  @_lifetime(copy data)
-  init(_ data: RawSpan) throws(StatusWord) {
-    do { self = try KeyUseRequest(parsing: data) } catch { throw .incorrectData }
-  }
-
-  @_lifetime(copy data)
-  private init(parsing data: RawSpan) throws(OctetError) {
-    var reader = TLVReader(data)
-    let index = try reader.next()
-    guard index.tag == 0x80, index.value.byteCount == 2 else { throw .invalid }
-    codeIndex = UInt16(index.value[octet: 0]) << 8 | UInt16(index.value[octet: 1])
-    let identifier = try reader.next()
-    guard identifier.tag == 0x83, identifier.value.byteCount <= CardProtocol.messageIDOctets else { throw .invalid }
-    messageID = identifier.value
-    let material = try reader.next()
-    guard material.tag == 0x84, reader.isAtEnd else { throw .invalid }
-    key = material.value
   }
 }

@@ -28,12 +28,19 @@ extension Card {
   ///
   /// - Throws: 6985 while the card has none.
   func deriveFromIndividualKey(_ label: KeyLabel, into target: KeySlot) throws(StatusWord) {
+    try deriveFromIndividualKey(label, into: target) { (context) throws(OctetError) in
+      try context.appendField(.cardSerial, production.serial.span.bytes)
+    }
+  }
+
+  /// The same with a context of its own, which names the card's serial.
+  func deriveFromIndividualKey(
+    _ label: KeyLabel, into target: KeySlot, context: (OctetBuffer) throws(OctetError) -> Void
+  ) throws(StatusWord) {
     guard has(CardLayout.individualKey) else { throw .conditionsNotSatisfied }
     try load(CardLayout.individualKey, count: 32, into: EngineSlot.deeper)
     defer { engine.erase(EngineSlot.deeper) }
-    try derive(label, from: EngineSlot.deeper, into: target) { (context) throws(OctetError) in
-      try context.appendField(.cardSerial, production.serial.span.bytes)
-    }
+    try derive(label, from: EngineSlot.deeper, into: target, context: context)
   }
 
   /// Puts KU and the receipt key into their slots, once per reset: every certified copy needs KU.
@@ -42,5 +49,12 @@ extension Card {
     try deriveFromIndividualKey(.copyLicenseUserKey, into: EngineSlot.userKey)
     try deriveFromIndividualKey(.chargeReceipt, into: EngineSlot.receiptKey)
     hasDerivedKeys = true
+  }
+
+  /// Takes KU and the receipt key out of their slots.
+  func forgetDerivedKeys() {
+    engine.erase(EngineSlot.userKey)
+    engine.erase(EngineSlot.receiptKey)
+    hasDerivedKeys = false
   }
 }

@@ -29,6 +29,13 @@ extension Card {
     return nil
   }
 
+  /// The size of the file in a slot, written or not.
+  func fileSize(_ slot: UInt16) -> Int? {
+    let head = store.withValue(CardLayout.fileHead(slot)) { (octets) -> FileHead? in try? FileHead(octets) }
+    guard let head, let head else { return nil }
+    return Int(head.size)
+  }
+
   /// Whether there is a file of this id, size and name.
   func hasFile(_ description: RawSpan) -> Bool {
     guard (7...38).contains(description.byteCount) else { return false }
@@ -51,7 +58,7 @@ extension Card {
       return (try reader.u16(), try reader.u32())
     }
     guard size > 0, size <= UInt32(profile.fileOctets) else { throw .notEnoughMemory }
-    guard identifier != 0x3F00, identifier != 0xFFFF else { throw .incorrectData }
+    guard !FileIdentifier.isReserved(identifier) else { throw .incorrectData }
     guard fileSlot(identifier) == nil else { throw .fileAlreadyExists }
     var free: UInt16?
     for slot in 0..<CardLayout.fileSlots where free == nil && !has(CardLayout.fileHead(slot)) { free = slot }
@@ -113,9 +120,10 @@ extension Card {
     try record.withBytes { (head) throws(StatusWord) in try put(CardLayout.fileHead(slot), head) }
   }
 
-  /// READ BINARY, up to Le octets or the end of what is written.
+  /// READ BINARY, up to Le octets or the end of what is written. EF.ATR/INFO is everybody's to read.
   func readBinary(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     guard data.byteCount == 0, let le = header.le else { throw .wrongLength }
+    guard channels.current.file != .information else { return try readInformation(header, le) }
     try requirePIN()
     let (slot, head) = try openFile(header)
     var position = Int(header.p1p2)
@@ -135,9 +143,23 @@ extension Card {
     }
   }
 
+  private func readInformation(_ header: CommandHeader, _ le: Int) throws(StatusWord) {
+    guard header.p1 & 0x80 == 0 else { throw .incorrectP1P2 }
+    let position = Int(header.p1p2)
+    guard position < information.count else { throw .wrongOffset }
+    let end = position + min(le, information.count - position)
+    try writing { () throws(OctetError) in
+      try information.withBytes { (content) throws(OctetError) in
+        try output.append(content.extracting(position..<end))
+      }
+    }
+  }
+
   private func openFile(_ header: CommandHeader) throws(StatusWord) -> (slot: UInt16, head: FileHead) {
     guard header.p1 & 0x80 == 0 else { throw .incorrectP1P2 }
-    guard let slot = session.selectedFile else { throw .commandNotAllowed }
+    // Nobody writes EF.ATR/INFO.
+    if channels.current.file == .information { throw .securityStatusNotSatisfied }
+    guard case .carried(let slot) = channels.current.file else { throw .commandNotAllowed }
     let head = store.withValue(CardLayout.fileHead(slot)) { (octets) -> FileHead? in try? FileHead(octets) }
     guard let head, let head else { throw .fileNotFound }
     return (slot, head)

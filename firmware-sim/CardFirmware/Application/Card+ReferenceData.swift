@@ -13,12 +13,12 @@ extension Card {
     guard reference == .pin else { throw .incorrectP1P2 }
     if data.byteCount == 0 {
       guard has(CardLayout.referenceValue(reference)) else { throw .referencedDataNotFound }
-      guard !session.isPINVerified else { return }
+      guard !channels.current.isPINVerified else { return }
       throw triesLeft(reference) == 0 ? .authenticationMethodBlocked : .retriesLeft(triesLeft(reference))
     }
-    session.isPINVerified = false
+    channels.current.isPINVerified = false
     try compare(reference, data)
-    session.isPINVerified = true
+    channels.current.isPINVerified = true
   }
 
   /// Old ‖ new. The old value is checked even when it was verified before.
@@ -28,9 +28,10 @@ extension Card {
     guard data.byteCount == 2 * CardProtocol.pinOctets else { throw .wrongLength }
     let new = data.extracting(CardProtocol.pinOctets..<(2 * CardProtocol.pinOctets))
     try Card.checkForm(new)
-    if reference == .pin { session.isPINVerified = false }
+    if reference == .pin { channels.current.isPINVerified = false }
     try compare(reference, data.extracting(0..<CardProtocol.pinOctets))
     try atomically { () throws(StatusWord) in try put(CardLayout.referenceValue(reference), new) }
+    if reference == .pin { channels.forgetPIN() }
   }
 
   /// PUK ‖ new PIN: the PIN is new and has all its tries again, in one write.
@@ -40,7 +41,7 @@ extension Card {
     let new = data.extracting(CardProtocol.pinOctets..<(2 * CardProtocol.pinOctets))
     try Card.checkForm(new)
     try compare(.puk, data.extracting(0..<CardProtocol.pinOctets))
-    session.isPINVerified = false
+    channels.forgetPIN()
     try atomically { () throws(StatusWord) in
       try put(CardLayout.referenceValue(.pin), new)
       try put(CardLayout.referenceTries(.pin), octet: profile.pinTries)

@@ -25,13 +25,18 @@ extension Card {
         try engine.random(into: &octets)
       }
     }
-    for index in 0..<length { session.challenge[index] = output[index] ?? 0 }
-    session.challengeOctets = length
+    for index in 0..<length { channels.current.challenge[index] = output[index] ?? 0 }
+    channels.current.challengeOctets = length
   }
 
   /// INTERNAL AUTHENTICATE: signs a labelled structure that the card builds, never what the host sends.
+  ///
+  /// In an environment for mutual authentication only a centre that has proved itself gets an answer (C9).
   func internalAuthenticate(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     guard header.p1p2 == 0 else { throw .incorrectP1P2 }
+    if channels.current.environment.isMutual, !channels.current.isCenterAuthenticated {
+      throw .securityStatusNotSatisfied
+    }
     guard (8...64).contains(data.byteCount) else { throw .wrongLength }
     defer { scratch.wipe() }
     try writing { () throws(OctetError) in
@@ -42,7 +47,27 @@ extension Card {
     try sign(.authentication, digest: digest)
   }
 
-  /// PSO: P1 P2 is 9E9A to compute, 00A8 to verify.
+  /// EXTERNAL AUTHENTICATE: the centre's signature over a labelled structure with the challenge that it is asked by.
+  ///
+  /// It opens no secret: it tells whoever holds the card that this is its centre, for INTERNAL AUTHENTICATE in an
+  /// environment for mutual authentication. The status lasts until the channel closes or the next attempt.
+  func authenticateCenter(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    guard header.p1p2 == 0 else { throw .incorrectP1P2 }
+    guard data.byteCount == 64 else { throw .wrongLength }
+    channels.current.isCenterAuthenticated = false
+    let digest = try digestOverChallenge { (challenge) throws(OctetError) in
+      try scratch.becomeCenterAuthenticationInput(serial: production.serial.span.bytes, challenge: challenge)
+    }
+    do {
+      try verifyCenter(digest: digest, signature: data)
+    } catch {
+      // As with a key that does not match, 6300 (ISO/IEC 7816-4, 11.5.5), not the 6982 of a command that is not allowed.
+      throw error == .securityStatusNotSatisfied ? .authenticationFailed : error
+    }
+    channels.current.isCenterAuthenticated = true
+  }
+
+  /// PSO: P1 P2 is 9E9A to compute, 00A8 to verify, 8680 to encipher and 8086 to decipher a key.
   func performSecurityOperation(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     switch header.p1p2 {
     case 0x9E9A:
@@ -52,6 +77,8 @@ extension Card {
       for index in 0..<32 { digest[index] = data[octet: index] }
       try sign(.signature, digest: digest)
     case 0x00A8: try verifySignature(data)
+    case 0x8680: try encipher(data)
+    case 0x8086: try decipher(data)
     default: throw .incorrectP1P2
     }
   }
@@ -75,27 +102,34 @@ extension Card {
   func setTime(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     guard header.p1p2 == 0 else { throw .incorrectP1P2 }
     guard data.byteCount == 72 else { throw .wrongLength }
-    guard session.challengeOctets > 0 else { throw .conditionsNotSatisfied }
-    defer {
-      session.challengeOctets = 0
-      scratch.wipe()
-    }
     let time = try reading { () throws(OctetError) in
       var reader = OctetReader(data)
       return try reader.u64()
     }
-    let challenge = session.challenge
-    try writing { () throws(OctetError) in
-      try scratch.becomeTimeInput(
-        serial: production.serial.span.bytes, challenge: challenge.span.bytes.extracting(0..<session.challengeOctets),
-        time: time)
+    let digest = try digestOverChallenge { (challenge) throws(OctetError) in
+      try scratch.becomeTimeInput(serial: production.serial.span.bytes, challenge: challenge, time: time)
     }
-    var digest = Block32(repeating: 0)
-    try digestScratch(into: &digest)
     try verifyCenter(digest: digest, signature: data.extracting(8..<72))
     guard time >= knownTime else { throw .conditionsNotSatisfied }
     try atomically { () throws(StatusWord) in try put(CardLayout.time, data.extracting(0..<8)) }
     session.hasFreshTime = true
+  }
+
+  /// The digest of a structure that `body` makes in `scratch` around this channel's challenge, which is used up by it.
+  ///
+  /// - Throws: 6985 when there is no challenge.
+  private func digestOverChallenge(
+    _ body: (RawSpan) throws(OctetError) -> Void
+  ) throws(StatusWord) -> Block32 {
+    let challenge = channels.current.challenge
+    let octets = channels.current.challengeOctets
+    guard octets > 0 else { throw .conditionsNotSatisfied }
+    channels.current.challengeOctets = 0
+    defer { scratch.wipe() }
+    try writing { () throws(OctetError) in try body(challenge.span.bytes.extracting(0..<octets)) }
+    var digest = Block32(repeating: 0)
+    try digestScratch(into: &digest)
+    return digest
   }
 
   private func verifyCenter(digest: Block32, signature: RawSpan) throws(StatusWord) {

@@ -5,7 +5,7 @@ enum Schema {
     try transaction.run(
       "CREATE TABLE IF NOT EXISTS schema_version (version \(dialect.integer) NOT NULL)\(dialect.tableSuffix)")
     let version = Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
-    let migrations = [first]
+    let migrations = [first, second]
     guard version <= migrations.count else {
       throw CenterError(
         .storage, "Opening the centre's database", remedy: "A newer program made it; use that one or a newer one.")
@@ -199,6 +199,24 @@ enum Schema {
         amount \(integer) NOT NULL,
         PRIMARY KEY (entry, line)
         """),
+    ]
+  }
+
+  /// Keys for two purchasers (P18), wrapped: nothing in this table is secret.
+  private static func second(_ dialect: SQLDialect) -> [String] {
+    let (integer, blob) = (dialect.integer, dialect.blob)
+    return [
+      """
+      CREATE TABLE shared_keys (
+      number \(integer) PRIMARY KEY,
+      operation \(blob) NOT NULL UNIQUE,
+      first_card \(blob) NOT NULL REFERENCES cards (serial),
+      second_card \(blob) NOT NULL REFERENCES cards (serial),
+      first_wrap \(blob) NOT NULL,
+      second_wrap \(blob) NOT NULL,
+      made_at \(integer) NOT NULL
+      )\(dialect.tableSuffix)
+      """
     ]
   }
 }

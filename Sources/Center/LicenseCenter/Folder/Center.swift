@@ -9,6 +9,8 @@ public struct Center: Sendable {
   public var facts: CenterFacts { context.facts }
   /// Issues cards.
   public var cardIssuer: CardIssuer { CardIssuer(context: context) }
+  /// Makes keys for two purchasers.
+  public var sharedKeys: SharedKeys { SharedKeys(context: context) }
   /// Registers titles and signs catalogues.
   public var titles: Titles { Titles(context: context) }
   /// Sells codes on paper.

@@ -29,10 +29,11 @@ extension CardTransportError.Code {
   /// Busy and reset promise that nothing was written; where that is not sure, the line failed.
   fileprivate func exitStatus(mayHaveChanged: Bool) -> ExitStatus {
     switch self {
-    case .noCard: .noDevice
+    case .noCard, .unknownReader, .ambiguousReader: .noDevice
     case .busy, .cardWasReset: mayHaveChanged ? .transport : .busy
-    case .cardRemoved, .protocolViolation: .transport
+    case .cardRemoved, .protocolViolation, .unresponsive, .timeout: .transport
     case .unavailable: .unavailable
+    case .cancelled: .interrupted
     }
   }
 }

@@ -13,10 +13,15 @@ struct OutputOptions: ParsableArguments {
   var json = false
 
   /// Writes the result to standard output.
-  func write(_ report: some Report) throws {
+  func write(_ report: some Report) throws { try write(report, [.prettyPrinted]) }
+
+  /// Writes one of several results that come one after the other: in JSON a line each.
+  func writeLine(_ report: some Report) throws { try write(report, []) }
+
+  private func write(_ report: some Report, _ formatting: JSONEncoder.OutputFormatting) throws {
     guard json else { return try Terminal.write(report.text) }
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     let octets = try encoder.encode(VersionedReport(report: report))
     try Terminal.write(String(decoding: octets, as: UTF8.self) + "\n")
   }

@@ -1,0 +1,278 @@
+import Glibc
+import ISO7816
+
+/// A card in a reader of this machine, over the smart card service.
+///
+/// Blocking; one thread at a time. What it sent may have left security state in the card, so it ends with a reset of
+/// the card. Nothing that could change the card is ever sent twice by itself.
+public final class ReaderTransport: APDUTransport {
+  /// The reader's whole name.
+  public let reader: String
+  /// How long to wait for a card that somebody else has, and for each command; `nil` for as long as the reader does.
+  ///
+  /// A command that takes longer cannot be stopped: its connection is left behind, and the next ``reset()`` or
+  /// transaction makes a new one.
+  public var timeout: Duration?
+
+  private let library: any SmartCardLibrary
+  private let sharing: ShareMode
+  private let cancellation: Cancellation
+  /// The connection; `nil` when the last one was lost or left behind.
+  private var link: ReaderLink?
+  /// Whether the card may be in a state that our commands made, and that its owner counts on.
+  private var holdsState = false
+  private var isInTransaction = false
+  /// Why there is no connection, for whoever goes on as if there were one.
+  private var loss: CardTransportError?
+  /// What the reader can do.
+  private(set) var description = ReaderDescription()
+
+  /// Connects; waits for a card that somebody else has for up to `timeout`.
+  package init(
+    _ library: any SmartCardLibrary, reader: String, sharing: ShareMode, timeout: Duration? = nil,
+    cancellation: Cancellation = Cancellation()
+  ) throws(CardTransportError) {
+    self.library = library
+    self.reader = reader
+    self.sharing = sharing
+    self.timeout = timeout
+    self.cancellation = cancellation
+    _ = try connected()
+  }
+
+  deinit { link?.close(holdsState ? .reset : .leave) }
+
+  /// What the way to this card can carry: by what the reader says and the protocol that was negotiated.
+  public var limits: CardTransportLimits {
+    description.limits(reader: reader, activeProtocol: link?.activeProtocol ?? .t1)
+  }
+
+  // MARK: Commands
+
+  /// Resets the card, or connects anew where the connection was lost; answers its answer to reset.
+  public func reset() throws(CardTransportError) -> [UInt8] {
+    try checkCancellation(.reconnect)
+    try reconnect(try connected(), .reset)
+    return try answerToReset()
+  }
+
+  /// Sends one command APDU.
+  ///
+  /// - Throws: ``CardTransportError``: ``CardTransportError/Code/cardWasReset`` when another program reset the card
+  ///   since our last command, again and again until ``reset()`` or a new transaction.
+  public func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+    try checkCancellation(.transmit)
+    let link = try existing(.transmit)
+    let hadState = holdsState
+    holdsState = true
+    let send: @Sendable (ReaderLink) -> (ReturnCode, [UInt8]) = { link in
+      link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: Self.answerLimit)
+    }
+    var (code, answer) = try call(.transmit, link, send)
+    if code == .resetCard, !hadState, !isInTransaction {
+      // Nothing was sent, and nothing of ours was in the card: this is the card that we wanted.
+      try reconnect(link, .leave)
+      holdsState = true
+      (code, answer) = try call(.transmit, try existing(.transmit), send)
+    }
+    guard code == .success else { throw lost(.transmit, code) }
+    return answer
+  }
+
+  /// Room for the longest response, whatever was asked for: `MAX_BUFFER_SIZE_EXTENDED` of pcsc-lite, less a command.
+  private static let answerLimit = 65_538
+
+  /// Asks something of the reader that may reach the card, such as to send it a PIN.
+  func control(_ code: UInt32, _ input: [UInt8]) throws(CardTransportError) -> [UInt8] {
+    try checkCancellation(.control)
+    let link = try existing(.control)
+    holdsState = true
+    let (result, answer) = try call(.control, link) { $0.library.control($0.card, code: code, input, limit: 264) }
+    guard result == .success else { throw lost(.control, result) }
+    return answer
+  }
+
+  // MARK: Transactions
+
+  /// Keeps every other program away from the card while `body` runs.
+  ///
+  /// - Parameters:
+  ///   - disposition: what becomes of the card afterwards; a reset takes away all security state. Without any command
+  ///     the card is left alone.
+  ///   - body: gets the card for this time; what it keeps of it is dead afterwards.
+  /// - Throws: ``CardTransportError/Code/cardWasReset`` when state from before is gone; what `body` throws.
+  public func withTransaction<Value>(
+    endingWith disposition: Disposition = .reset, _ body: (inout CardTransaction) throws -> Value
+  ) throws -> Value {
+    try beginTransaction()
+    var transaction = CardTransaction(self)
+    let value: Value
+    do {
+      value = try body(&transaction)
+    } catch {
+      transaction.end()
+      // What `body` says is the cause; the end only tidies up.
+      try? endTransaction(disposition)
+      throw error
+    }
+    transaction.end()
+    try endTransaction(disposition)
+    return value
+  }
+
+  /// Begins a transaction that lasts until ``endTransaction(_:)``, or until this object goes.
+  public func beginTransaction() throws(CardTransportError) {
+    guard !isInTransaction else { return }
+    try checkCancellation(.beginTransaction)
+    // Others may reset the card again between our reconnecting and our turn.
+    for _ in 0..<ReaderTransport.beginLimit {
+      let link = try connected()
+      let code = try call(.beginTransaction, link) { $0.library.beginTransaction($0.card) }
+      switch code {
+      case .success:
+        isInTransaction = true
+        return
+      case .resetCard, .removedCard:
+        let hadState = holdsState
+        try reconnect(link, .leave)
+        if hadState { throw CardTransportError(.beginTransaction, code) }
+      default:
+        throw lost(.beginTransaction, code)
+      }
+    }
+    throw CardTransportError(.beginTransaction, .sharingViolation)
+  }
+
+  private static let beginLimit = 100
+
+  /// Ends the transaction.
+  public func endTransaction(_ disposition: Disposition = .reset) throws(CardTransportError) {
+    guard isInTransaction else { return }
+    isInTransaction = false
+    guard let link else { return }
+    let needed = holdsState ? disposition : .leave
+    let code = try call(.endTransaction, link) { $0.library.endTransaction($0.card, needed) }
+    if code == .success {
+      if needed != .leave { holdsState = false }
+      return
+    }
+    // The service may believe that we still hold the card: closing the connection frees it in any case.
+    giveUp(CardTransportError(.endTransaction, code))
+    if code != .resetCard, code != .removedCard { throw CardTransportError(.endTransaction, code) }
+  }
+
+  // MARK: The connection
+
+  /// The connection, made anew if there is none.
+  private func connected() throws(CardTransportError) -> ReaderLink {
+    if let link { return link }
+    let link = try waitingWhileBusy { () throws(CardTransportError) in
+      try ReaderLink(library, reader: reader, sharing: sharing)
+    }
+    self.link = link
+    description = ReaderDescription(link)
+    return link
+  }
+
+  /// The connection, for what makes sense only in the one that there was.
+  private func existing(_ function: SmartCardFunction) throws(CardTransportError) -> ReaderLink {
+    if let link { return link }
+    var error = loss ?? CardTransportError(function, .resetCard)
+    // The first error said what may have happened; this time nothing was sent.
+    error.operation = function.purpose
+    error.cardMayHaveChanged = false
+    throw error
+  }
+
+  /// Tries again and again while somebody else has the card, until the timeout. The service tells no event when a
+  /// program closes its connection, so there is nothing to wait for but time.
+  private func waitingWhileBusy<Value>(
+    _ body: () throws(CardTransportError) -> Value
+  ) throws(CardTransportError) -> Value {
+    let clock = ContinuousClock()
+    let deadline = timeout.map { clock.now + $0 }
+    var pause: UInt32 = 5_000
+    while true {
+      do { return try body() } catch {
+        guard error.code == .busy, let deadline, clock.now < deadline else { throw error }
+      }
+      try checkCancellation(.connect)
+      usleep(pause)
+      pause = min(pause * 2, 100_000)
+    }
+  }
+
+  /// Takes note of a reset by somebody else, or resets the card: from now on nothing of ours is in it.
+  private func reconnect(_ link: ReaderLink, _ initialization: Disposition) throws(CardTransportError) {
+    let sharing = sharing
+    let (code, activeProtocol) = try call(.reconnect, link) { link in
+      link.library.reconnect(link.card, sharing: sharing, protocols: .any, initialization: initialization)
+    }
+    guard code == .success else {
+      let error = CardTransportError(.reconnect, code)
+      giveUp(error)
+      throw error
+    }
+    holdsState = false
+    self.link?.activeProtocol = activeProtocol
+  }
+
+  private func answerToReset() throws(CardTransportError) -> [UInt8] {
+    for _ in 0..<ReaderTransport.beginLimit {
+      let link = try connected()
+      let (code, answer) = try call(.status, link) { $0.library.status($0.card) }
+      if code == .success { return answer }
+      // Somebody else was quicker; that reset is as good as ours.
+      guard code == .resetCard else { throw lost(.status, code) }
+      try reconnect(link, .leave)
+    }
+    throw CardTransportError(.status, .resetCard)
+  }
+
+  /// Makes one call within the timeout; a call that is late loses its connection.
+  func call<Outcome: Sendable>(
+    _ function: SmartCardFunction, _ link: ReaderLink, _ body: @escaping @Sendable (ReaderLink) -> Outcome
+  ) throws(CardTransportError) -> Outcome {
+    let outcome = link.caller.call(within: timeout) {
+      body(link)
+    } late: { _ in
+      link.close(.reset)
+    }
+    if let outcome { return outcome }
+    let error = CardTransportError(function, .timeout)
+    self.link = nil
+    loss = error
+    isInTransaction = false
+    holdsState = false
+    throw error
+  }
+
+  /// What a code means; when it says that the service is gone, so is the connection.
+  private func lost(_ function: SmartCardFunction, _ code: ReturnCode) -> CardTransportError {
+    var error = CardTransportError(function, code)
+    if code.isServiceLoss {
+      giveUp(error)
+    } else if code == .notTransacted, let link,
+      [.removedCard, .noSmartCard, .readerUnavailable].contains(library.status(link.card).0)
+    {
+      error = CardTransportError(function, .removedCard)
+    }
+    return error
+  }
+
+  private func giveUp(_ error: CardTransportError) {
+    link?.close(.reset)
+    link = nil
+    loss = error
+    isInTransaction = false
+    holdsState = false
+  }
+
+  private func checkCancellation(_ function: SmartCardFunction) throws(CardTransportError) {
+    guard !cancellation.isCancelled else {
+      throw CardTransportError(
+        .cancelled, operation: function.purpose, cardMayHaveChanged: false, remedy: "It was stopped before it was sent."
+      )
+    }
+  }
+}

@@ -1,1 +1,0 @@
-// The room for tests over PC/SC.

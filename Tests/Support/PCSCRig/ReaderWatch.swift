@@ -1,0 +1,29 @@
+import CPCSC
+import Glibc
+
+extension PrivateDaemon {
+  /// Returns when pcscd has taken notice that there is, or is no longer, a card in a reader. It looks every 0.4 s.
+  ///
+  /// Only after ``adopt()``: this process's own library does the waiting.
+  public static func waitForCard(_ isPresent: Bool, in reader: String) throws {
+    var context = SCARDCONTEXT()
+    guard SCardEstablishContext(DWORD(SCARD_SCOPE_SYSTEM), nil, nil, &context) == 0 else {
+      throw PrivateDaemonError("pcscd is not there.")
+    }
+    defer { SCardReleaseContext(context) }
+    let wanted = DWORD(isPresent ? SCARD_STATE_PRESENT : SCARD_STATE_EMPTY)
+    try reader.withCString { name in
+      var state = SCARD_READERSTATE()
+      state.szReader = name
+      while true {
+        let result = SCardGetStatusChange(context, 10_000, &state, 1)
+        guard result == 0 else {
+          throw PrivateDaemonError(
+            "\(reader) did not change in 10 s: \(String(cString: pcsc_stringify_error(result))).")
+        }
+        if state.dwEventState & wanted != 0 { return }
+        state.dwCurrentState = state.dwEventState
+      }
+    }
+  }
+}

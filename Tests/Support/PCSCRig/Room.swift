@@ -1,1 +1,0 @@
-// The room for a private pcscd.
