@@ -21,12 +21,12 @@ public struct CardTransportLimits: Sendable, Hashable {
   /// Whether the reader is able to carry extended-length APDUs at all.
   public var allowsExtended: Bool
   /// The protocol that was negotiated with the card; `nil` where the way there has no say in it.
-  public var transmissionProtocol: AnswerToReset.TransmissionProtocol?
+  public var transmissionProtocol: TransmissionProtocol?
 
   /// Limits of a transport.
   public init(
     commandOctets: Int, responseOctets: Int, allowsExtended: Bool,
-    transmissionProtocol: AnswerToReset.TransmissionProtocol? = nil
+    transmissionProtocol: TransmissionProtocol? = nil
   ) {
     self.commandOctets = commandOctets
     self.responseOctets = responseOctets

@@ -23,7 +23,7 @@ struct ReaderDescription: Sendable {
   /// A reader that says nothing is not trusted with extended length, but for the virtual ones, which carry anything and
   /// cannot say so. Extended length has no coding of its own in T=0 (ISO/IEC 7816-3, 12.2): there ENVELOPE carries it.
   func limits(reader: String, activeProtocol: ProtocolSet) -> CardTransportLimits {
-    let transmissionProtocol: AnswerToReset.TransmissionProtocol = activeProtocol == .t0 ? .t0 : .t1
+    let transmissionProtocol: TransmissionProtocol = activeProtocol == .t0 ? .t0 : .t1
     var limits = CardTransportLimits(
       commandOctets: 261, responseOctets: 258, allowsExtended: false, transmissionProtocol: transmissionProtocol)
     guard transmissionProtocol == .t1 else { return limits }

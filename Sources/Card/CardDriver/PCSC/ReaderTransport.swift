@@ -82,12 +82,13 @@ public final class ReaderTransport: APDUTransport {
   /// Room for the longest response, whatever was asked for: `MAX_BUFFER_SIZE_EXTENDED` of pcsc-lite, less a command.
   private static let answerLimit = 65_538
 
-  /// Asks something of the reader that may reach the card, such as to send it a PIN.
+  /// Asks something of the reader that may reach the card, such as to send it a PIN. Waits as long as the reader does for
+  /// its user.
   func control(_ code: UInt32, _ input: [UInt8]) throws(CardTransportError) -> [UInt8] {
     try checkCancellation(.control)
     let link = try existing(.control)
     holdsState = true
-    let (result, answer) = try call(.control, link) { $0.library.control($0.card, code: code, input, limit: 264) }
+    let (result, answer) = link.library.control(link.card, code: code, input, limit: 264)
     guard result == .success else { throw lost(.control, result) }
     return answer
   }
