@@ -95,7 +95,8 @@ struct CardOptions: ParsableArguments {
     let path = cardFile ?? (cardSocket == nil && reader == nil ? variable : nil)
     if let path { return try file(path, seed) }
     guard seed == nil else {
-      throw Failure(.usage, "only a card in a file has a seed", remedy: "name one with --card-file, or leave --seed away")
+      throw Failure(
+        .usage, "only a card in a file has a seed", remedy: "name one with --card-file, or leave --seed away")
     }
     if let cardSocket { return try SocketTransport(connectingTo: cardSocket.address) }
     if let reader { return try CardFinder().card(inReader: reader) }
