@@ -68,9 +68,12 @@ let package = Package(
     // The one door to OpenSSL.
     room("Cryptography", in: "Sources", ["COpenSSL", "CLinux", "Octets", "Identifiers", "SecureChannel"]),
 
+    // The one door to stream sockets.
+    room("Sockets", in: "Sources", ["CLinux", "Octets", "ISO7816"]),
+
     // Card and disc, each an emulator and a driver that never meet but in bytes.
-    room("CardEmulator", in: "Sources/Card", ["CardFirmware", "Cryptography", "CLinux"] + wire),
-    room("CardDriver", in: "Sources/Card", ["Cryptography", "CLinux", "CPCSC"] + wire),
+    room("CardEmulator", in: "Sources/Card", ["CardFirmware", "Cryptography", "Sockets", "CLinux"] + wire),
+    room("CardDriver", in: "Sources/Card", ["Cryptography", "Sockets", "CLinux", "CPCSC"] + wire),
     room("DiscEmulator", in: "Sources/Disc", ["DriveFirmware", "SCSI", "Octets", "Identifiers", "CLinux"]),
     room("DiscDriver", in: "Sources/Disc", ["SCSI", "Octets", "Identifiers", "Cryptography", "CArchive", "CLinux"]),
 
@@ -97,7 +100,7 @@ let package = Package(
       name: "warifu",
       dependencies: [
         "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing", "LicenseCenter",
-        "Cryptography", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Cryptography", "Sockets", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + wire,
       path: "Sources/Command/warifu", swiftSettings: house),
     .executableTarget(
@@ -110,18 +113,26 @@ let package = Package(
 
     // What tests run in a process of its own.
     .executableTarget(
-      name: "card-rig", dependencies: ["CardEmulator", "CardDriver", "CardFirmware", "Cryptography"] + wire,
+      name: "card-rig", dependencies: ["PCSCRig", "CardEmulator", "CardDriver", "CardFirmware", "Cryptography"] + wire,
       path: "Tests/Support/CardRig", swiftSettings: house),
 
     // What several suites share.
     .target(name: "TestSupport", path: "Tests/Support/TestSupport", swiftSettings: house),
 
     // A pcscd of one's own, and what every way to a card must do.
-    .target(name: "PCSCRig", dependencies: ["CLinux"], path: "Tests/Support/PCSCRig", swiftSettings: house),
+    .target(
+      name: "PCSCRig", dependencies: ["CLinux", "CPCSC"], path: "Tests/Support/PCSCRig",
+      swiftSettings: house),
     .target(
       name: "CardConformance", dependencies: ["TestSupport", "CardDriver", "Cryptography"] + wire,
       path: "Tests/Support/CardConformance", swiftSettings: house),
 
+    // What libFuzzer feeds; `make fuzz` builds it with coverage, the tests replay its corpora.
+    .target(
+      name: "FuzzTargets", dependencies: ["CardFirmware", "Cryptography"] + wire, path: "Tests/Fuzz/Targets",
+      swiftSettings: house),
+
+    tests(of: "Fuzz", ["FuzzTargets"]),
     tests(of: "Octets", ["Octets"]),
     tests(of: "Identifiers", ["Identifiers", "Octets", "CardProtocol"]),
     tests(of: "ISO7816", ["TestSupport", "ISO7816", "Octets"]),
@@ -131,13 +142,19 @@ let package = Package(
     tests(of: "Cryptography", ["Cryptography", "SecureChannel", "Octets", "Identifiers", "CLinux"]),
     tests(of: "CardFirmware", ["TestSupport", "CardFirmware", "Cryptography"] + wire),
     tests(
-      of: "Card", ["card-rig", "CardEmulator", "CardDriver", "CardFirmware", "Cryptography", "CLinux"] + wire,
+      of: "Card",
+      [
+        "TestSupport", "CardConformance", "card-rig", "CardEmulator", "CardDriver", "Sockets", "CardFirmware",
+        "Cryptography", "CLinux",
+      ] + wire,
       exclude: ["Fixtures"]),
     tests(
       of: "PCSC",
       [
-        "TestSupport", "PCSCRig", "CardConformance", "CardEmulator", "CardDriver", "Cryptography", "CLinux", "warifu",
-      ] + wire),
+        "card-rig", "TestSupport", "PCSCRig", "CardConformance", "CardEmulator", "CardDriver", "CardFirmware",
+        "Cryptography", "Sockets", "CLinux", "warifu",
+      ] + wire,
+      exclude: ["Clients"]),
     tests(
       of: "DriveFirmware", ["TestSupport", "DriveFirmware", "DiscEmulator", "SCSI", "Octets", "Identifiers", "CLinux"]),
     tests(
@@ -146,7 +163,7 @@ let package = Package(
     tests(of: "Formats", ["Formats", "Cryptography", "Octets", "Identifiers", "ISO7816"]),
     tests(
       of: "LicenseCenter",
-      ["LicenseCenter", "Formats", "Cryptography", "CardFirmware", "CardEmulator", "CardDriver"] + wire,
+      ["TestSupport", "LicenseCenter", "Formats", "Cryptography", "CardFirmware", "CardEmulator", "CardDriver"] + wire,
       exclude: ["Reference"]),
     tests(
       of: "CopyLicensing",
@@ -155,7 +172,11 @@ let package = Package(
         "DriveFirmware", "Formats", "Cryptography", "CLinux", "SCSI",
       ] + wire),
     tests(
-      of: "Command", ["TestSupport", "WarifuTesting", "LicenseCenter", "Formats", "Cryptography", "CLinux"] + wire,
+      of: "Command",
+      [
+        "TestSupport", "WarifuTesting", "CardEmulator", "CardDriver", "LicenseCenter", "Formats", "Cryptography",
+        "CLinux",
+      ] + wire,
       exclude: ["terminal.py"]),
   ]
 )

@@ -167,6 +167,7 @@ public final class EmulatedCard: APDUTransport {
     do {
       if card?.hasMemoryFailed != false {
         card = nil
+        try flash.reload()
         card = try EmulatedCard.start(flash, engine, path)
       }
     } catch {

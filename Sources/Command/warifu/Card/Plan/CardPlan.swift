@@ -1,3 +1,4 @@
+import CardDriver
 import CardProtocol
 import ISO7816
 import Identifiers
