@@ -22,7 +22,11 @@ import Testing
       (["master", "list", "master.iso"], "titles"), (["copy", "install", "shell.licence"], "number"),
       (["copy", "license", "--title", "Shell"], "number"), (["copy", "certify", "--title", "Shell"], "license"),
       (["copy", "title", "--title", "Shell", "--master", "master.iso"], "octets"),
-      (["apdu", "send", "80CADF2000"], "exchanges"),
+      (["apdu", "send", "80CADF2000"], "exchanges"), (["card", "keys"], "keys"), (["card", "receipt"], "receipt"),
+      (["card", "keys", "put", "--generation", "2"], "keys"), (["card", "time", "--record", "time.rec"], "time"),
+      (["apdu", "replay", "time.rec", "--show"], "events"),
+      (["card", "charge", "--title", "Text", "--count", "1", "--dry-run"], "cost"),
+      (["card", "lock", "--yes", "--card", serial], "changed"), (["card", "unlock"], "changed"),
       (
         ["master", "press", "two.iso", "--name", "Two", "--manager", "manager", "--title", "path=text,title=New"],
         "titles"

@@ -41,10 +41,10 @@ DOORS = {
     # Measures against the bare OpenSSL calls that an exchange needs.
     "Benchmarks": EVERY_ROOM | {"COpenSSL"},
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets"},
-    # Another project: the products for cards, and nothing else of ours.
-    "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
+    # Another project: the products for cards, and nothing else of ours.
+    "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/CardTests": EVERY_ROOM | {"Testing", "TestSupport", "CardConformance", "card_rig"},
 }
 

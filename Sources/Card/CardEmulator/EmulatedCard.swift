@@ -59,7 +59,9 @@ public final class EmulatedCard: APDUTransport {
     _ flash: EmulatedFlash, _ engine: OpenSSLEngine, _ path: String?
   ) throws(CardStateError) -> Card {
     do {
-      return try Card(store: try KeyValueStore(flash: flash), engine: engine)
+      let card = try Card(store: try KeyValueStore(flash: flash), engine: engine)
+      flash.forgetUntouched()
+      return card
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }

@@ -23,13 +23,13 @@ final class EmulatedFlash: FlashMemory {
     self.geometry = geometry
     self.file = isRehearsal ? nil : file
     self.faults = faults
-    touched = [Bool](repeating: file != nil, count: geometry.pageCount)
+    touched = [Bool](repeating: false, count: geometry.pageCount)
     guard let start = ErasedImage.map(octets: geometry.octets) else {
       throw CardStateError(.storage, file?.path ?? "memory", "no memory")
     }
     self.start = start
     memory = UnsafeMutableRawBufferPointer(start: start, count: geometry.octets)
-    try file?.readFlash(into: memory)
+    try file?.readFlash(into: memory) { touched[$0] = true }
   }
 
   deinit {
@@ -37,6 +37,17 @@ final class EmulatedFlash: FlashMemory {
       warifu_wipe(start + page * geometry.pageSize, geometry.pageSize)
     }
     munmap(start, geometry.octets)
+  }
+
+  /// Gives up what nobody wrote: reading it took no memory of its own, but makes it count as this process's.
+  func forgetUntouched() {
+    var page = 0
+    while page < geometry.pageCount {
+      let first = page
+      while page < geometry.pageCount, !touched[page] { page += 1 }
+      if page > first { madvise(start + first * geometry.pageSize, (page - first) * geometry.pageSize, MADV_DONTNEED) }
+      page += 1
+    }
   }
 
   var base: UnsafeRawPointer { UnsafeRawPointer(start) }

@@ -44,6 +44,9 @@ final class Program {
     }
   }
 
+  /// Gives it some of its input.
+  func write(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
+
   /// Gives it the rest of its input, and waits for its end.
   func finish(_ rest: String = "") throws -> Ending {
     try input.fileHandleForWriting.write(contentsOf: Data(rest.utf8))

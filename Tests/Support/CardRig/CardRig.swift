@@ -6,8 +6,8 @@ import PCSCRig
 
 /// A process that a test can kill: `card-rig charge FILE NUMBER COUNT` charges the card in a state file and prints its
 /// receipt, `card-rig fixture FILE` and `card-rig fixture-2 FILE` make the state files that tests keep, `card-rig daemon
-/// SLOTS` starts a private pcscd, prints where its socket is, and waits; `card-rig share READER SECONDS SEED` uses the
-/// card in a reader among others.
+/// SLOTS` starts a private pcscd, prints where its socket is, and waits; `card-rig share READER SECONDS SEED` uses the card
+/// in a reader among others.
 @main
 enum CardRig {
   static func main() {

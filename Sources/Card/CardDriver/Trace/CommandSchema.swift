@@ -62,6 +62,7 @@ public struct CommandSchema: Sendable, Hashable {
     case .handOverCode: CommandSchema("HAND OVER CODE", .data)
     case .useKey: CommandSchema("USE KEY")
     case .certifyCopy: CommandSchema("CERTIFY COPY", command.p1 == 0x01 ? .data : .everything)
+    case .openConversionKeys: CommandSchema("OPEN CONVERSION KEYS", .data)
     case .setTime: CommandSchema("SET TIME", .everything)
     case .listCodes: CommandSchema("LIST CODES", .everything)
     case .initializeUpdate: CommandSchema("INITIALIZE UPDATE", .everything)

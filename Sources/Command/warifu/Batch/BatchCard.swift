@@ -6,35 +6,70 @@ import Glibc
 
 /// A card that a plan means, and how it is reached.
 struct BatchCard: Sendable {
-  /// What the journal calls it: its file as the plan's folder has it.
+  /// Where it is.
+  enum Place: Sendable {
+    /// In a file, as this process reaches it.
+    case file(String)
+    /// In the reader of this name.
+    case reader(String)
+  }
+
+  /// What the journal calls it.
   let source: String
-  /// Its file as this process reaches it.
-  let path: String
+  let place: Place
   /// Who buys it, if its part of the plan says so.
   let purchaser: String?
 
-  /// The card, just reset.
+  /// The card, just reset; one in a reader is nobody else's until the connection goes.
   func connect(key: SecretSource?) throws -> CardConnection {
-    try CardConnection(try EmulatedCard(path: path, key: try EmulatorKey.read(key), random: SystemRandom()))
+    switch place {
+    case .file(let path):
+      try CardConnection(try EmulatedCard(path: path, key: try EmulatorKey.read(key), random: SystemRandom()))
+    case .reader(let name): try CardConnection(try CardFinder().card(inReader: name))
+    }
   }
 }
 
+/// Where some of a batch's cards come from.
+enum BatchSupply: Sendable {
+  /// One that is there.
+  case card(BatchCard)
+  /// So many that somebody will put into a reader, which has `part` in its name.
+  case reader(part: String, count: Int, purchaser: String?)
+
+  /// How many cards it gives.
+  var count: Int {
+    switch self {
+    case .card: 1
+    case .reader(_, let count, _): count
+    }
+  }
+
+  /// What the journal calls a card that came through a reader, before its serial.
+  static func prefix(ofReader part: String) -> String { "\(part): " }
+}
+
 extension BatchPlan {
-  /// The cards that there are, in the plan's order and each once; those of one pattern by name.
-  func targets() throws -> [BatchCard] {
+  /// Where the cards come from, in the plan's order; each file once, those of one pattern by name.
+  func supplies() throws -> [BatchSupply] {
     var seen: Set<String> = []
-    var targets: [BatchCard] = []
+    var supplies: [BatchSupply] = []
     for part in cards {
-      let found = BatchPlan.expand(path(part.files))
-      guard !found.isEmpty else {
-        throw Failure(.noDevice, "there is no card at \(part.files)", remedy: "check the plan's cards and its folder")
-      }
-      for path in found where seen.insert(path).inserted {
-        let source = folder.isEmpty || part.files.hasPrefix("/") ? path : String(path.dropFirst(folder.count + 1))
-        targets.append(BatchCard(source: source, path: path, purchaser: part.purchaser))
+      switch part.origin {
+      case .reader(let name, let count):
+        supplies.append(.reader(part: name, count: count, purchaser: part.purchaser))
+      case .files(let pattern):
+        let found = BatchPlan.expand(path(pattern))
+        guard !found.isEmpty else {
+          throw Failure(.noDevice, "there is no card at \(pattern)", remedy: "check the plan's cards and its folder")
+        }
+        for path in found where seen.insert(path).inserted {
+          let source = folder.isEmpty || pattern.hasPrefix("/") ? path : String(path.dropFirst(folder.count + 1))
+          supplies.append(.card(BatchCard(source: source, place: .file(path), purchaser: part.purchaser)))
+        }
       }
     }
-    return targets
+    return supplies
   }
 
   /// What a pattern names (glob(7)), sorted.

@@ -7,8 +7,15 @@ import Octets
 struct BatchPlan: Sendable {
   /// Some of the cards.
   struct Cards: Sendable {
-    /// A file or a pattern with `*`, `?` and `[ ]`, from the plan's folder on.
-    let files: String
+    /// Where they are.
+    enum Origin: Sendable {
+      /// A file or a pattern with `*`, `?` and `[ ]`, from the plan's folder on.
+      case files(String)
+      /// A part of a reader's name, and how many cards will be put into it.
+      case reader(String, count: Int)
+    }
+
+    let origin: Origin
     /// Who buys them, in place of the plan's purchaser.
     let purchaser: String?
   }
@@ -85,9 +92,19 @@ struct BatchPlan: Sendable {
 extension BatchPlan.Cards {
   fileprivate init(_ reader: PlanReader) throws {
     var reader = reader
-    files = try reader.require(try reader.text("files"), "files")
+    let files = try reader.text("files")
+    let name = try reader.text("reader")
+    let count = try reader.number("count", 1...100_000)
     purchaser = try reader.text("purchaser", limit: 200)
     try reader.end()
+    if let files, name == nil {
+      guard count == nil else { throw reader.failure("count", "it goes with reader; of files, all are taken") }
+      origin = .files(files)
+    } else if let name, files == nil {
+      origin = .reader(name, count: try reader.require(count, "count"))
+    } else {
+      throw reader.failure("files", "either files or reader says where the cards are")
+    }
   }
 }
 

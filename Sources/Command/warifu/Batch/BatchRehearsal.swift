@@ -13,9 +13,14 @@ struct BatchRehearsal {
   let cardKey: SecretSource?
 
   /// Tells it for every card; answers an empty sum, for nothing failed.
-  func tell(_ cards: [BatchCard], journal: String, json: Bool) async throws -> BatchSum {
+  func tell(_ supplies: [BatchSupply], journal: String, json: Bool) async throws -> BatchSum {
     let done = (try? BatchJournal.read(journal)) ?? BatchRecord()
-    let rows = cards.map { card in row(card, done.card(from: card.source)) }
+    let rows = supplies.map { supply in
+      switch supply {
+      case .card(let card): row(card, done.card(from: card.source))
+      case .reader(let part, let count, _): row(part, count, done)
+      }
+    }
     if json {
       for row in rows { try Terminal.write(try JSONLine.of(row)) }
     } else {
@@ -41,22 +46,43 @@ struct BatchRehearsal {
   private func row(_ card: BatchCard, _ before: BatchRecord.Card?) -> Row {
     do {
       let status = try card.connect(key: cardKey).applicationStatus()
-      let charges = plan.charges.indices.filter { before?.charges[$0] == nil }
-      var parts: [String] = []
-      if plan.issue != nil, before?.isIssued != true { parts.append("issue") }
-      if !charges.isEmpty { parts.append("charge") }
-      if before?.isDone == true { parts = [] }
-      let cost = try charges.compactMap { index in
-        try known.first { $0.softwareID == titles[index] }?.price.multiplied(by: Int(plan.charges[index].count))
+      if before?.isDone == true {
+        return Row(source: card.source, serial: status.serial.description, would: "nothing", codes: 0, cost: "nothing")
       }
-      let codes = charges.reduce(0) { $0 + Int(plan.charges[$1].count) }
-      return Row(
-        source: card.source, serial: status.serial.description,
-        would: parts.isEmpty ? "nothing" : parts.joined(separator: ", "), codes: codes,
-        cost: cost.isEmpty ? "nothing" : cost.map(\.description).joined(separator: ", "))
+      let charges = plan.charges.indices.filter { before?.charges[$0] == nil }
+      return try row(
+        card.source, status.serial.description, issues: plan.issue != nil && before?.isIssued != true, charges)
     } catch {
-      return Row(
-        source: card.source, serial: nil, would: "fail: \(Failure(error).sentence)", codes: 0, cost: "nothing")
+      return failing(card.source, error)
     }
+  }
+
+  /// Cards that somebody will put into a reader: nobody knows them yet.
+  private func row(_ part: String, _ count: Int, _ done: BatchRecord) -> Row {
+    let prefix = BatchSupply.prefix(ofReader: part)
+    let left = max(0, count - done.cards.count { $0.isDone && $0.source.hasPrefix(prefix) })
+    let source = "\(Words.count(left, "card")) in \(part)"
+    do {
+      return try row(source, nil, issues: plan.issue != nil, Array(plan.charges.indices), times: left)
+    } catch {
+      return failing(source, error)
+    }
+  }
+
+  private func row(
+    _ source: String, _ serial: String?, issues: Bool, _ charges: [Int], times: Int = 1
+  ) throws -> Row {
+    let parts = (issues ? ["issue"] : []) + (charges.isEmpty ? [] : ["charge"])
+    let cost = try charges.compactMap { index in
+      try known.first { $0.softwareID == titles[index] }?.price.multiplied(by: times * Int(plan.charges[index].count))
+    }
+    return Row(
+      source: source, serial: serial, would: parts.isEmpty ? "nothing" : parts.joined(separator: ", "),
+      codes: times * charges.reduce(0) { $0 + Int(plan.charges[$1].count) },
+      cost: cost.isEmpty ? "nothing" : cost.map(\.description).joined(separator: ", "))
+  }
+
+  private func failing(_ source: String, _ error: any Error) -> Row {
+    Row(source: source, serial: nil, would: "fail: \(Failure(error).sentence)", codes: 0, cost: "nothing")
   }
 }

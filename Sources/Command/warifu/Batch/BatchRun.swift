@@ -45,15 +45,15 @@ struct BatchRun: AsyncParsableCommand {
 
   func run() async throws {
     let plan = try BatchPlan(readingFrom: plan)
-    let cards = try plan.targets()
+    let supplies = try plan.supplies()
     let sum = try await center.use { center in
       let known = try await center.titles.titles()
       let titles = try plan.charges.map { try $0.title.resolve(among: known.map(NamedTitle.init), in: "the centre") }
       if dry.dryRun {
         return try await BatchRehearsal(plan: plan, center: center, titles: titles, known: known, cardKey: cardKey)
-          .tell(cards, journal: journalPath, json: json)
+          .tell(supplies, journal: journalPath, json: json)
       }
-      return try await work(on: cards, of: plan, titles, at: center)
+      return try await work(on: supplies, of: plan, titles, at: center)
     }
     try sum.end()
   }
@@ -61,52 +61,26 @@ struct BatchRun: AsyncParsableCommand {
   private var journalPath: String { journal ?? self.plan + ".journal" }
 
   private func work(
-    on cards: [BatchCard], of plan: BatchPlan, _ titles: [SoftwareID], at center: Center
+    on supplies: [BatchSupply], of plan: BatchPlan, _ titles: [SoftwareID], at center: Center
   ) async throws -> BatchSum {
     let journal = try BatchJournal(at: journalPath, for: plan, random: SystemRandom()) { SystemClock().now() }
     try journal.append(journal.entry(.started))
     let runner = BatchRunner(plan: plan, journal: journal, center: center, titles: titles, cardKey: cardKey)
-    var sum = BatchSum(total: cards.count, journal: journalPath)
-    do {
-      // The bar is gone before the results are told.
-      let bar = ProgressBar(total: cards.count)
-      let watch = InterruptWatch()
-      for card in cards {
-        try await take(card, runner, &sum)
-        bar.show(done: sum.results.count, failed: sum.failed)
-        if let reason = stop(sum, watch) {
-          var entry = journal.entry(.stopped)
-          entry.reason = reason.words
-          try journal.append(entry)
-          sum.stopped = reason
-          break
-        }
+    let total = supplies.reduce(0) { $0 + $1.count }
+    let run = BatchProgress(runner, sum: BatchSum(total: total, journal: journalPath), haltAfter: haltAfter, json: json)
+    for supply in supplies where run.sum.stopped == nil {
+      switch supply {
+      case .card(let card): try await run.take(card)
+      case .reader(let part, let count, let purchaser): try await run.takeCards(from: part, count, purchaser)
       }
+    }
+    let sum = run.finish()
+    if let reason = sum.stopped {
+      var entry = journal.entry(.stopped)
+      entry.reason = reason.words
+      try journal.append(entry)
     }
     try sum.tell(json: json)
     return sum
-  }
-
-  private func take(_ card: BatchCard, _ runner: BatchRunner, _ sum: inout BatchSum) async throws {
-    let before = runner.journal.record.card(from: card.source)?.isDone == true
-    if !before {
-      do {
-        try await runner.run(card)
-      } catch let error as JournalError {
-        throw error
-      } catch {
-        // The journal has the reason.
-      }
-    }
-    guard let state = runner.journal.record.card(from: card.source) else { return }
-    let result = BatchResult(state, wasDoneBefore: before)
-    sum.add(result)
-    if json { try Terminal.write(try result.line()) }
-  }
-
-  private func stop(_ sum: BatchSum, _ watch: InterruptWatch) -> BatchSum.Stop? {
-    if sum.results.count == sum.total { return nil }
-    if watch.isInterrupted { return .interrupted }
-    return sum.failuresInARow >= haltAfter ? .tooManyFailures(sum.failuresInARow) : nil
   }
 }

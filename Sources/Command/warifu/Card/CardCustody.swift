@@ -55,9 +55,6 @@ struct CardTerminate: AsyncParsableCommand {
 
 /// What the three verbs take.
 struct CustodyOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The card by its serial, beside --yes.", valueName: "serial"))
-  var card: SerialArgument?
-
   @OptionGroup var confirmation: ConfirmationOptions
   @OptionGroup var cardOptions: CardOptions
   @OptionGroup var center: CenterOptions
@@ -68,9 +65,6 @@ struct CustodyOptions: ParsableArguments {
     let connection = try cardOptions.connect()
     let status = try connection.applicationStatus()
     let serial = status.serial
-    if let named = card?.serial, named != serial {
-      throw Failure(.noDevice, "the card is \(serial), not \(named)", remedy: "put the right one in")
-    }
     if dry.dryRun {
       let state: LifeCycle =
         switch custody {
@@ -82,7 +76,7 @@ struct CustodyOptions: ParsableArguments {
       return try output.write(CardPlan(serial, custody.verb, commands))
     }
     if let consequence = custody.consequence {
-      try confirmation.confirm("\(consequence) card \(serial) (\(status.loss))", for: serial, named: card)
+      try confirmation.confirm("\(consequence) card \(serial) (\(status.loss))", for: serial, named: cardOptions.serial)
     }
     let changed = try await center.use { center in
       try await center.cardIssuer.setCustody(custody, of: serial, over: LocalRelay(connection: connection))

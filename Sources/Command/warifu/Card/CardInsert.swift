@@ -6,7 +6,7 @@ import Glibc
 import Sockets
 
 /// `card insert`.
-struct CardInsert: AsyncParsableCommand, PreparesProcess {
+struct CardInsert: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "insert", abstract: "Insert emulated cards into PC/SC readers.",
     discussion: """
@@ -21,7 +21,7 @@ struct CardInsert: AsyncParsableCommand, PreparesProcess {
       storage operation), delay=TIME@WHEN, truncate=N@WHEN, wrong-mac@WHEN, hang@WHEN, pull@WHEN. WHEN is 3, the third \
       response, or */3, every third.
 
-      Examples:
+      Example:
         warifu card insert alice.card
         warifu card insert alice.card bob.card --slot 2 --json
         warifu card insert alice.card --listen 127.0.0.1:7816
@@ -59,8 +59,6 @@ struct CardInsert: AsyncParsableCommand, PreparesProcess {
 
   @OptionGroup var output: OutputOptions
 
-  func prepareProcess() { SignalQueue.holdBack(InsertionDesk.signals) }
-
   func validate() throws {
     let places = [slot != nil, port != nil, socket != nil, listen != nil].count { $0 }
     guard places <= 1 else { throw ValidationError("only one of --slot, --port, --socket and --listen can be meant") }
@@ -94,7 +92,7 @@ struct CardInsert: AsyncParsableCommand, PreparesProcess {
     do {
       return try LineFaults(parsing: fault)
     } catch {
-      throw Failure(.usage, "'\(fault)' is no plan of faults", remedy: error.description)
+      throw ValidationError("--fault has no plan of faults: \(error.description)")
     }
   }
 

@@ -17,7 +17,7 @@ struct CardKeys: AsyncParsableCommand {
 /// `card keys list`.
 struct CardKeysList: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the keys that open a secure channel to the card.",
+    commandName: "list", abstract: "List the keys that a card says it has: their names and sizes.",
     discussion: """
       Example:
         warifu card keys list --card-file alice.card
@@ -130,10 +130,13 @@ private struct KeyListReport: Report {
       octets = key.octets
       type = key.type == 0x88 ? "AES" : Hex.encode([key.type])
       purpose =
-        switch key.identifier {
-        case 1: "ENC"
-        case 2: "MAC"
-        case 3: "DEK"
+        switch (key.version, key.identifier) {
+        case (KeyVersion.individualKey, _): "individual"
+        case (KeyVersion.generationKeyBase + 1...KeyVersion.generationKeyBase + CardProtocol.generationKeyCount, _):
+          "generation \(key.version - KeyVersion.generationKeyBase)"
+        case (_, 1): "ENC"
+        case (_, 2): "MAC"
+        case (_, 3): "DEK"
         default: "\(key.identifier)"
         }
     }

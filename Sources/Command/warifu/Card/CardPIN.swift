@@ -29,20 +29,17 @@ struct CardPINLetter: AsyncParsableCommand {
   @Flag(help: "Say that the letter is on paper: the centre forgets PIN and PUK.")
   var confirmPrinted = false
 
-  @Option(help: ArgumentHelp("The card by its serial, instead of its file.", valueName: "serial"))
-  var card: SerialArgument?
-
   @OptionGroup var confirmation: ConfirmationOptions
-  @OptionGroup var cardOptions: CardOptions
+  @OptionGroup var card: CardOptions
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let serial = try card?.serial ?? cardOptions.open().status().serial
+    let serial = try card.serial?.serial ?? card.open().status().serial
     try await center.use { center in
       let letter = try await center.cardIssuer.pinLetter(of: serial)
       guard confirmPrinted else { return try output.write(LetterReport(letter)) }
-      try confirmation.confirm("The centre forgets PIN and PUK of card \(serial)", for: serial, named: card)
+      try confirmation.confirm("The centre forgets PIN and PUK of card \(serial)", for: serial, named: card.serial)
       try await center.cardIssuer.confirmPINLetter(of: serial)
       try output.write(
         PINReport(card: serial.description, outcome: "The letter is on paper; the centre has forgotten it."))

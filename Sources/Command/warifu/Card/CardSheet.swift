@@ -33,14 +33,11 @@ struct CardSheet: AsyncParsableCommand {
   @Flag(help: "Say that the sheet of --number is on paper: the centre forgets the codes.")
   var confirmPrinted = false
 
-  @Option(help: ArgumentHelp("The card by its serial, instead of its file.", valueName: "serial"))
-  var card: SerialArgument?
-
   @Option(help: ArgumentHelp("Name of the operation that is carried on.", valueName: "id"))
   var operation: OperationArgument?
 
   @OptionGroup var confirmation: ConfirmationOptions
-  @OptionGroup var cardOptions: CardOptions
+  @OptionGroup var card: CardOptions
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
@@ -58,7 +55,7 @@ struct CardSheet: AsyncParsableCommand {
       guard confirmPrinted else { return try output.write(SheetReport(sheet)) }
       try confirmation.confirm(
         "The centre forgets the codes of sheet \(sheet.number), sold with card \(sheet.cardSerial)",
-        for: sheet.cardSerial, named: card)
+        for: sheet.cardSerial, named: card.serial)
       try await center.rightsSeller.confirmPrinted(sheet.number)
       try output.write(PrintedReport(sheet: sheet.number))
     }
@@ -72,7 +69,7 @@ struct CardSheet: AsyncParsableCommand {
     let titles = try await center.titles.titles().map(NamedTitle.init)
     let order = try SealSheetOrder(
       operationID: try operation?.id ?? .drawn(from: SystemRandom()),
-      cardSerial: try card?.serial ?? cardOptions.open().status().serial,
+      cardSerial: try card.serial?.serial ?? card.open().status().serial,
       softwareID: try title.resolve(among: titles, in: "the centre"), quantity: count, url: url)
     return try await center.rightsSeller.sell(order)
   }

@@ -5,7 +5,9 @@ import CardProtocol
 import Cryptography
 import Foundation
 import ISO7816
+import Identifiers
 import LicenseCenter
+import Sockets
 
 /// Which card.
 struct CardOptions: ParsableArguments {
@@ -19,38 +21,110 @@ struct CardOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Record the session into a new file, encrypted under the same key; see 'warifu apdu replay'.",
+      "The card that 'warifu card insert' offers at a Unix socket or TCP port.", valueName: "path|host:port"))
+  var cardSocket: SocketArgument?
+
+  @Option(help: ArgumentHelp("The card in the reader with this in its name.", valueName: "part"))
+  var reader: String?
+
+  @Option(
+    name: .customLong("card"),
+    help: ArgumentHelp("The card with this serial: in any reader, if nothing says where.", valueName: "serial"))
+  var serial: SerialArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write what goes to the card and comes back, without secrets; - for standard error.", valueName: "path"))
+  var trace: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Record the session into a new file, encrypted like card files; see 'warifu apdu replay'.",
       valueName: "file"))
   var record: String?
 
-  /// Whether a card was named at all.
-  var namesCard: Bool { path != nil }
-
-  private var path: String? { cardFile ?? ProcessInfo.processInfo.environment["WARIFU_CARD"] }
-
-  /// The card, just reset.
-  func connect() throws -> CardConnection { try CardConnection(try transport()) }
-
-  /// The way to the card.
-  ///
-  /// - Parameter seed: where an emulated card's chance comes from; `nil` for real chance.
-  func transport(seed: UInt64? = nil) throws -> any APDUTransport {
-    guard let path else {
-      throw Failure(.usage, "no card was named", remedy: "give its file with --card-file, or set WARIFU_CARD")
+  func validate() throws {
+    guard [cardFile != nil, cardSocket != nil, reader != nil].count(where: { $0 }) <= 1 else {
+      throw ValidationError("Only one of --card-file, --card-socket and --reader can be meant.")
     }
+  }
+
+  /// Whether an option names a card.
+  var isGiven: Bool { cardFile != nil || cardSocket != nil || reader != nil || serial != nil }
+
+  /// Whether a card was named at all.
+  var namesCard: Bool { isGiven || variable != nil }
+
+  private var variable: String? {
+    ProcessInfo.processInfo.environment["WARIFU_CARD"].flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// The card, just reset, and the one that is meant.
+  func connect() throws -> CardConnection {
+    let connection = try CardConnection(try transport())
+    guard let serial else { return connection }
+    try CardOptions.check(try connection.applicationStatus().serial, serial.serial)
+    try connection.reset()
+    return connection
+  }
+
+  /// The card with its application selected.
+  func open() throws -> WarifuCard {
+    let card = try WarifuCard(try CardConnection(try transport()))
+    if let serial { try CardOptions.check(try card.status().serial, serial.serial) }
+    return card
+  }
+
+  private static func check(_ found: CardSerial, _ serial: CardSerial) throws {
+    guard found == serial else {
+      throw Failure(
+        .noDevice, "that is card \(found), not \(serial)", remedy: "insert the right card, or say where it is")
+    }
+  }
+
+  /// The way to the card: where an option says, else the file of WARIFU_CARD, else a reader.
+  ///
+  /// - Parameter seed: for tests, where the chance of a card in a file comes from.
+  func transport(seed: UInt64? = nil) throws -> any APDUTransport {
+    let card = try untraced(seed)
+    let traced: any APDUTransport = try trace.map { try TraceFile.trace(card, to: $0) } ?? card
+    guard let record else { return traced }
+    let key = try EmulatorKey.readOrMake(cardKey, random: SystemRandom())
+    return try SessionFiles.record(traced, to: record, key: key, seed: seed)
+  }
+
+  private func untraced(_ seed: UInt64?) throws -> any APDUTransport {
+    let path = cardFile ?? (cardSocket == nil && reader == nil ? variable : nil)
+    if let path { return try file(path, seed) }
+    guard seed == nil else {
+      throw Failure(
+        .usage, "only a card in a file has a seed", remedy: "name one with --card-file, or leave --seed away")
+    }
+    if let cardSocket { return try SocketTransport(connectingTo: cardSocket.address) }
+    if let reader { return try CardFinder().card(inReader: reader) }
+    if let serial { return try CardFinder().card(serial.serial) }
+    return try CardFinder.onlyCard()
+  }
+
+  private func file(_ path: String, _ seed: UInt64?) throws -> EmulatedCard {
     // The card before its key: whoever mistypes the path should hear about that.
     guard FileManager.default.fileExists(atPath: path) else {
       throw Failure(
         .noDevice, "there is no card at \(path)", remedy: "check the path, or make one with 'warifu card new'")
     }
     let random: any RandomSource = seed.map { SeededRandom(seed: $0) } ?? SystemRandom()
-    let card = try EmulatedCard(path: path, key: try EmulatorKey.read(cardKey), random: random)
-    return try record.map { try SessionFiles.record(card, to: $0, key: try EmulatorKey.read(cardKey), seed: seed) }
-      ?? card
+    return try EmulatedCard(path: path, key: try EmulatorKey.read(cardKey), random: random)
   }
+}
 
-  /// The card with its application selected.
-  func open() throws -> WarifuCard { try WarifuCard(try connect()) }
+/// A socket as an argument.
+struct SocketArgument: ExpressibleByArgument, Sendable {
+  let address: SocketAddress
+
+  init?(argument: String) {
+    guard let address = SocketAddress(argument) else { return nil }
+    self.address = address
+  }
 }
 
 extension WarifuCard {
@@ -73,8 +147,12 @@ struct PINOptions: ParsableArguments {
   @Option(help: ArgumentHelp("SOURCE of the PIN.", valueName: "source"))
   var pin: SecretSource?
 
-  /// Has the card verify it. Never tried again by itself.
+  /// Has the card verify it: on the reader's keypad, where it has one and no source is given. Never tried again by itself.
   func verify(with card: WarifuCard) throws {
+    if pin == nil, card.pinPadAbilities.contains(.verify) {
+      Terminal.complain("Enter the PIN on the reader.")
+      return try card.verifyAtPINPad()
+    }
     try card.verify(pin: try SecretRequest(what: "PIN", option: "--pin").answer(pin))
   }
 }

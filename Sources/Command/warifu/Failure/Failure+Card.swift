@@ -29,7 +29,8 @@ extension CardTransportError.Code {
   /// Busy and reset promise that nothing was written; where that is not sure, the line failed.
   fileprivate func exitStatus(mayHaveChanged: Bool) -> ExitStatus {
     switch self {
-    case .noCard, .unknownReader, .ambiguousReader: .noDevice
+    case .noCard, .unknownReader: .noDevice
+    case .ambiguousReader: .usage
     case .busy, .cardWasReset: mayHaveChanged ? .transport : .busy
     case .cardRemoved, .protocolViolation, .unresponsive, .timeout: .transport
     case .unavailable: .unavailable

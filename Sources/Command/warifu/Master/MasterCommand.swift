@@ -36,7 +36,7 @@ struct MasterList: AsyncParsableCommand {
 
   private func anchor() throws -> TrustAnchor {
     let time = SystemClock().now()
-    guard center.namesCenter, card.cardFile == nil else {
+    guard center.namesCenter, !card.isGiven else {
       guard card.namesCard else {
         throw Failure(
           .usage, "nothing says whose signature is good", remedy: "give --card-file, or --center")

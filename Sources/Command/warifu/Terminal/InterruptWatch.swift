@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Synchronization
 
@@ -6,6 +7,8 @@ import Synchronization
 /// A second Ctrl-C ends the process at once. One at a time.
 final class InterruptWatch {
   private static let wasHeard = Atomic<Bool>(false)
+  /// The end of a pipe into which the handler writes, or -1: writing is one of the few things it may do.
+  private static let bell = Atomic<Int32>(-1)
 
   /// What SIGINT did before.
   private var before = sigaction()
@@ -16,14 +19,36 @@ final class InterruptWatch {
     guard !InterruptWatch.isIgnored(before) else { return }
     signal(SIGINT) { _ in
       InterruptWatch.wasHeard.store(true, ordering: .relaxed)
+      let bell = InterruptWatch.bell.load(ordering: .relaxed)
+      if bell >= 0 { _ = Glibc.write(bell, "!", 1) }
       signal(SIGINT, SIG_DFL)
     }
   }
 
-  deinit { sigaction(SIGINT, &before, nil) }
+  deinit {
+    sigaction(SIGINT, &before, nil)
+    let bell = InterruptWatch.bell.exchange(-1, ordering: .relaxed)
+    if bell >= 0 { close(bell) }
+  }
 
   /// Whether somebody wants to stop.
   var isInterrupted: Bool { InterruptWatch.wasHeard.load(ordering: .relaxed) }
+
+  /// Has `body` run, on a thread of its own, when Ctrl-C is heard while this value lives. Once for each value.
+  func whenInterrupted(_ body: @escaping @Sendable () -> Void) {
+    var ends: [Int32] = [-1, -1]
+    guard InterruptWatch.bell.load(ordering: .relaxed) < 0, pipe(&ends) == 0 else { return }
+    let (hearing, ringing) = (ends[0], ends[1])
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    InterruptWatch.bell.store(ringing, ordering: .relaxed)
+    Thread.detachNewThread {
+      var octet: UInt8 = 0
+      // 0 at the end of the pipe: the watch is over.
+      if read(hearing, &octet, 1) == 1 { body() }
+      close(hearing)
+    }
+    if isInterrupted { _ = Glibc.write(ringing, "!", 1) }
+  }
 
   private static func isIgnored(_ action: sigaction) -> Bool {
     // Pointers to functions cannot be compared as they are.

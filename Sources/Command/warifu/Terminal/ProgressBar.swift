@@ -8,6 +8,7 @@ final class ProgressBar {
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
   private let isShown = Terminal.showsProgress
+  private var shown = ""
 
   /// A bar for `total` things; taken away when this value goes.
   init(total: Int) {
@@ -23,7 +24,14 @@ final class ProgressBar {
   /// Shows how far things have come; failed ones count among the done.
   func show(done: Int, failed: Int) {
     guard isShown else { return }
-    Terminal.tell("\r" + line(done: done, failed: failed, after: clock.now - start) + "\u{1B}[K")
+    shown = line(done: done, failed: failed, after: clock.now - start)
+    Terminal.tell("\r" + shown + "\u{1B}[K")
+  }
+
+  /// Tells somebody something, above the bar.
+  func say(_ line: String) {
+    Terminal.tell((isShown ? "\r\u{1B}[K" : "") + line + "\n")
+    if isShown { Terminal.tell(shown) }
   }
 
   /// The line for a state of things.

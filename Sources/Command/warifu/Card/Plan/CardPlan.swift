@@ -8,7 +8,7 @@ import Octets
 struct CardPlan: Report {
   /// One command on its way to the card.
   struct Step: Encodable {
-    /// Its name in its standard.
+    /// Its name in its standard, as traces tell it.
     let name: String
     /// CLA INS P1 P2, before any secure channel changes CLA.
     let header: String
@@ -51,7 +51,7 @@ struct CardPlan: Report {
       ["COMMAND", "HEADER", "DATA", "TIMES"],
       commands.map { step in
         [
-          step.name + (step.isSecured ? " (secured)" : ""), step.header,
+          step.name, step.header,
           step.octets == 0 ? "none" : Words.count(step.octets, "octet"), "\(step.times)",
         ]
       })
@@ -75,7 +75,7 @@ extension CardPlan.Cost {
 extension CardPlan.Step {
   /// A command as it would be sent.
   init(_ command: CommandAPDU, secured: Bool = false, times: Int = 1) {
-    name = command.schema.name
+    name = command.schema.name + (secured ? " (secured)" : "")
     header = Hex.encode([command.cla, command.ins, command.p1, command.p2])
     octets = command.data.count
     isSecured = secured
