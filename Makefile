@@ -51,6 +51,7 @@ run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" $(house)/run-tests
 
 test: swift packages-to-build packages-to-test python ## Run every test, the long ones as a seeded sample
 	$(run-tests) .build/test.log
+	$(run-tests) .build/consumer.log --package-path Tests/Consumer --scratch-path .build/consumer
 
 soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \

@@ -107,13 +107,18 @@ let package = Package(
       name: "warifu-bench",
       dependencies: [
         "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing",
-        "LicenseCenter", "Cryptography", "COpenSSL", "CLinux",
+        "LicenseCenter", "Cryptography", "COpenSSL", "CLinux", "PCSCRig", "answer-at-once",
       ] + wire,
-      path: "Benchmarks", swiftSettings: house),
+      path: "Benchmarks", exclude: ["Reference/AnswerAtOnce"], swiftSettings: house),
+    // What cards are measured against, in C and in a process of its own.
+    .executableTarget(name: "answer-at-once", path: "Benchmarks/Reference/AnswerAtOnce"),
 
     // What tests run in a process of its own.
     .executableTarget(
-      name: "card-rig", dependencies: ["PCSCRig", "CardEmulator", "CardDriver", "CardFirmware", "Cryptography"] + wire,
+      name: "card-rig",
+      dependencies: [
+        "TestSupport", "PCSCRig", "CardConformance", "CardEmulator", "CardDriver", "CardFirmware", "Cryptography",
+      ] + wire,
       path: "Tests/Support/CardRig", swiftSettings: house),
 
     // What several suites share.

@@ -9,6 +9,7 @@ enum WarifuBench {
       if arguments.first == Allocations.argument, let probe = arguments.last.flatMap(AllocationProbe.init) {
         return try Allocations.trace(probe)
       }
+      if arguments.first == CardCrowd.argument { return try CardCrowd.hold() }
       let options = try Options(arguments)
       if options.wantsHelp { return print(Options.help) }
       let chosen = Catalogue.all.filter { options.matches($0.name) }

@@ -53,15 +53,22 @@ final class FirmwareCard: APDUTransport {
   private static let transportKeys = [UInt8](repeating: 0x11, count: 96)
 
   private func issue() throws {
-    let random = SeededRandom(seed: seed + 1)
-    let connection = try CardConnection(self)
+    try FirmwareCard.issue(
+      try CardConnection(self), transportKeys: Secret(copying: FirmwareCard.transportKeys), serial: serial,
+      individualKey: individualKey, SeededRandom(seed: seed + 1))
+  }
+
+  /// Makes a blank card somebody's.
+  static func issue(
+    _ connection: CardConnection, transportKeys: borrowing Secret, serial: [UInt8], individualKey: borrowing Secret,
+    _ random: SeededRandom
+  ) throws {
     do {
       var session = try AdministrationSession(
-        connection, keys: Secret(copying: FirmwareCard.transportKeys), keyVersion: KeyVersion.transportSet,
-        random: random)
+        connection, keys: transportKeys, keyVersion: KeyVersion.transportSet, random: random)
       try session.putKeys(version: KeyVersion.individualKey, individualKey, count: 1)
     }
-    var session = try openSession()
+    var session = try openSession(connection, serial: serial, individualKey: individualKey, random)
     try session.putKeys(version: KeyVersion.generationKeyBase + 1, Secret(random: 32, from: random), count: 1)
     let pin = Array("1234".utf8) + [0xFF, 0xFF, 0xFF, 0xFF]
     try session.storeData(
@@ -71,19 +78,30 @@ final class FirmwareCard: APDUTransport {
 
   /// Opens a session at level 33 under the keys that come from the individual key.
   func openSession() throws -> AdministrationSession {
+    try FirmwareCard.openSession(
+      try CardConnection(self), serial: serial, individualKey: individualKey, SeededRandom(seed: seed + 2))
+  }
+
+  private static func openSession(
+    _ connection: CardConnection, serial: [UInt8], individualKey: borrowing Secret, _ random: SeededRandom
+  ) throws -> AdministrationSession {
     var keys: [UInt8] = []
     for label in [KeyLabel.channelEncryption, .channelMAC, .channelDataEncryption] {
-      keys += try key(label).withBytes { $0.octets }
+      keys += try key(label, serial: serial, individualKey: individualKey).withBytes { $0.octets }
     }
     return try AdministrationSession(
-      try CardConnection(self), keys: Secret(copying: keys), keyVersion: KeyVersion.individualSet,
-      random: SeededRandom(seed: seed + 2))
+      connection, keys: Secret(copying: keys), keyVersion: KeyVersion.individualSet, random: random)
   }
 
   /// A key that the card derives from its individual key.
   func key(_ label: KeyLabel) throws -> Secret {
-    let serial = serial
-    return try Derivation.kbkdf(individualKey, label: label, octets: 32) { (context) throws(OctetError) in
+    try FirmwareCard.key(label, serial: serial, individualKey: individualKey)
+  }
+
+  private static func key(
+    _ label: KeyLabel, serial: [UInt8], individualKey: borrowing Secret
+  ) throws -> Secret {
+    try Derivation.kbkdf(individualKey, label: label, octets: 32) { (context) throws(OctetError) in
       try context.appendField(.cardSerial, serial.span.bytes)
     }
   }

@@ -53,7 +53,8 @@ extension [Double] {
   /// Distance of the quartiles as part of the median.
   var spread: Double { (quantile(0.75) - quantile(0.25)) / median }
 
-  private func quantile(_ part: Double) -> Double {
+  /// The value below which this part of all lies.
+  func quantile(_ part: Double) -> Double {
     let ascending = sorted()
     let position = part * Double(count - 1)
     let low = Int(position)

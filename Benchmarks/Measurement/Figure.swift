@@ -1,4 +1,4 @@
-/// One measured figure. Rates: more is better, and so is a higher ratio.
+/// One measured figure. Of rates more is better, and so is a higher ratio; of times and memory less is.
 struct Figure {
   /// What was measured, and against what.
   let name: String
@@ -31,6 +31,8 @@ struct Figure {
     case nil: nil
     case .rate(let least): ours >= least
     case .ratio(let least): ratio.map { $0 >= least }
+    case .ratioAtMost(let most): ratio.map { $0 <= most }
+    case .atMost(let most): ours <= most
     case .zero: ours == 0
     }
   }
@@ -41,6 +43,8 @@ enum Unit: String, Encodable {
   case perSecond = "/s"
   case mebibytesPerSecond = "MiB/s"
   case allocations = "each"
+  case microseconds = "us"
+  case mebibytes = "MiB"
 }
 
 /// What an issue asks of a figure.
@@ -49,6 +53,10 @@ enum Goal {
   case rate(Double)
   /// At least this part of the reference.
   case ratio(Double)
+  /// At most this many times the reference.
+  case ratioAtMost(Double)
+  /// At most so many.
+  case atMost(Double)
   /// Not one.
   case zero
 }

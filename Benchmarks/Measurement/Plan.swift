@@ -9,6 +9,14 @@ struct Plan {
   /// Octets of the title that is copied.
   let titleOctets: Int
 
-  static let full = Plan(rounds: 11, roundDuration: .milliseconds(60), copyRounds: 5, titleOctets: 256 << 20)
-  static let quick = Plan(rounds: 5, roundDuration: .milliseconds(10), copyRounds: 2, titleOctets: 64 << 20)
+  /// Turns of 100 commands each over PC/SC.
+  let readerTurns: Int
+  /// Rounds with many readers.
+  let readerRounds: Int
+
+  static let full = Plan(
+    rounds: 11, roundDuration: .milliseconds(60), copyRounds: 5, titleOctets: 256 << 20, readerTurns: 100,
+    readerRounds: 5)
+  static let quick = Plan(
+    rounds: 5, roundDuration: .milliseconds(10), copyRounds: 2, titleOctets: 64 << 20, readerTurns: 20, readerRounds: 1)
 }

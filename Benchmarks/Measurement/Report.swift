@@ -8,7 +8,8 @@ struct Report {
   private static let nameWidth = 38
 
   func printHeader() {
-    print("Rates: more is better. Ratio: ours divided by the reference of the same run.\n")
+    print("Rates: more is better; times (us) and memory (MiB): less. Ratio: ours divided by the")
+    print("reference of the same run.\n")
     print(row("figure", "ours", "reference", "ratio", "goal"))
     print(String(repeating: "-", count: 79))
   }
@@ -45,6 +46,8 @@ struct Report {
       switch goal {
       case .rate(let least): text(least, figure.unit)
       case .ratio(let least): String(format: "%.2f", least)
+      case .ratioAtMost(let most): "<=" + String(format: "%.2f", most)
+      case .atMost(let most): "<=" + text(most, figure.unit)
       case .zero: "0"
       }
     return "\(target) \(isMet ? "met" : "missed")"
@@ -67,6 +70,8 @@ struct Report {
   private func text(_ value: Double, _ unit: Unit) -> String {
     switch unit {
     case .allocations: String(format: "%g", value)
+    case .microseconds: String(format: "%.3g us", value)
+    case .mebibytes: String(format: "%.0f MiB", value)
     case .mebibytesPerSecond: String(format: "%.0f MiB/s", value)
     case .perSecond:
       switch value {

@@ -229,37 +229,3 @@ import card_rig
     }
   }
 }
-
-/// A state file of the first version: it opens for ever.
-@Suite struct GoldenStateFileTests {
-  /// Made by `card-rig fixture`, once.
-  private static let fixture = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "Fixtures/card-v1.warifu-card").path
-
-  @Test func firstVersionStillOpens() throws {
-    try withTemporaryFolder { folder in
-      let path = folder + "/card"
-      try write(try content(of: Self.fixture), to: path)
-      let connection = try CardConnection(try Specimen.open(path))
-      let card = try WarifuCard(connection)
-      let status = try card.status()
-      #expect(status.serial.description == "7825B28AB42D5EB6")
-      #expect(status.lifeCycle == .secured && status.chargeCounter == 1 && status.codesEverCharged == 2)
-      #expect(status.codeCount == 2 && status.codeCapacity == 4 && status.pinTries == 3 && status.pukTries == 10)
-      let receipt = try #require(try card.lastReceipt())
-      #expect(receipt.digest == Digest.sha256(try Specimen.batch(1, count: 2).encoded()))
-      let challenge = [UInt8](repeating: 7, count: 16)
-      let key = try VerificationKey(octets: try card.certificate(.authenticationPublicKey))
-      let input = OctetBuffer(capacity: 256)
-      try input.becomeAuthenticationInput(serial: status.serial.octets.span.bytes, challenge: challenge.span.bytes)
-      try key.verify(input.withBytes { $0.octets }, try card.authenticate(challenge: challenge))
-      try card.verify(pin: Secret(copying: Array(Specimen.pin.utf8)))
-      #expect(try card.readFile(Specimen.fileID) == Specimen.fileContent)
-      let code = try card.handOver(index: 0)
-      #expect(code.code.withBytes { $0.octets } == (try Specimen.batch(1, count: 2)).records[0].code)
-      var session = try Specimen.administration(connection)
-      let answer = try session.storeData(try Specimen.charge(2, count: 2))
-      #expect(try ChargeReceipt(answer.span.bytes).total == 4)
-    }
-  }
-}

@@ -141,7 +141,7 @@ import Testing
     let monitor = try monitor(library)
     _ = try monitor.next()
     DispatchQueue.global().async {
-      while !library.calls.contains("wait 1") {}
+      _ = library.eventually("wait 1")
       monitor.cancel()
     }
     let error = #expect(throws: CardTransportError.self) { try monitor.next() }
@@ -157,7 +157,7 @@ import Testing
     _ = try monitor.next()
     for _ in 0..<10 { library.inject(.establishContext, .noService) }
     DispatchQueue.global().async {
-      while library.calls.count(where: { $0 == "establish" }) < 2 {}
+      _ = library.eventually("establish", count: 2)
       monitor.cancel()
     }
     let error = #expect(throws: CardTransportError.self) { try monitor.next() }

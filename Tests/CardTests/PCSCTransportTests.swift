@@ -70,6 +70,19 @@ import Testing
     }
   }
 
+  /// A service that makes who connects wait for somebody else's transaction.
+  @Test func aConnectionThatNeverComesIsBusy() throws {
+    let library = MockLibrary()
+    library.block(.connect)
+    let error = #expect(throws: CardTransportError.self) {
+      try ReaderTransport(library, reader: "Reader", sharing: .shared, timeout: .milliseconds(20))
+    }
+    #expect(error?.code == .busy && error?.cardMayHaveChanged == false)
+    library.release()
+    #expect(library.eventually("release 1"))
+    #expect(library.calls.contains("disconnect leave"))
+  }
+
   @Test func noServiceIsUnavailable() {
     let library = MockLibrary()
     library.inject(.establishContext, .noService)
@@ -267,24 +280,56 @@ import Testing
     #expect(error?.code == .timeout && error?.cardMayHaveChanged == true)
     let next = failure(transport)
     #expect(next?.code == .timeout && next?.cardMayHaveChanged == false)
-    #expect(library.takeCalls() == ["transmit T=1 00A40400"])
+    #expect(library.takeCalls() == ["begin", "transmit T=1 00A40400"])
     // It comes back after all: its connection is closed, the card reset, and a new connection works meanwhile.
     transport.timeout = .seconds(60)
     _ = try transport.reset()
     library.release()
-    while !library.calls.contains("release 1") { usleep(1_000) }
+    #expect(library.eventually("release 1"))
     #expect(library.calls.contains("disconnect reset"))
     #expect(try transport.transmit(Self.command) == [0x90, 0x00])
   }
 
-  @Test func aTransactionThatNeverComesIsATimeout() throws {
+  /// Somebody else's transaction: nothing of ours waits behind it to reach the card when nobody expects it any more.
+  @Test func aCardThatSomebodyKeepsIsBusy() throws {
+    for attempt in 0..<3 {
+      let library = MockLibrary()
+      let transport = try transport(library, timeout: .milliseconds(30))
+      library.block(.beginTransaction)
+      let error = #expect(throws: CardTransportError.self) {
+        switch attempt {
+        case 0: try transport.beginTransaction()
+        case 1: _ = try transport.transmit(Self.command)
+        default: _ = try transport.reset()
+        }
+      }
+      #expect(error?.code == .busy && error?.cardMayHaveChanged == false)
+      library.release()
+      #expect(library.eventually("release 1"))
+      #expect(library.calls.allSatisfy { ["begin", "disconnect leave", "disconnect reset", "release 1"].contains($0) })
+    }
+  }
+
+  @Test func commandsWithATimeoutClaimTheCard() throws {
     let library = MockLibrary()
-    let transport = try transport(library, timeout: .milliseconds(30))
-    library.block(.beginTransaction)
-    let error = #expect(throws: CardTransportError.self) { try transport.beginTransaction() }
-    #expect(error?.code == .timeout && error?.cardMayHaveChanged == false)
-    library.release()
-    while !library.calls.contains("release 1") { usleep(1_000) }
+    let transport = try transport(library, timeout: .seconds(60))
+    _ = try transport.reset()
+    _ = try transport.transmit(Self.command)
+    let expected = [
+      "begin", "reconnect reset", "status", "end leave", "begin", "transmit T=1 00A40400", "end leave",
+    ]
+    #expect(library.takeCalls() == expected)
+    library.inject(.beginTransaction, .resetCard)
+    let error = failure(transport)
+    #expect(error?.code == .cardWasReset && error?.cardMayHaveChanged == false && library.calls == ["begin"])
+  }
+
+  @Test func transactionsDoNotNest() throws {
+    let transport = try transport(MockLibrary())
+    let error = #expect(throws: CardTransportError.self) {
+      try transport.withTransaction { _ in try transport.withTransaction { _ in } }
+    }
+    #expect(error?.code == .busy)
   }
 
   @Test func cancellingStopsBetweenCommands() throws {

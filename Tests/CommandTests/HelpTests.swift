@@ -59,7 +59,7 @@ import Testing
   @Test func versionAndHelpOfNounsSucceed() throws {
     let bench = try CommandBench()
     #expect(try bench.succeed("--version").output.split(separator: ".").count == 3)
-    for noun in ["center", "card", "disc", "master", "copy", "apdu"] {
+    for noun in ["center", "card", "disc", "master", "copy", "reader", "apdu"] {
       #expect(try bench.succeed(noun, "--help").output.contains("SUBCOMMANDS:"))
     }
   }

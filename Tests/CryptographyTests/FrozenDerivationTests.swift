@@ -32,6 +32,12 @@ import Testing
     Derived(
       label: .conversionSecret, fields: [], key: "368b04536ed47003e6f6497dcff168d6a4e3e2d1ffdbf885afab2f3e8af9705f"),
     Derived(
+      label: .sharedKey,
+      fields: [
+        (.cardSerial, "5741520000000001"), (.peerSerial, "5741520000000002"), (.sharedKeyNumber, "00000007"),
+      ],
+      key: "67c4dce8b6124274024ed8c507add4accd0cf3bdfe3c19f78ade79cd13529808"),
+    Derived(
       label: .right, fields: [(.retrievalCode, "00112233445566778899")],
       key: "3f3eb4a7bfb8f7a3b3176b84fd0796816b0a1818c7fcdddfc3ff0a928b7f8219"),
     Derived(

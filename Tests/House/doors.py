@@ -43,6 +43,8 @@ DOORS = {
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
+    # Another project: the products for cards, and nothing else of ours.
+    "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/CardTests": EVERY_ROOM | {"Testing", "TestSupport", "CardConformance", "card_rig"},
 }
 

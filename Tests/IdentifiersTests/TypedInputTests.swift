@@ -59,7 +59,8 @@ import Testing
     let numbers: [(FieldType, UInt8)] = [
       (.rootVersion, 1), (.cardSerial, 2), (.softwareID, 3), (.mediumID, 4), (.terms, 5), (.retrievalCode, 6),
       (.messageID, 7), (.chargeNumber, 8), (.digest, 9), (.count, 10), (.total, 11), (.licenseNumber, 12),
-      (.keyNumber, 13), (.certificateInput, 14), (.centerID, 15),
+      (.keyNumber, 13), (.certificateInput, 14), (.centerID, 15), (.label, 16), (.challenge, 17), (.time, 18),
+      (.peerSerial, 19), (.sharedKeyNumber, 20),
     ]
     for (type, number) in numbers { #expect(type.rawValue == number) }
   }
@@ -68,7 +69,7 @@ import Testing
     let labels = KeyLabel.allCases.map { "\($0.text)" }
     let frozen: Set = [
       "individual key", "SCP03 ENC", "SCP03 MAC", "SCP03 DEK", "copy-licence user key", "charge receipt",
-      "conversion secret", "right", "message", "wrapping", "certification key", "content",
+      "conversion secret", "shared key", "right", "message", "wrapping", "certification key", "content",
     ]
     #expect(frozen.isSubset(of: labels))
     #expect(Set(labels).count == labels.count)

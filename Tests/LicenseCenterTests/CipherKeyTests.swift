@@ -74,6 +74,33 @@ private struct Parcel {
   }
 }
 
+/// A code that one person told another, and the ID that went with it; or what the two agreed on.
+private struct ToldCode {
+  var generationKey: UInt8
+  var code: [UInt8]
+  var messageID: [UInt8]
+}
+
+extension WarifuCard {
+  fileprivate func wrap(_ key: borrowing Secret, told: ToldCode) throws -> [UInt8] {
+    let code = WarifuCard.ToldCode(generationKey: told.generationKey, code: Secret(copying: told.code))
+    return try use(.wrap, key, level: .message, told: code, messageID: told.messageID).withBytes { $0.octets }
+  }
+
+  fileprivate func unwrap(_ wrapped: [UInt8], told: ToldCode) throws -> Secret {
+    let code = WarifuCard.ToldCode(generationKey: told.generationKey, code: Secret(copying: told.code))
+    return try use(.unwrap, Secret(copying: wrapped), level: .message, told: code, messageID: told.messageID)
+  }
+
+  fileprivate func wrap(_ key: borrowing Secret, under shared: WarifuCard.SharedKey) throws -> [UInt8] {
+    try use(.wrap, key, shared: shared).withBytes { $0.octets }
+  }
+
+  fileprivate func unwrap(_ wrapped: [UInt8], under shared: WarifuCard.SharedKey) throws -> Secret {
+    try use(.unwrap, Secret(copying: wrapped), shared: shared)
+  }
+}
+
 /// The rows of purchasers, codes and cipher keys, from the centre through the driver to the cards' firmware.
 @Suite struct CipherKeyTests {
   private func title(_ test: TestCenter) async throws -> TitleRecord {
@@ -143,14 +170,14 @@ private struct Parcel {
     let test = try await TestCenter()
     let (a, b) = (try await Purchaser(test), try await Purchaser(test))
     let stranger = try await Purchaser(test, generationKeys: [2])
-    let agreed = WarifuCard.ToldCode(generationKey: 1, code: Array("our secret".utf8), messageID: Array("tea".utf8))
+    let agreed = ToldCode(generationKey: 1, code: Array("our secret".utf8), messageID: Array("tea".utf8))
     let unsold = try #require(RetrievalCode(octets: agreed.code))
     #expect(try await test.center.rightsSeller.record(of: unsold) == nil)
     for (sender, receiver) in [(a, b), (b, a)] {
-      let parcel = try Parcel(test.random) { try sender.card.wrap($0, level: .message, told: agreed) }
-      #expect(try parcel.opens { try receiver.card.unwrap($0, level: .message, told: agreed) })
+      let parcel = try Parcel(test.random) { try sender.card.wrap($0, told: agreed) }
+      #expect(try parcel.opens { try receiver.card.unwrap($0, told: agreed) })
       #expect(throws: CardError.self) {
-        try parcel.opens { try stranger.card.unwrap($0, level: .message, told: agreed) }
+        try parcel.opens { try stranger.card.unwrap($0, told: agreed) }
       }
     }
   }
@@ -193,8 +220,8 @@ private struct Parcel {
     let stranger = try await Purchaser(test)
     let order = SharedKeyOrder(operationID: try test.operationID(), first: a.serial, second: b.serial)
     let pair = try await test.center.sharedKeys.make(order)
-    let atA = WarifuCard.WrappedSharedKey(peer: b.serial, number: pair.number, octets: pair.wrappedForFirst)
-    let relayed = WarifuCard.WrappedSharedKey(peer: a.serial, number: pair.number, octets: pair.wrappedForSecond)
+    let atA = WarifuCard.SharedKey(peer: b.serial, number: pair.number, wrapped: pair.wrappedForFirst)
+    let relayed = WarifuCard.SharedKey(peer: a.serial, number: pair.number, wrapped: pair.wrappedForSecond)
     let toB = try Parcel(test.random) { try a.card.wrap($0, under: atA) }
     #expect(try toB.opens { try b.card.unwrap($0, under: relayed) })
     let toA = try Parcel(test.random) { try b.card.wrap($0, under: relayed) }
@@ -296,17 +323,17 @@ private struct Parcel {
     let c = try await Purchaser(test, generationKeys: [2])
     try await a.charge(test, try await title(test), quantity: 1)
     let identifier = Array("box 17".utf8)
-    var told = WarifuCard.ToldCode(generationKey: 1, code: try a.handOver(0).octets, messageID: identifier)
+    var told = ToldCode(generationKey: 1, code: try a.handOver(0).octets, messageID: identifier)
     let parcel = try Parcel(test.random) {
       try a.card.wrap($0, level: .message, codeIndex: 0, messageID: identifier)
     }
-    #expect(try parcel.opens { try b.card.unwrap($0, level: .message, told: told) })
+    #expect(try parcel.opens { try b.card.unwrap($0, told: told) })
     for key: UInt8 in [1, 2] {
       told.generationKey = key
-      #expect(throws: CardError.self) { try parcel.opens { try c.card.unwrap($0, level: .message, told: told) } }
+      #expect(throws: CardError.self) { try parcel.opens { try c.card.unwrap($0, told: told) } }
     }
     (told.generationKey, told.messageID) = (1, Array("box 18".utf8))
-    #expect(throws: CardError.self) { try parcel.opens { try b.card.unwrap($0, level: .message, told: told) } }
+    #expect(throws: CardError.self) { try parcel.opens { try b.card.unwrap($0, told: told) } }
   }
 
   /// The seller makes no key of a code that is not sold, given up, dead or unknown.

@@ -34,6 +34,7 @@ extension Card {
     case .handOverCode: try handOverCode(header, data)
     case .useKey: try useKey(header, data)
     case .certifyCopy: try certifyCopy(header, data)
+    case .openConversionKeys: try openConversionKeys(header, data)
     case .setTime: try setTime(header, data)
     case .listCodes: return try listCodes(header, data)
     // Those two are about transmission, and never come this far.
@@ -65,7 +66,7 @@ extension Card {
   /// Whether the instruction is the Warifu application's, which SET STATUS can lock: all that serves its holder.
   private func belongsToTheApplication(_ instruction: Instruction, isInterindustry: Bool) -> Bool {
     switch instruction {
-    case .handOverCode, .useKey, .certifyCopy, .setTime, .listCodes, .verify, .changeReferenceData,
+    case .handOverCode, .useKey, .certifyCopy, .openConversionKeys, .setTime, .listCodes, .verify, .changeReferenceData,
       .performSecurityOperation, .resetRetryCounter, .internalAuthenticate, .manageSecurityEnvironment:
       true
     case .externalAuthenticate: isInterindustry

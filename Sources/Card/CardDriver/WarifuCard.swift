@@ -132,6 +132,41 @@ public final class WarifuCard {
     return Secret(copying: key)
   }
 
+  // MARK: Conversion keys
+
+  /// Opens Ku, the key of a copy on this medium, to run it (M15).
+  ///
+  /// - Throws: ``CardError`` with 6982 when it was wrapped for another card or medium.
+  public func openConversionKey(mediumID: MediumID, wrappedMediumKey: [UInt8]) throws(CardError) -> Secret {
+    let operation = "open the conversion key"
+    let key = try connection.data(
+      .openConversionKey(mediumID: mediumID, wrappedMediumKey: wrappedMediumKey), operation: operation)
+    guard key.count == 32 else { throw .unexpectedAnswer(operation) }
+    return Secret(copying: key)
+  }
+
+  /// Ku and Ka, opened to make a copy.
+  public struct ConversionKeys: ~Copyable {
+    /// Encrypts for the target medium.
+    public let mediumKey: Secret
+    /// Decrypts from the master medium.
+    public let masterKey: Secret
+  }
+
+  /// Opens Ku and Ka, to make a copy (M13, M14).
+  public func openConversionKeys(
+    softwareID: SoftwareID, mediumID: MediumID, wrappedMediumKey: [UInt8], wrappedMasterKey: [UInt8]
+  ) throws(CardError) -> ConversionKeys {
+    let operation = "open the conversion keys"
+    let keys = try connection.data(
+      .openConversionKeys(
+        softwareID: softwareID, mediumID: mediumID, wrappedMediumKey: wrappedMediumKey,
+        wrappedMasterKey: wrappedMasterKey), operation: operation)
+    guard keys.count == 64 else { throw .unexpectedAnswer(operation) }
+    return ConversionKeys(
+      mediumKey: Secret(copying: Array(keys[..<32])), masterKey: Secret(copying: Array(keys[32...])))
+  }
+
   private func command(_ certificate: CopyCertificate, _ wrappedContentKey: [UInt8]?) -> CommandAPDU {
     .certifyCopy(
       softwareID: certificate.softwareID, mediumID: certificate.mediumID, terms: certificate.terms,

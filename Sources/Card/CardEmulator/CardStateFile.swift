@@ -165,8 +165,10 @@ final class CardStateFile {
 
   // MARK: Flash
 
-  /// Reads all the flash, decrypted, into `memory`, which has the flash's size.
-  func readFlash(into memory: UnsafeMutableRawBufferPointer) throws(CardStateError) {
+  /// Reads all the flash, decrypted, into `memory`, which has the flash's size and is erased. Tells which pages it wrote.
+  func readFlash(
+    into memory: UnsafeMutableRawBufferPointer, _ note: (Int) -> Void
+  ) throws(CardStateError) {
     for page in 0..<geometry.pageCount {
       let offset = page * geometry.pageSize
       let part = UnsafeMutableRawBufferPointer(rebasing: memory[offset..<(offset + geometry.pageSize)])
@@ -181,6 +183,7 @@ final class CardStateFile {
       }
       // An untouched page stays a shared one in memory: comparing is cheaper than owning it.
       if scratch.contains(where: { $0 != 0xFF }) {
+        note(page)
         scratch.withUnsafeBytes { part.copyMemory(from: $0) }
       }
     }

@@ -59,7 +59,9 @@ public final class EmulatedCard: APDUTransport {
     _ flash: EmulatedFlash, _ engine: OpenSSLEngine, _ path: String?
   ) throws(CardStateError) -> Card {
     do {
-      return try Card(store: try KeyValueStore(flash: flash), engine: engine)
+      let card = try Card(store: try KeyValueStore(flash: flash), engine: engine)
+      flash.forgetUntouched()
+      return card
     } catch {
       throw CardStateError(.damaged, path ?? "memory")
     }
@@ -167,6 +169,7 @@ public final class EmulatedCard: APDUTransport {
     do {
       if card?.hasMemoryFailed != false {
         card = nil
+        try flash.reload()
         card = try EmulatedCard.start(flash, engine, path)
       }
     } catch {

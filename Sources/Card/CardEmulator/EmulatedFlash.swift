@@ -23,13 +23,13 @@ final class EmulatedFlash: FlashMemory {
     self.geometry = geometry
     self.file = isRehearsal ? nil : file
     self.faults = faults
-    touched = [Bool](repeating: file != nil, count: geometry.pageCount)
+    touched = [Bool](repeating: false, count: geometry.pageCount)
     guard let start = ErasedImage.map(octets: geometry.octets) else {
       throw CardStateError(.storage, file?.path ?? "memory", "no memory")
     }
     self.start = start
     memory = UnsafeMutableRawBufferPointer(start: start, count: geometry.octets)
-    try file?.readFlash(into: memory)
+    try file?.readFlash(into: memory) { touched[$0] = true }
   }
 
   deinit {
@@ -37,6 +37,17 @@ final class EmulatedFlash: FlashMemory {
       warifu_wipe(start + page * geometry.pageSize, geometry.pageSize)
     }
     munmap(start, geometry.octets)
+  }
+
+  /// Gives up what nobody wrote: reading it took no memory of its own, but makes it count as this process's.
+  func forgetUntouched() {
+    var page = 0
+    while page < geometry.pageCount {
+      let first = page
+      while page < geometry.pageCount, !touched[page] { page += 1 }
+      if page > first { madvise(start + first * geometry.pageSize, (page - first) * geometry.pageSize, MADV_DONTNEED) }
+      page += 1
+    }
   }
 
   var base: UnsafeRawPointer { UnsafeRawPointer(start) }
@@ -67,6 +78,14 @@ final class EmulatedFlash: FlashMemory {
     do { try file?.sync() } catch { throw .failed }
   }
 
+  /// Brings the memory back to what the file holds: where a write failed, it was ahead of the file. Without a file there
+  /// is nothing that it could differ from.
+  func reload() throws(CardStateError) {
+    guard let file else { return }
+    memory.initializeMemory(as: UInt8.self, repeating: 0xFF)
+    try file.readFlash(into: memory)
+  }
+
   /// Arms another plan.
   func plan(_ faults: StorageFaults) { self.faults = faults }
 
@@ -82,6 +101,7 @@ final class EmulatedFlash: FlashMemory {
 
   private func persist(_ offset: Int, _ count: Int) throws(FlashError) {
     touched[offset / geometry.pageSize] = true
+    guard faults.admitWrite() else { throw .failed }
     do {
       try file?.writeFlash(UnsafeRawBufferPointer(memory), offset: offset, count: count)
     } catch {
@@ -90,12 +110,14 @@ final class EmulatedFlash: FlashMemory {
   }
 }
 
-/// When the power fails, counted in program and erase operations from now on.
+/// When the power, or the host's disk, fails, counted in program and erase operations from now on.
 public struct StorageFaults: Sendable, Hashable {
   /// Operations that still succeed; `nil` for all of them.
   public var operationsLeft: Int?
   /// Octets of the failing operation that still reach the flash; the rest is as it was (program) or not erased.
   public var tornOctets: Int
+  /// Operations that the host's disk still takes; `nil` for all of them. The ones after it are refused, as by a full disk.
+  public var writesLeft: Int?
   /// Whether the power has failed.
   public private(set) var isDark = false
   /// Operations since the plan was armed.
@@ -105,6 +127,19 @@ public struct StorageFaults: Sendable, Hashable {
   public init(cutAfter operationsLeft: Int? = nil, tornOctets: Int = 0) {
     self.operationsLeft = operationsLeft
     self.tornOctets = tornOctets
+  }
+
+  /// A plan by which the host refuses to write, until another plan is armed.
+  public init(refuseAfter writesLeft: Int) {
+    self.init()
+    self.writesLeft = writesLeft
+  }
+
+  /// Whether the host takes the next operation.
+  mutating func admitWrite() -> Bool {
+    guard let left = writesLeft else { return true }
+    writesLeft = max(0, left - 1)
+    return left > 0
   }
 
   /// How many of `octets` the next operation writes.

@@ -112,14 +112,3 @@ static inline void warifu_set_quick_acknowledgement(int descriptor) {
   int on = 1;
   syscall(SYS_setsockopt, descriptor, 6 /* IPPROTO_TCP */, 12 /* TCP_QUICKACK */, &on, sizeof on);
 }
-
-// signalfd(2): a descriptor that can be read while one of these signals waits; bit 0 is signal 1.
-static inline int warifu_signal_descriptor(uint64_t signals) {
-  return (int)syscall(SYS_signalfd4, -1, &signals, sizeof signals, 02000000 /* SFD_CLOEXEC */ | 00004000 /* SFD_NONBLOCK */);
-}
-
-// The next signal at such a descriptor, 0 when there is none: the first member of struct signalfd_siginfo (128 octets).
-static inline int warifu_next_signal(int descriptor) {
-  uint32_t information[32];
-  return read(descriptor, information, sizeof information) == (ssize_t)sizeof information ? (int)information[0] : 0;
-}

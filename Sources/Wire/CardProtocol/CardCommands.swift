@@ -278,6 +278,23 @@ extension CommandAPDU {
       le: wrappedContentKey == nil ? nil : 256)
   }
 
+  /// OPEN CONVERSION KEYS to run a copy (M15): the card answers Ku, 32 octets.
+  public static func openConversionKey(mediumID: MediumID, wrappedMediumKey: [UInt8]) -> CommandAPDU {
+    let data =
+      BERTLV.encode(tag: 0x81, value: mediumID.octets) + BERTLV.encode(tag: 0x86, value: wrappedMediumKey)
+    return CommandAPDU(cla: 0x80, instruction: .openConversionKeys, data: data, le: 256)
+  }
+
+  /// OPEN CONVERSION KEYS to make a copy (M13, M14): the card answers Ku ‖ Ka, 64 octets.
+  public static func openConversionKeys(
+    softwareID: SoftwareID, mediumID: MediumID, wrappedMediumKey: [UInt8], wrappedMasterKey: [UInt8]
+  ) -> CommandAPDU {
+    let data =
+      BERTLV.encode(tag: 0x80, value: softwareID.octets) + BERTLV.encode(tag: 0x81, value: mediumID.octets)
+      + BERTLV.encode(tag: 0x86, value: wrappedMediumKey) + BERTLV.encode(tag: 0x87, value: wrappedMasterKey)
+    return CommandAPDU(cla: 0x80, instruction: .openConversionKeys, p1: 0x01, data: data, le: 256)
+  }
+
   /// SET TIME: seconds since 1970 and the centre's signature over ``SignedStructure/time``.
   public static func setTime(_ time: UInt64, signature: [UInt8]) -> CommandAPDU {
     let octets = (0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - 8 * $0)) }

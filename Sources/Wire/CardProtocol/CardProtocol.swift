@@ -22,6 +22,8 @@ public enum Instruction: UInt8, Sendable, CaseIterable {
   case useKey = 0x12
   /// Proprietary, CLA 80: compare a certificate code, and on P1 = 01 release the content key (M7, M10).
   case certifyCopy = 0x14
+  /// Proprietary, CLA 80: open the conversion keys of the second way of copying (M12, M13).
+  case openConversionKeys = 0x16
   /// Proprietary, CLA 80: take the centre's signed time (P8).
   case setTime = 0x18
   /// Proprietary, CLA 80: read the states of the codes, never the codes.

@@ -5,7 +5,7 @@ import Octets
 import SecureChannel
 import Testing
 
-/// Further key sets 02 to 0F: what their holders may do (decision 0007), and how they come and go.
+/// Further key sets 02 to 0F: what their holders may do (decision 0008), and how they come and go.
 @Suite struct FurtherKeySetTests {
   private static let keys = SeededRandom(seed: 900).octets(48)
 

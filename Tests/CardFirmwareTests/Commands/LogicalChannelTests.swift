@@ -98,6 +98,20 @@ import Testing
     }
   }
 
+  /// Wherever the last try was made.
+  @Test func aBlockedPINIsVerifiedNowhere() throws {
+    let bench = try Bench.issued()
+    #expect(try bench.status(.openChannel(1)) == .ok)
+    try bench.verifyPIN()
+    for left in [2, 1] {
+      #expect(try bench.status(.verify(.pin, value: Bench.puk).onChannel(1)).retriesLeft == left)
+      #expect(try bench.status(.verify(.pin)) == .ok)
+    }
+    #expect(try bench.status(.verify(.pin, value: Bench.puk).onChannel(1)) == .authenticationMethodBlocked)
+    #expect(try bench.status(.verify(.pin)) == .authenticationMethodBlocked)
+    #expect(try bench.status(.handOverCode(index: 0)) == .securityStatusNotSatisfied)
+  }
+
   @Test func filesAndApplicationsAreSelectedOnOneChannel() throws {
     let bench = try Bench.issued()
     #expect(try bench.status(.select(file: Bench.fileID)) == .ok)
@@ -177,9 +191,13 @@ import Testing
     let bench = try Bench.issued()
     #expect(try bench.status(.openChannel(1)) == .ok)
     let begin = CommandAPDU(cla: 0x80, ins: 0x50, data: Bench.puk, le: 256)
+    let finish = CommandAPDU(cla: 0x84, ins: 0x82, p1: 0x33, data: Bench.puk + Bench.puk)
+    // A secured command of somebody else does not end it: what its EXTERNAL AUTHENTICATE lacks is the right MAC.
+    #expect(try bench.status(begin.onChannel(1)) == .ok)
+    #expect(try bench.status(CommandAPDU(cla: 0x84, ins: 0xE2, p1: 0x90, data: Bench.puk)) == .conditionsNotSatisfied)
+    #expect(try bench.status(finish.onChannel(1)) == .securityStatusNotSatisfied)
     #expect(try bench.status(begin.onChannel(1)) == .ok)
     #expect(try bench.open().status(.generateKeyPair(.signature, readOnly: true)) == .ok)
-    let finish = CommandAPDU(cla: 0x84, ins: 0x82, p1: 0x33, data: Bench.puk + Bench.puk)
     #expect(try bench.status(finish.onChannel(1)) == .conditionsNotSatisfied)
   }
 

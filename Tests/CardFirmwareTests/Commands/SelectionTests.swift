@@ -108,7 +108,7 @@ import Testing
 
   // MARK: EF.ATR/INFO
 
-  @Test(arguments: LifeCycleTests.states.dropLast()) func everybodyReadsWhatTheCardCanDo(_ state: LifeCycle) throws {
+  @Test(arguments: LifeCycle.allCases.dropLast()) func everybodyReadsWhatTheCardCanDo(_ state: LifeCycle) throws {
     let bench = try Bench.inState(state)
     let control = try bench.send(select(0x02, 0x04, [0x2F, 0x01])).data
     #expect(control == [0x62, 14, 0x80, 2, 0, 19, 0x82, 1, 0x01, 0x83, 2, 0x2F, 0x01, 0x8A, 1, 5])

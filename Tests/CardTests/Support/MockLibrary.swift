@@ -1,5 +1,6 @@
 import CardDriver
 import Dispatch
+import Glibc
 import Octets
 import Synchronization
 
@@ -71,6 +72,15 @@ final class MockLibrary: SmartCardLibrary {
       defer { state.calls = [] }
       return state.calls
     }
+  }
+
+  /// Whether a call is made `count` times within ten seconds.
+  func eventually(_ call: String, count: Int = 1) -> Bool {
+    for _ in 0..<10_000 {
+      if calls.count(where: { $0 == call }) >= count { return true }
+      usleep(1_000)
+    }
+    return false
   }
 
   private func call(_ function: SmartCardFunction, _ text: String) -> ReturnCode {

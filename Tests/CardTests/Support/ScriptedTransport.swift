@@ -7,6 +7,10 @@ final class ScriptedTransport: APDUTransport {
   enum Kind {
     /// Extended lengths and command chaining.
     case full
+    /// The same, and EF.ATR/INFO tells the limits.
+    case informative
+    /// Extended lengths, no command chaining.
+    case extendedOnly
     /// Command chaining, short lengths.
     case chaining
     /// Short lengths, nothing else.
@@ -29,8 +33,10 @@ final class ScriptedTransport: APDUTransport {
     self.limits = limits
     self.answer = answer
     let capabilities = CardCapabilities(
-      selectionMethods: 0x90, dataCoding: 0x01, commandChaining: kind != .short, extendedLength: kind == .full,
-      extendedLengthInformation: false, channelsAssignedByCard: false, channelsAssignedByHost: false, logicalChannels: 1
+      selectionMethods: 0x90, dataCoding: 0x01, commandChaining: ![.short, .extendedOnly].contains(kind),
+      extendedLength: [.full, .informative, .extendedOnly].contains(kind),
+      extendedLengthInformation: kind == .informative, channelsAssignedByCard: false, channelsAssignedByHost: false,
+      logicalChannels: 1
     )
     let historical = HistoricalBytes(
       serviceData: 0x80, capabilities: kind == .silent ? nil : capabilities, issuerData: Array("TEST".utf8))

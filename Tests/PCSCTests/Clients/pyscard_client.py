@@ -1,13 +1,15 @@
-"""What programs written with pyscard do with a card: `pyscard_client.py TASK READER`.
+"""What programs written with pyscard do with a card: `pyscard_client.py TASK READER [MORE...]`.
 
 Ends with an error when card, reader or daemon are not as they should be.
 """
 
+import random
 import subprocess
 import sys
 import threading
 import time
 
+from smartcard.CardConnection import CardConnection
 from smartcard.CardMonitoring import CardMonitor, CardObserver
 from smartcard.Exceptions import CardConnectionException
 from smartcard.scard import (
@@ -19,12 +21,13 @@ from smartcard.scard import (
     SCardBeginTransaction,
     SCardEndTransaction,
     SCardGetErrorMessage,
+    SCardStatus,
 )
 from smartcard.System import readers
 from smartcard.util import toBytes, toHexString
 
 SELECT = toBytes("00 A4 04 00 08 F0 57 41 52 49 46 55 01")
-VERIFY_PIN = toBytes("00 20 00 81 08 31 33 35 37 FF FF FF FF")
+VERIFY_PIN = toBytes("00 20 00 81 08") + list(b"72905163")
 HAND_OVER = toBytes("80 10 00 00 00")
 
 
@@ -48,9 +51,26 @@ def status(card, command):
     return whole, sw1 << 8 | sw2
 
 
+def expect(card, command, word):
+    """The card must answer with this status word."""
+    answered = status(card, command)[1]
+    assert answered == word, f"{answered:04X} instead of {word:04X} to {toHexString(command)}"
+
+
 def handle(card):
     """What the functions of PC/SC call the connection."""
     return card.component.hcard
+
+
+def renew(card, disposition):
+    """Reconnects, with a reset or without; amid another program's reset pcscd may have no protocol to tell yet."""
+    either = CardConnection.T0_protocol | CardConnection.T1_protocol
+    for _ in range(100):
+        card.reconnect(protocol=either, disposition=disposition)
+        if card.getProtocol() in (CardConnection.T0_protocol, CardConnection.T1_protocol):
+            return
+        time.sleep(0.01)
+    raise AssertionError("there is no protocol")
 
 
 def demand(code):
@@ -76,7 +96,7 @@ def exclusive(name):
     except CardConnectionException as error:
         assert "Sharing violation" in str(error), error
     first.disconnect()
-    assert status(connection(name), SELECT)[1] == 0x9000
+    expect(connection(name), SELECT, 0x9000)
 
 
 def transaction(name):
@@ -86,7 +106,7 @@ def transaction(name):
     other = subprocess.Popen([sys.executable, __file__, "connect", name], stdout=subprocess.DEVNULL)
     time.sleep(0.5)
     assert other.poll() is None, "a command went into another program's transaction"
-    assert status(card, SELECT)[1] == 0x9000
+    expect(card, SELECT, 0x9000)
     demand(SCardEndTransaction(handle(card), SCARD_LEAVE_CARD))
     assert other.wait(10) == 0
 
@@ -94,16 +114,55 @@ def transaction(name):
 def reset(name):
     """A reset by one takes away what another has verified, and the other is told."""
     victim, culprit = connection(name), connection(name)
-    assert status(victim, SELECT)[1] == 0x9000
-    assert status(victim, HAND_OVER)[1] == 0x6982
-    assert status(victim, VERIFY_PIN)[1] == 0x9000
-    assert status(victim, HAND_OVER)[1] == 0x9000
+    expect(victim, SELECT, 0x9000)
+    expect(victim, HAND_OVER, 0x6982)
+    expect(victim, VERIFY_PIN, 0x9000)
+    expect(victim, HAND_OVER, 0x9000)
     culprit.component.disposition = SCARD_RESET_CARD
     culprit.disconnect()
     assert SCardBeginTransaction(handle(victim)) == SCARD_W_RESET_CARD
-    victim.reconnect(disposition=SCARD_LEAVE_CARD)
-    assert status(victim, SELECT)[1] == 0x9000
-    assert status(victim, HAND_OVER)[1] == 0x6982
+    renew(victim, SCARD_LEAVE_CARD)
+    expect(victim, SELECT, 0x9000)
+    expect(victim, HAND_OVER, 0x6982)
+
+
+def share(name, seconds, seed):
+    """One of several processes that use the card at the same time, each in transactions that end with a reset.
+
+    Prints how many transactions it had, how often it reset the card besides, how often it saw another's state, and how
+    often it lost its own.
+    """
+    chance, end = random.Random(int(seed)), time.monotonic() + int(seconds)
+    transactions = resets = intrusions = losses = 0
+    card = connection(name)
+    while time.monotonic() < end:
+        # Others want their turn.
+        time.sleep(chance.uniform(0, 0.01))
+        if chance.randrange(4) == 0:
+            renew(card, SCARD_RESET_CARD)
+            resets += 1
+        code = SCardBeginTransaction(handle(card))
+        if code == SCARD_W_RESET_CARD:
+            renew(card, SCARD_LEAVE_CARD)
+            continue
+        demand(code)
+        try:
+            expect(card, SELECT, 0x9000)
+            intrusions += status(card, HAND_OVER)[1] != 0x6982
+            expect(card, VERIFY_PIN, 0x9000)
+            for _ in range(3):
+                expect(card, HAND_OVER, 0x9000)
+        except (AssertionError, CardConnectionException):
+            # pcscd asks whether a reset is allowed and only then waits for the reader: a transaction may have begun.
+            if SCardStatus(handle(card))[0] != SCARD_W_RESET_CARD:
+                raise
+            losses += 1
+            renew(card, SCARD_LEAVE_CARD)
+            SCardEndTransaction(handle(card), SCARD_RESET_CARD)
+            continue
+        demand(SCardEndTransaction(handle(card), SCARD_RESET_CARD))
+        transactions += 1
+    print(transactions, resets, intrusions, losses)
 
 
 def events(name):
@@ -125,6 +184,5 @@ def events(name):
     monitor.deleteObserver(observer)
 
 
-{"connect": connect, "exclusive": exclusive, "transaction": transaction, "reset": reset, "events": events}[sys.argv[1]](
-    sys.argv[2]
-)
+tasks = {task.__name__: task for task in (connect, exclusive, transaction, reset, share, events)}
+tasks[sys.argv[1]](*sys.argv[2:])

@@ -13,7 +13,7 @@ from yubikit.core.smartcard import SW, ApduError
 from yubikit.core.smartcard.scp import KeyRef, Scp03KeyParams, ScpKid, StaticKeys
 from yubikit.securitydomain import SecurityDomainSession
 
-PIN = bytes.fromhex("31333537FFFFFFFF")
+PIN = b"72905163"
 
 
 class Connection(ScardSmartCardConnection):
@@ -76,7 +76,7 @@ def issued(name, keys, reference):
     # No body, data in the response.
     assert reference.kvn in key_sets(domain)
     # Both.
-    assert send(0x80, 0xF2, 0x80, 0x00, b"\x4f\x00")[0] == 0xE3
+    assert Tlv.unpack(0xE3, send(0x80, 0xF2, 0x80, 0x02, b"\x4f\x00"))
     # A response longer than one short APDU.
     assert len(domain.get_data(0x9F7F)) == 45
 

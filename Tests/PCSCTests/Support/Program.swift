@@ -4,7 +4,7 @@ import Testing
 
 /// Somebody else's program, with its streams, run against the private daemon.
 ///
-/// One that hangs is ended after a minute, and then everything about it fails.
+/// One that hangs is ended, after a minute if nothing else is said, and then everything about it fails.
 final class Program {
   private let process = Process()
   private let input = Pipe(), output = Pipe(), errors: FileHandle
@@ -12,12 +12,12 @@ final class Program {
   private var unread: [UInt8] = []
 
   /// Starts it; `environment` adds to the daemon's.
-  init(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+  init(_ name: String, _ arguments: [String], environment: [String: String] = [:], seconds: Int = 60) throws {
     errorFile = FileManager.default.temporaryDirectory.appendingPathComponent("warifu-errors-\(UUID().uuidString)")
     _ = FileManager.default.createFile(atPath: errorFile.path, contents: nil)
     errors = try FileHandle(forWritingTo: errorFile)
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["timeout", "--kill-after=5", "60", name] + arguments
+    process.arguments = ["timeout", "--kill-after=5", "\(seconds)", name] + arguments
     process.environment = ProcessInfo.processInfo.environment
       .merging(try Slots.theDaemon().environment) { $1 }
       .merging(["LC_ALL": "C.UTF-8"]) { $1 }
@@ -43,6 +43,9 @@ final class Program {
       unread += more
     }
   }
+
+  /// Gives it some of its input.
+  func write(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
 
   /// Gives it the rest of its input, and waits for its end.
   func finish(_ rest: String = "") throws -> Ending {

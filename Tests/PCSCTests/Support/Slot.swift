@@ -46,8 +46,10 @@ struct Slot {
   var port: UInt16
 
   /// Puts a card in, and waits until programs can see it.
-  func insert(_ card: EmulatedCard) throws -> CardInsertion {
-    let insertion = try CardInsertion(card, into: .vpcd(host: "127.0.0.1", port: port))
+  func insert(
+    _ card: EmulatedCard, log: @escaping @Sendable (PresenceEvent) -> Void = { _ in }
+  ) throws -> CardInsertion {
+    let insertion = try CardInsertion(card, into: .vpcd(host: "127.0.0.1", port: port), log: log)
     try insertion.start()
     try PrivateDaemon.waitForCard(true, in: name)
     return insertion

@@ -21,7 +21,7 @@ public struct KnownCard: Sendable {
   /// What each of them buys.
   public let softwareIDs: [SoftwareID]
   /// The holder's secrets.
-  public let pin = "1357", puk = "24682468"
+  public let pin = "72905163", puk = "48160593"
   /// The file that the card carries.
   public static let fileID: UInt16 = 0x0042
   /// What is in it.
@@ -66,17 +66,33 @@ public struct KnownCard: Sendable {
     try connection.reset()
   }
 
+  /// Everything that nobody but the card, its issuer and its holder may ever see, by name.
+  public func secrets(serial: CardSerial) throws -> [(name: String, octets: [UInt8])] {
+    let derived: [KeyLabel] = [
+      .channelEncryption, .channelMAC, .channelDataEncryption, .copyLicenseUserKey, .chargeReceipt,
+    ]
+    let keys = try derived.map { (name: "\($0)", octets: try derivedKey($0, serial: serial)) }
+    let further = parts(of: furtherKeys, octets: 16).map { (name: "further key at \($0.start)", octets: $0.part) }
+    let codes = codes.enumerated().map { (name: "code \($0)", octets: $1) }
+    return [
+      ("individual key", individualKey), ("generation key", generationKey), ("PIN", Array(pin.utf8)),
+      ("PUK", Array(puk.utf8)),
+    ] + keys + further + codes
+  }
+
+  private func derivedKey(_ label: KeyLabel, serial: CardSerial) throws -> [UInt8] {
+    try Derivation.kbkdf(Secret(copying: individualKey), label: label, octets: 32) { (context) throws(OctetError) in
+      try context.appendField(.cardSerial, serial.octets.span.bytes)
+    }.withBytes { $0.octets }
+  }
+
   /// A session under key set 1.
   public func administration(
     _ connection: CardConnection, level: SecurityLevel = .full
   ) throws -> AdministrationSession {
     let serial = try WarifuCard(connection).status().serial
     let labels: [KeyLabel] = [.channelEncryption, .channelMAC, .channelDataEncryption]
-    let keys = try labels.flatMap { label in
-      try Derivation.kbkdf(Secret(copying: individualKey), label: label, octets: 32) { (context) throws(OctetError) in
-        try context.appendField(.cardSerial, serial.octets.span.bytes)
-      }.withBytes { $0.octets }
-    }
+    let keys = try labels.flatMap { try derivedKey($0, serial: serial) }
     return try AdministrationSession(
       connection, keys: Secret(copying: keys), keyVersion: KeyVersion.individualSet, level: level,
       random: SystemRandom())

@@ -5,8 +5,9 @@ import Octets
 import PCSCRig
 
 /// A process that a test can kill: `card-rig charge FILE NUMBER COUNT` charges the card in a state file and prints its
-/// receipt, `card-rig fixture FILE` makes the state file that tests keep, `card-rig daemon SLOTS` starts a private pcscd,
-/// prints where its socket is, and waits.
+/// receipt, `card-rig fixture FILE` and `card-rig fixture-2 FILE` make the state files that tests keep, `card-rig daemon
+/// SLOTS` starts a private pcscd, prints where its socket is, and waits; `card-rig share READER SECONDS SEED` uses the card
+/// in a reader among others.
 @main
 enum CardRig {
   static func main() {
@@ -25,11 +26,17 @@ enum CardRig {
       try charge(arguments[2], number, count)
     case "fixture" where arguments.count == 3:
       try Specimen.make(at: arguments[2], profile: Specimen.smallest, seed: 20_261_120)
+    case "fixture-2" where arguments.count == 3: try Specimen.makeSecond(at: arguments[2])
     case "daemon" where arguments.count == 3:
       guard let slots = Int(arguments[2]) else { exit(64) }
       let daemon = try PrivateDaemon.start(slots: slots)
       print(daemon.environment["PCSCLITE_CSOCK_NAME"] ?? "", to: STDOUT_FILENO)
       while true { pause() }
+    case "share" where arguments.count == 5:
+      guard let seconds = Int(arguments[3]), let seed = UInt64(arguments[4]) else { exit(64) }
+      var sharing = try Sharing(reader: arguments[2], seed: seed)
+      let tally = try sharing.work(for: .seconds(seconds))
+      print("\(tally.transactions) \(tally.resets) \(tally.intrusions) \(tally.losses)", to: STDOUT_FILENO)
     default: exit(64)
     }
   }

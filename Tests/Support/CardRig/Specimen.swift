@@ -35,6 +35,32 @@ public enum Specimen {
     try issue(CardConnection(try open(path, random: random)), production.transportKeys, profile.mode, random)
   }
 
+  /// What a card of the second release can be beyond the first: long MACs, counted sessions, T=0.
+  public static let second = CardProfile(
+    codeCapacity: 4, stagingOctets: 1_024, commandOctets: 1_024, fileOctets: 64, macOctets: 16,
+    hasPseudoRandomChallenge: true, transmissionProtocol: .t0)
+  /// The further key set of that card, ENC ‖ MAC ‖ DEK of version 2.
+  public static let furtherSet = SeededRandom(seed: 14).octets(96)
+
+  /// Makes a card with all that the second release can store: what the second fixture is.
+  public static func makeSecond(at path: String) throws {
+    try make(at: path, profile: second, seed: 20_261_121)
+    let connection = try CardConnection(try open(path, random: SeededRandom(seed: 20_261_122)))
+    let card = try WarifuCard(connection)
+    try card.verify(pin: Secret(copying: Array(pin.utf8)))
+    _ = try card.handOver(index: 1)
+    var session = try administration(connection, SeededRandom(seed: 20_261_123), mode: .s16)
+    try session.putKeys(version: 0x02, Secret(copying: furtherSet), count: 3)
+    try session.data(.setApplicationLock(true), operation: "lock the application")
+    try connection.reset()
+    // The application is locked, so its serial is asked of the issuer security domain.
+    let serial = try connection.data(.getData(.cardImageNumber), operation: "read the serial")
+    session = try administration(
+      connection, SeededRandom(seed: 20_261_124), mode: .s16, serial: Array(serial.dropFirst(2)))
+    try session.data(.setApplicationLock(false), operation: "unlock the application")
+    try connection.reset()
+  }
+
   /// A card in memory, issued.
   public static func inMemory(profile: CardProfile = profile, seed: UInt64 = 1) throws -> EmulatedCard {
     let random = SeededRandom(seed: seed)
@@ -72,14 +98,14 @@ public enum Specimen {
   /// A session under key set 1, in the mode of ``profile``'s cards unless told another.
   public static func administration(
     _ connection: CardConnection, _ random: any RandomSource = SystemRandom(), level: SecurityLevel = .full,
-    mode: SecureChannelMode = .s8
+    mode: SecureChannelMode = .s8, serial: [UInt8]? = nil
   ) throws -> AdministrationSession {
-    let serial = try WarifuCard(connection).status().serial
+    let serial = try serial ?? WarifuCard(connection).status().serial.octets
     let labels: [KeyLabel] = [.channelEncryption, .channelMAC, .channelDataEncryption]
     let keys = try labels.flatMap { label in
       try Derivation.kbkdf(Secret(copying: individualKey), label: label, octets: 32) {
         (context) throws(OctetError) in
-        try context.appendField(.cardSerial, serial.octets.span.bytes)
+        try context.appendField(.cardSerial, serial.span.bytes)
       }.withBytes { $0.octets }
     }
     return try AdministrationSession(

@@ -22,7 +22,7 @@ extension Card {
   var isFullyProtected: Bool { isSessionHere && channel.level == .full }
 
   /// Whether the session is the issuer's: under key set 1, or on a blank card under the set of the factory. A further
-  /// set is a delegate's, who brings software (decision 0007).
+  /// set is a delegate's, who brings software (decision 0008).
   var isIssuerSession: Bool { isAdministrationOpen && !KeyVersion.furtherSets.contains(session.keyVersion) }
 
   /// Reading the registry wants an authenticated host.

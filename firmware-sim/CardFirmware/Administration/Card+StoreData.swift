@@ -58,7 +58,7 @@ extension Card {
       // The tags of what can be stored, DF23 to DF32, differ in their last six bits.
       let bit: UInt64 = 1 << UInt64(object.tag.rawValue & 0x3F)
       guard object.tag.isStorable, seen & bit == 0 else { throw .incorrectData }
-      // A delegate brings software, nothing else (decision 0007).
+      // A delegate brings software, nothing else (decision 0008).
       if object.tag != .createFile { try requireIssuer() }
       seen |= bit
       if object.tag == .chargeBatch { charge = try judgeCharge(object.value) }

@@ -66,6 +66,8 @@ extension Card {
     try atomically { () throws(StatusWord) in try put(CardLayout.referenceTries(reference), octet: left - 1) }
     let isRight = store.withValue(CardLayout.referenceValue(reference)) { constantTimeEqual($0, value) }
     guard isRight == true else {
+      // A PIN that is blocked is verified nowhere, whichever channel the last try came on.
+      if left == 1, reference == .pin { channels.forgetPIN() }
       throw left == 1 ? .authenticationMethodBlocked : .retriesLeft(left - 1)
     }
     let tries = reference == .pin ? profile.pinTries : profile.pukTries

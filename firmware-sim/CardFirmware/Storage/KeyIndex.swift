@@ -11,10 +11,10 @@ struct KeyIndex {
   /// The most live keys that the owner may have; a replay may pass through states with more.
   let capacity: Int
 
-  /// An index for `capacity` keys: less than half full.
+  /// An index for `capacity` keys: half full at most.
   init(capacity: Int) {
     var size = 16
-    while size <= 2 * capacity { size *= 2 }
+    while size < 2 * capacity { size *= 2 }
     keys = [UInt16](repeating: 0, count: size)
     offsets = [UInt32](repeating: KeyIndex.empty, count: size)
     mask = size - 1

@@ -6,6 +6,8 @@ import Octets
 extension Card {
   /// GET RESPONSE (ISO/IEC 7816-4, 11.7.1): the next part of the answer, on the logical channel that it is for.
   func getResponse(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) -> StatusWord {
+    // After 6Cxx only the command itself brings the answer.
+    if transmission.announced != nil { dropAnswer() }
     guard header.p1p2 == 0 else { throw .incorrectP1P2 }
     guard data.byteCount == 0 else { throw .wrongLength }
     guard output.count > transmission.sent, transmission.channel == channels.number else {
@@ -21,11 +23,11 @@ extension Card {
   /// What a command asks for, by the protocol's rules.
   ///
   /// T=1 knows Le for every command. T=0 knows it for commands without data alone (ISO/IEC 7816-3, 12.2): beside data it
-  /// is not sent, so whoever hands a whole APDU through, as vpcd does, is answered as if it had not been there.
+  /// is not sent, so whoever hands a whole APDU through, as vpcd does, is answered as if it had not been there. Without
+  /// either the TPDU has a P3 all the same, and an answer is told the length of.
   func expectation(_ header: CommandHeader, isAlone: Bool) -> Expectation {
-    guard let le = header.le else { return .none }
-    guard profile.transmissionProtocol == .t0 else { return .upTo(le) }
-    return isAlone && header.ins != Instruction.envelope.rawValue ? .exactly(le) : .none
+    guard profile.transmissionProtocol == .t0 else { return header.le.map { .upTo($0) } ?? .none }
+    return isAlone && header.ins != Instruction.envelope.rawValue ? .exactly(header.le ?? 0) : .none
   }
 
   /// Moves what is asked for of the answer into ``response``.

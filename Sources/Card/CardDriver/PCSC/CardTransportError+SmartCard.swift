@@ -48,7 +48,7 @@ extension CardTransportError {
     case .invalidHandle, .communicationError, .internalError:
       (.unavailable, "The connection to the smart card service (pcscd) is lost; begin again.")
     case .unknownReader, .readerUnavailable:
-      (.unknownReader, "There is no such reader now; see 'warifu reader list'.")
+      (.unknownReader, "There is no such reader now; see which there are.")
     case .noReadersAvailable:
       (.unknownReader, "There is no reader; plug one in.")
     case .unresponsiveCard, .unpoweredCard, .unsupportedCard, .cardUnsupported, .invalidATR, .unknownCard, .notReady:

@@ -95,6 +95,22 @@ public final class ReaderContext {
       cancellation: cancellation)
   }
 
+  /// What a reader can do with a keypad; asked of the reader alone, with or without a card in it.
+  ///
+  /// - Parameters:
+  ///   - reader: its whole name. One that somebody keeps for himself, or that is gone, can do nothing.
+  ///   - timeout: how long to wait while somebody else has the card in a transaction.
+  public func pinPadAbilities(of reader: String, timeout: Duration = .milliseconds(500)) -> PINPadAbilities {
+    let (library, caller) = (library, PatientCaller(label: reader))
+    let abilities = caller.call(within: timeout) { () -> PINPadAbilities in
+      guard let link = try? ReaderLink(library, reader: reader, sharing: .direct, caller: caller) else { return [] }
+      defer { link.close(.leave) }
+      return ReaderDescription(link).features.pinPadAbilities
+    } late: { _ in
+    }
+    return abilities ?? []
+  }
+
   /// Does something that only asks; if the service was restarted underneath, once again with the new one.
   private func retryingAfterRestart<Value>(
     _ body: (ContextHandle) throws(ServiceError) -> Value

@@ -13,17 +13,17 @@ struct ReaderLink: Sendable {
 
   /// Connects.
   init(
-    _ library: any SmartCardLibrary, reader: String, sharing: ShareMode, protocols: ProtocolSet = .any
+    _ library: any SmartCardLibrary, reader: String, sharing: ShareMode, caller: PatientCaller
   ) throws(CardTransportError) {
     let (established, context) = library.establishContext()
     guard established == .success else { throw CardTransportError(.establishContext, established) }
     let (connected, card, activeProtocol) = library.connect(
-      context, reader: reader, sharing: sharing, protocols: protocols)
+      context, reader: reader, sharing: sharing, protocols: sharing == .direct ? [] : .any)
     guard connected == .success else {
       _ = library.releaseContext(context)
       throw CardTransportError(.connect, connected)
     }
-    caller = PatientCaller(label: reader)
+    self.caller = caller
     self.library = library
     self.context = context
     self.card = card
@@ -34,5 +34,13 @@ struct ReaderLink: Sendable {
   func close(_ disposition: Disposition) {
     _ = library.disconnect(card, disposition)
     _ = library.releaseContext(context)
+  }
+
+  /// The same, waiting no longer than `limit` for somebody else's transaction; then it happens when that is over.
+  func close(_ disposition: Disposition, within limit: Duration?) {
+    _ = caller.call(within: limit) {
+      close(disposition)
+    } late: { _ in
+    }
   }
 }

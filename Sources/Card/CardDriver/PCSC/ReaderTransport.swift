@@ -40,7 +40,7 @@ public final class ReaderTransport: APDUTransport {
     _ = try connected()
   }
 
-  deinit { link?.close(holdsState ? .reset : .leave) }
+  deinit { link?.close(holdsState ? .reset : .leave, within: timeout) }
 
   /// What the way to this card can carry: by what the reader says and the protocol that was negotiated.
   public var limits: CardTransportLimits {
@@ -52,8 +52,12 @@ public final class ReaderTransport: APDUTransport {
   /// Resets the card, or connects anew where the connection was lost; answers its answer to reset.
   public func reset() throws(CardTransportError) -> [UInt8] {
     try checkCancellation(.reconnect)
-    try reconnect(try connected(), .reset)
-    return try answerToReset()
+    let link = try connected()
+    let isClaimed = try claim(link) == .success
+    try reconnect(link, .reset)
+    let answer = try answerToReset()
+    if isClaimed { try release() }
+    return answer
   }
 
   /// Sends one command APDU.
@@ -64,19 +68,28 @@ public final class ReaderTransport: APDUTransport {
     try checkCancellation(.transmit)
     let link = try existing(.transmit)
     let hadState = holdsState
-    holdsState = true
-    let send: @Sendable (ReaderLink) -> (ReturnCode, [UInt8]) = { link in
-      link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: Self.answerLimit)
-    }
-    var (code, answer) = try call(.transmit, link, send)
+    var (function, code, answer) = try send(command, link)
     if code == .resetCard, !hadState, !isInTransaction {
       // Nothing was sent, and nothing of ours was in the card: this is the card that we wanted.
       try reconnect(link, .leave)
-      holdsState = true
-      (code, answer) = try call(.transmit, try existing(.transmit), send)
+      (function, code, answer) = try send(command, try existing(.transmit))
     }
-    guard code == .success else { throw lost(.transmit, code) }
+    guard code == .success else { throw lost(function, code) }
     return answer
+  }
+
+  private func send(
+    _ command: [UInt8], _ link: ReaderLink
+  ) throws(CardTransportError) -> (SmartCardFunction, ReturnCode, [UInt8]) {
+    let claimed = try claim(link)
+    guard claimed == .success else { return (.beginTransaction, claimed, []) }
+    holdsState = true
+    let (code, answer) = try call(.transmit, link) { link in
+      link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: Self.answerLimit)
+    }
+    // The answer stands, whatever becomes of the connection now.
+    try? release()
+    return (.transmit, code, answer)
   }
 
   /// Room for the longest response, whatever was asked for: `MAX_BUFFER_SIZE_EXTENDED` of pcsc-lite, less a command.
@@ -101,10 +114,16 @@ public final class ReaderTransport: APDUTransport {
   ///   - disposition: what becomes of the card afterwards; a reset takes away all security state. Without any command
   ///     the card is left alone.
   ///   - body: gets the card for this time; what it keeps of it is dead afterwards.
-  /// - Throws: ``CardTransportError/Code/cardWasReset`` when state from before is gone; what `body` throws.
+  /// - Throws: ``CardTransportError``, before `body` begins: ``CardTransportError/Code/busy``, or
+  ///   ``CardTransportError/Code/cardWasReset`` when state from before is gone. What `body` throws.
   public func withTransaction<Value>(
     endingWith disposition: Disposition = .reset, _ body: (inout CardTransaction) throws -> Value
   ) throws -> Value {
+    guard !isInTransaction else {
+      throw CardTransportError(
+        .busy, operation: SmartCardFunction.beginTransaction.purpose, cardMayHaveChanged: false,
+        remedy: "This connection is in a transaction already; use that, or end it.")
+    }
     try beginTransaction()
     var transaction = CardTransaction(self)
     let value: Value
@@ -117,7 +136,8 @@ public final class ReaderTransport: APDUTransport {
       throw error
     }
     transaction.end()
-    try endTransaction(disposition)
+    // The work is done, and its value stands: an end that fails gives the connection up, which frees and resets the card.
+    try? endTransaction(disposition)
     return value
   }
 
@@ -162,16 +182,68 @@ public final class ReaderTransport: APDUTransport {
     if code != .resetCard, code != .removedCard { throw CardTransportError(.endTransaction, code) }
   }
 
+  /// Whether each call that reaches the card needs a transaction of its own. A call with a timeout does: if it waited in the
+  /// service for somebody else's transaction, nobody could take it back, and it would reach the card long after we gave up.
+  private var claimsEachCall: Bool { timeout != nil && !isInTransaction && sharing == .shared }
+
+  /// Takes the card for one call, where that is needed; a card that is not as it was is told by its code.
+  private func claim(_ link: ReaderLink) throws(CardTransportError) -> ReturnCode {
+    guard claimsEachCall else { return .success }
+    let code = try call(.beginTransaction, link) { $0.library.beginTransaction($0.card) }
+    switch code {
+    case .success, .resetCard, .removedCard: return code
+    default: throw lost(.beginTransaction, code)
+    }
+  }
+
+  /// Gives the card back after one call, as it is.
+  private func release() throws(CardTransportError) {
+    guard claimsEachCall, let link else { return }
+    let code = try call(.endTransaction, link) { $0.library.endTransaction($0.card, .leave) }
+    // The service may believe that we still hold the card: closing the connection frees it in any case.
+    if code != .success { giveUp(CardTransportError(.endTransaction, code)) }
+  }
+
   // MARK: The connection
 
   /// The connection, made anew if there is none.
   private func connected() throws(CardTransportError) -> ReaderLink {
     if let link { return link }
-    let link = try waitingWhileBusy { () throws(CardTransportError) in
-      try ReaderLink(library, reader: reader, sharing: sharing)
+    let clock = ContinuousClock()
+    let deadline = timeout.map { clock.now + $0 }
+    var pause: UInt32 = 5_000
+    while true {
+      do {
+        let link = try connect(within: deadline.map { clock.now.duration(to: $0) })
+        self.link = link
+        return link
+      } catch {
+        guard error.code == .busy, let deadline, clock.now < deadline else { throw error }
+      }
+      // The service tells no event when a program closes its connection, so there is nothing to wait for but time.
+      try checkCancellation(.connect)
+      usleep(pause)
+      pause = min(pause * 2, 100_000)
     }
-    self.link = link
-    description = ReaderDescription(link)
+  }
+
+  /// Connects, and asks what the reader can do. Both wait in the service for somebody else's transaction.
+  private func connect(within limit: Duration?) throws(CardTransportError) -> ReaderLink {
+    let (library, reader, sharing) = (library, reader, sharing)
+    let caller = PatientCaller(label: reader)
+    let outcome = caller.call(within: limit) { () -> Result<(ReaderLink, ReaderDescription), CardTransportError> in
+      do throws(CardTransportError) {
+        let link = try ReaderLink(library, reader: reader, sharing: sharing, caller: caller)
+        return .success((link, ReaderDescription(link)))
+      } catch {
+        return .failure(error)
+      }
+    } late: { outcome in
+      if case .success((let link, _)) = outcome { link.close(.leave) }
+    }
+    guard let outcome else { throw CardTransportError(.connect, .sharingViolation) }
+    let link: ReaderLink
+    (link, description) = try outcome.get()
     return link
   }
 
@@ -183,24 +255,6 @@ public final class ReaderTransport: APDUTransport {
     error.operation = function.purpose
     error.cardMayHaveChanged = false
     throw error
-  }
-
-  /// Tries again and again while somebody else has the card, until the timeout. The service tells no event when a
-  /// program closes its connection, so there is nothing to wait for but time.
-  private func waitingWhileBusy<Value>(
-    _ body: () throws(CardTransportError) -> Value
-  ) throws(CardTransportError) -> Value {
-    let clock = ContinuousClock()
-    let deadline = timeout.map { clock.now + $0 }
-    var pause: UInt32 = 5_000
-    while true {
-      do { return try body() } catch {
-        guard error.code == .busy, let deadline, clock.now < deadline else { throw error }
-      }
-      try checkCancellation(.connect)
-      usleep(pause)
-      pause = min(pause * 2, 100_000)
-    }
   }
 
   /// Takes note of a reset by somebody else, or resets the card: from now on nothing of ours is in it.
@@ -234,13 +288,15 @@ public final class ReaderTransport: APDUTransport {
   func call<Outcome: Sendable>(
     _ function: SmartCardFunction, _ link: ReaderLink, _ body: @escaping @Sendable (ReaderLink) -> Outcome
   ) throws(CardTransportError) -> Outcome {
+    let disposition: Disposition = holdsState ? .reset : .leave
     let outcome = link.caller.call(within: timeout) {
       body(link)
     } late: { _ in
-      link.close(.reset)
+      link.close(disposition)
     }
     if let outcome { return outcome }
-    let error = CardTransportError(function, .timeout)
+    // Only somebody else's transaction keeps ours from beginning.
+    let error = CardTransportError(function, function == .beginTransaction ? .sharingViolation : .timeout)
     self.link = nil
     loss = error
     isInTransaction = false
@@ -262,7 +318,7 @@ public final class ReaderTransport: APDUTransport {
   }
 
   private func giveUp(_ error: CardTransportError) {
-    link?.close(.reset)
+    link?.close(.reset, within: timeout)
     link = nil
     loss = error
     isInTransaction = false

@@ -36,7 +36,7 @@ extension WarifuCard {
   private func enter(_ entry: PINEntry, operation: String) throws(CardError) {
     guard let pad = connection.pinPad else {
       throw CardError(
-        .tooLong, operation: operation, cardMayHaveChanged: false,
+        .refused(.functionNotSupported), operation: operation, cardMayHaveChanged: false,
         remedy: "The reader has no keypad; give the PIN otherwise.")
     }
     let answer: [UInt8]

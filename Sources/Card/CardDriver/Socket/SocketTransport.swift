@@ -1,18 +1,17 @@
 import ISO7816
 import Octets
 import Sockets
-import Synchronization
 
 /// The way to an emulated card that listens at a Unix socket or a TCP port: this end plays the reader.
 ///
-/// One thread at a time; any may ``cancel()``. The card serves one caller at a time, others wait in ``reset()``.
+/// One thread at a time. The card serves one caller at a time, others wait in ``reset()``.
 public final class SocketTransport: APDUTransport {
   private let address: SocketAddress
   private let reach: SocketReach
   private let timeout: Duration?
   /// The connection; `nil` once it can no longer be told which response belongs to which command.
   private var line: FrameStream?
-  private let isCancelled = Atomic<Bool>(false)
+  private let cancellation: Cancellation
 
   /// Connects.
   ///
@@ -20,22 +19,22 @@ public final class SocketTransport: APDUTransport {
   ///   - address: where the card listens.
   ///   - timeout: how long the card may take for an answer; `nil` for as long as it wants.
   ///   - reach: nothing on the line is encrypted, so cards on other hosts are refused by default.
+  ///   - cancellation: what stops the work from another thread. An exchange that is under way comes to its end, since
+  ///     nobody could tell what the card did.
   /// - Throws: ``CardTransportError/Code/unavailable`` when nobody listens there, or that may not be called.
   public init(
-    connectingTo address: SocketAddress, timeout: Duration? = .seconds(30), reach: SocketReach = .loopback
+    connectingTo address: SocketAddress, timeout: Duration? = .seconds(30), reach: SocketReach = .loopback,
+    cancellation: Cancellation = Cancellation()
   ) throws(CardTransportError) {
     self.address = address
     self.timeout = timeout
     self.reach = reach
+    self.cancellation = cancellation
     line = try connect()
   }
 
   /// What a frame carries.
   public var limits: CardTransportLimits { .wide }
-
-  /// Gives up: every exchange from now on fails with ``CardTransportError/Code/cancelled`` before anything is sent. One that
-  /// is under way comes to its end, since nobody could tell what the card did.
-  public func cancel() { isCancelled.store(true, ordering: .relaxed) }
 
   /// Switches the card off and on; answers its ATR. A line that broke is connected anew, to a card inserted again too.
   public func reset() throws(CardTransportError) -> [UInt8] {
@@ -120,7 +119,7 @@ public final class SocketTransport: APDUTransport {
   }
 
   private func checkCancelled(_ operation: String) throws(CardTransportError) {
-    guard !isCancelled.load(ordering: .relaxed) else {
+    guard !cancellation.isCancelled else {
       throw CardTransportError(
         .cancelled, operation: operation, cardMayHaveChanged: false, remedy: "You stopped it; nothing was sent.")
     }

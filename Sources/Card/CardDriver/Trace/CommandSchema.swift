@@ -62,6 +62,7 @@ public struct CommandSchema: Sendable, Hashable {
     case .handOverCode: CommandSchema("HAND OVER CODE", .data)
     case .useKey: CommandSchema("USE KEY")
     case .certifyCopy: CommandSchema("CERTIFY COPY", command.p1 == 0x01 ? .data : .everything)
+    case .openConversionKeys: CommandSchema("OPEN CONVERSION KEYS", .data)
     case .setTime: CommandSchema("SET TIME", .everything)
     case .listCodes: CommandSchema("LIST CODES", .everything)
     case .initializeUpdate: CommandSchema("INITIALIZE UPDATE", .everything)
@@ -78,24 +79,35 @@ public struct CommandSchema: Sendable, Hashable {
     }
   }
 
-  /// ISO/IEC 7816-4's and 7816-8's commands, by their numbers where this driver itself sends none.
+  /// ISO/IEC 7816-4's and 7816-8's commands.
   private static func interindustry(_ command: CommandAPDU) -> CommandSchema {
     switch command.ins {
     case Instruction.verify.rawValue: CommandSchema("VERIFY", .answer)
-    case 0x22: CommandSchema("MANAGE SECURITY ENVIRONMENT", .everything)
+    case Instruction.manageSecurityEnvironment.rawValue: CommandSchema("MANAGE SECURITY ENVIRONMENT", .everything)
     case Instruction.changeReferenceData.rawValue: CommandSchema("CHANGE REFERENCE DATA", .answer)
     case Instruction.resetRetryCounter.rawValue: CommandSchema("RESET RETRY COUNTER", .answer)
-    case Instruction.performSecurityOperation.rawValue: CommandSchema("PERFORM SECURITY OPERATION", .everything)
-    case 0x70: CommandSchema("MANAGE CHANNEL", .everything)
+    case Instruction.performSecurityOperation.rawValue: securityOperation(command)
+    case Instruction.manageChannel.rawValue: CommandSchema("MANAGE CHANNEL", .everything)
     case Instruction.externalAuthenticate.rawValue: CommandSchema("EXTERNAL AUTHENTICATE", .everything)
     case Instruction.getChallenge.rawValue: CommandSchema("GET CHALLENGE", .everything)
     case Instruction.internalAuthenticate.rawValue: CommandSchema("INTERNAL AUTHENTICATE", .everything)
     case Instruction.select.rawValue: CommandSchema("SELECT", .everything)
     case Instruction.readBinary.rawValue: CommandSchema("READ BINARY")
     case Instruction.getResponse.rawValue: CommandSchema("GET RESPONSE")
-    case 0xC2: CommandSchema("ENVELOPE")
+    case Instruction.envelope.rawValue: CommandSchema("ENVELOPE")
     case Instruction.getData.rawValue: getData(command)
     default: unknown
+    }
+  }
+
+  /// Digests and signatures are public; what is enciphered is a key, and so is what comes deciphered.
+  private static func securityOperation(_ command: CommandAPDU) -> CommandSchema {
+    let name = "PERFORM SECURITY OPERATION"
+    return switch (command.p1, command.p2) {
+    case (0x9E, 0x9A), (0x00, 0xA8): CommandSchema(name, .everything)
+    case (0x86, 0x80): CommandSchema(name, .answer)
+    case (0x80, 0x86): CommandSchema(name, .data)
+    default: CommandSchema(name)
     }
   }
 

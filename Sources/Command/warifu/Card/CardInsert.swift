@@ -6,7 +6,7 @@ import Glibc
 import Sockets
 
 /// `card insert`.
-struct CardInsert: AsyncParsableCommand, PreparesProcess {
+struct CardInsert: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "insert", abstract: "Insert emulated cards into PC/SC readers.",
     discussion: """
@@ -59,8 +59,6 @@ struct CardInsert: AsyncParsableCommand, PreparesProcess {
 
   @OptionGroup var output: OutputOptions
 
-  func prepareProcess() { SignalQueue.holdBack(InsertionDesk.signals) }
-
   func validate() throws {
     let places = [slot != nil, port != nil, socket != nil, listen != nil].count { $0 }
     guard places <= 1 else { throw ValidationError("only one of --slot, --port, --socket and --listen can be meant") }
@@ -94,7 +92,7 @@ struct CardInsert: AsyncParsableCommand, PreparesProcess {
     do {
       return try LineFaults(parsing: fault)
     } catch {
-      throw Failure(.usage, "'\(fault)' is no plan of faults", remedy: error.description)
+      throw ValidationError("--fault has no plan of faults: \(error.description)")
     }
   }
 

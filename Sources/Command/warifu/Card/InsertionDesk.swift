@@ -11,19 +11,19 @@ import Synchronization
 ///
 /// One thread does all of it; what the cards' own threads report waits in a queue.
 final class InsertionDesk {
-  /// What it listens to. To be held back before there is a second thread.
-  static let signals = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2]
+  private static let signals = [SIGINT, SIGTERM, SIGUSR1, SIGUSR2]
 
   private var cards: [InsertedCard] = []
   private let output: OutputOptions
   private let events = EventQueue()
   private let alarm: Alarm
-  private let queue: SignalQueue
+  /// Readable when a signal has come.
+  private let signals: Int32
   private var commands = CommandLines()
 
   init(_ output: OutputOptions) throws {
     self.output = output
-    queue = try SignalQueue(InsertionDesk.signals)
+    signals = try SignalQueue.open(InsertionDesk.signals)
     alarm = try Alarm(at: .unix(path: "standard input"))
   }
 
@@ -46,10 +46,10 @@ final class InsertionDesk {
     for card in cards { try card.insertion.start() }
     if commands.isTerminal { Terminal.complain("Type eject, insert or quit; Ctrl-C ends too.") }
     while true {
-      alarm.wait(orInputAt: [queue.descriptor, commands.descriptor])
+      alarm.wait(orInputAt: [signals, commands.descriptor])
       alarm.silence()
       try report()
-      while let signal = queue.next() {
+      for signal in SignalQueue.takeAll() {
         switch signal {
         case SIGUSR1: order(.eject(nil))
         case SIGUSR2: order(.insert(nil))

@@ -55,7 +55,9 @@ struct CardOptions: ParsableArguments {
   /// Whether a card was named at all.
   var namesCard: Bool { isGiven || variable != nil }
 
-  private var variable: String? { ProcessInfo.processInfo.environment["WARIFU_CARD"] }
+  private var variable: String? {
+    ProcessInfo.processInfo.environment["WARIFU_CARD"].flatMap { $0.isEmpty ? nil : $0 }
+  }
 
   /// The card, just reset, and the one that is meant.
   func connect() throws -> CardConnection {

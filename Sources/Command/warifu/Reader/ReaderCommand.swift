@@ -4,5 +4,5 @@ import ArgumentParser
 struct ReaderCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reader", abstract: "The card readers of this machine (PC/SC).",
-    subcommands: [ReaderList.self, ReaderWatch.self])
+    subcommands: [ReaderList.self, ReaderWatch.self, ReaderInstall.self, ReaderUninstall.self])
 }

@@ -16,7 +16,12 @@ struct ReaderList: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    try output.write(ReaderListReport(readers: try ReaderContext().readers().map(ReaderEntry.init)))
+    let context = try ReaderContext()
+    let readers = try context.readers().map { reader in
+      // Who keeps a card for himself is not asked to share: such a reader's keypad is of no use now anyway.
+      ReaderEntry(reader, pinPad: reader.state == .exclusive ? [] : context.pinPadAbilities(of: reader.name))
+    }
+    try output.write(ReaderListReport(readers: readers))
   }
 }
 
@@ -30,12 +35,15 @@ struct ReaderEntry: Encodable {
   let answerToReset: String?
   /// Whether the card calls itself a Warifu card.
   let isWarifu: Bool
+  /// Whether it has a keypad on which a PIN can be entered; left out where nobody asked.
+  let hasPINPad: Bool?
   /// What is in it, for people.
   let summary: String
 
-  private enum CodingKeys: CodingKey { case name, state, answerToReset, isWarifu }
+  private enum CodingKeys: CodingKey { case name, state, answerToReset, isWarifu, hasPINPad }
 
-  init(_ reader: Reader) {
+  init(_ reader: Reader, pinPad: PINPadAbilities? = nil) {
+    hasPINPad = pinPad.map { $0.contains(.verify) }
     name = reader.name
     state = reader.state.rawValue
     answerToReset = reader.answerToReset.map(Hex.encode)
@@ -54,8 +62,8 @@ struct ReaderEntry: Encodable {
 
   /// What is in it, and what that answered to reset, without a line end.
   var text: String {
-    guard let answerToReset else { return summary }
-    return summary + "\n  ATR " + answerToReset
+    [summary + (hasPINPad == true ? "; the reader has a PIN pad" : ""), answerToReset.map { "ATR " + $0 }]
+      .compactMap(\.self).joined(separator: "\n  ")
   }
 }
 

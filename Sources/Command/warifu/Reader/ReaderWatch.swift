@@ -36,7 +36,7 @@ private struct ReaderEventReport: Report {
     self.time = time
     var all: [ReaderEntry]?
     switch event {
-    case .snapshot(let readers): (self.event, reader, all) = ("snapshot", nil, readers.map(ReaderEntry.init))
+    case .snapshot(let readers): (self.event, reader, all) = ("snapshot", nil, readers.map { ReaderEntry($0) })
     case .readerAdded(let reader): (self.event, self.reader) = ("readerAdded", ReaderEntry(reader))
     case .readerRemoved(let name):
       (self.event, reader) = ("readerRemoved", ReaderEntry(Reader(name: name, state: .unavailable)))

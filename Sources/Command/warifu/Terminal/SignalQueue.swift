@@ -1,46 +1,46 @@
 import CLinux
 import Glibc
+import Synchronization
 
-/// Signals as input, one after the other, instead of interruptions anywhere.
-struct SignalQueue {
-  /// Readable when a signal has come.
-  let descriptor: Int32
+/// Signals as input, instead of interruptions anywhere.
+///
+/// They are caught, not blocked: the thread that waits for the others in the end (libdispatch's) unblocks all of them.
+enum SignalQueue {
+  /// The signals that came and nobody took yet; bit 0 is signal 1.
+  private static let pending = Atomic<UInt64>(0)
+  private static let bell = Atomic<Int32>(-1)
 
-  /// Holds signals back, in this thread and those that it starts: to be called before there are any others. A signal that
-  /// is ignored stays so; whoever started this without Ctrl-C (`trap '' INT`, or in the background) wants none to be heard.
-  static func holdBack(_ signals: [Int32]) {
-    var set = mask(signals)
-    pthread_sigmask(SIG_BLOCK, &set, nil)
-  }
-
-  /// The queue of signals that were held back.
-  init(_ signals: [Int32]) throws {
-    descriptor = warifu_signal_descriptor(SignalQueue.bits(signals))
+  /// Catches signals. One that is ignored stays so; whoever started this without Ctrl-C (`trap '' INT`, or in the
+  /// background) wants none to be heard.
+  ///
+  /// - Returns: a descriptor that can be read when one has come.
+  static func open(_ signals: [Int32]) throws -> Int32 {
+    let descriptor = warifu_eventfd()
     guard descriptor >= 0 else {
       throw Failure(
         .failed, "cannot wait for signals: \(String(cString: strerror(errno)))",
         remedy: "close some files and try again")
     }
+    bell.store(descriptor, ordering: .sequentiallyConsistent)
+    for number in signals where !isIgnored(number) { signal(number) { SignalQueue.add($0) } }
+    return descriptor
   }
 
-  /// The next signal, if one is there.
-  func next() -> Int32? {
-    let number = warifu_next_signal(descriptor)
-    return number > 0 ? number : nil
+  /// The signals that came since the last time, each once, in ascending order.
+  static func takeAll() -> [Int32] {
+    var count: UInt64 = 0
+    _ = read(bell.load(ordering: .sequentiallyConsistent), &count, 8)
+    let bits = pending.exchange(0, ordering: .sequentiallyConsistent)
+    return (1...64).filter { bits & 1 << UInt64($0 - 1) != 0 }
   }
 
-  private static func heard(_ signals: [Int32]) -> [Int32] { signals.filter { !isIgnored($0) } }
-
-  private static func mask(_ signals: [Int32]) -> sigset_t {
-    var set = sigset_t()
-    sigemptyset(&set)
-    for signal in heard(signals) { sigaddset(&set, signal) }
-    return set
-  }
-
-  /// The kernel's own form of a set: bit 0 is signal 1.
-  private static func bits(_ signals: [Int32]) -> UInt64 {
-    heard(signals).reduce(0) { $0 | 1 << UInt64($1 - 1) }
+  /// Runs within a signal: nothing but what is safe there.
+  private static func add(_ number: Int32) {
+    let before = errno
+    pending.bitwiseOr(1 << UInt64(number - 1), ordering: .sequentiallyConsistent)
+    var one: UInt64 = 1
+    _ = write(bell.load(ordering: .sequentiallyConsistent), &one, 8)
+    errno = before
   }
 
   private static func isIgnored(_ signal: Int32) -> Bool {

@@ -1,0 +1,166 @@
+import CardDriver
+import CardEmulator
+import CardProtocol
+import Cryptography
+import Foundation
+import ISO7816
+import PCSCRig
+import Testing
+
+/// Cards in slots of a real pcscd: it goes and comes, they go and come, and things go wrong by plan.
+@Suite struct PresenceTests {
+  private static let status = "80:CA:00:66:00"
+
+  /// A daemon of the test's own, since it is restarted. Its clients are other programs: libpcsclite finds one daemon a
+  /// process.
+  private func withDaemon<R>(_ body: (PrivateDaemon) throws -> R) throws -> R {
+    let daemon = try PrivateDaemon.start(slots: 2)
+    defer { daemon.stop() }
+    return try body(daemon)
+  }
+
+  /// What `opensc-tool` says of readers and cards.
+  private func ask(_ daemon: PrivateDaemon, _ arguments: [String]) throws -> String {
+    try run("opensc-tool", arguments, environment: daemon.environment).output
+  }
+
+  /// Waits until so many cards are in readers.
+  private func waitForCards(_ count: Int, _ daemon: PrivateDaemon) throws -> Bool {
+    for _ in 0..<50 {
+      if try ask(daemon, ["-l"]).components(separatedBy: " Yes ").count - 1 == count { return true }
+      usleep(100_000)
+    }
+    return false
+  }
+
+  @Test func pcscdRestartedUnderneath() throws {
+    try withDaemon { daemon in
+      let (card, known) = try Cards.issued(.t1)
+      _ = known
+      let insertion = try CardInsertion(card, into: .vpcd(host: "127.0.0.1", port: daemon.ports[0]))
+      try insertion.start()
+      defer { insertion.stop() }
+      try #require(try waitForCards(1, daemon))
+      // A wrong PIN is counted for good.
+      let wrong = "00:20:00:81:08:39:39:39:39:39:39:39:39"
+      #expect(try ask(daemon, ["-r", "0", "-s", wrong]).contains("SW1=0x63, SW2=0xC2"))
+      try daemon.restart()
+      try #require(try waitForCards(1, daemon))
+      #expect(try ask(daemon, ["-r", "0", "-s", "00:20:00:81"]).contains("SW1=0x63, SW2=0xC2"))
+      #expect(try ask(daemon, ["-r", "0", "-s", Self.status]).contains("SW1=0x90, SW2=0x00"))
+    }
+  }
+
+  @Test func commandInsertsSeveralCardsAndTakesOrders() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("warifu-insert-\(UUID().uuidString)")
+      .path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let environment = ["XDG_DATA_HOME": folder]
+    let files = ["a", "b"].map { "\(folder)/\($0).card" }
+    for file in files { try run(try warifuPath(), ["card", "new", file, "--test-keys"], environment: environment) }
+    try withDaemon { daemon in
+      let program = try Program(
+        try warifuPath(), ["card", "insert"] + files + ["--port", "\(daemon.ports[0])", "--json"],
+        environment: environment)
+      func nextEvent() throws -> String {
+        let line = try #require(program.readLine())
+        let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        #expect(object?["version"] as? Int == 1)
+        let file = try #require(object?["file"] as? String)
+        return "\(file.suffix(6)) \(object?["event"] as? String ?? "")"
+      }
+      #expect(try Set([nextEvent(), nextEvent()]) == ["a.card inserted", "b.card inserted"])
+      try #require(try waitForCards(2, daemon))
+      try program.write("eject 2\n")
+      #expect(try nextEvent() == "b.card ejected")
+      #expect(try waitForCards(1, daemon))
+      try program.write("insert\n")
+      #expect(try nextEvent() == "b.card inserted")
+      #expect(try waitForCards(2, daemon))
+      try daemon.restart()
+      // Each tells that its reader has gone, that it waits for one, and that it is in again, in any order.
+      let after = try (0..<6).map { _ in try nextEvent() }
+      #expect(after.count { $0.hasSuffix(" inserted") } == 2 && after.count { $0.hasSuffix(" reader-gone") } == 2)
+      let ending = try program.finish("quit\n")
+      #expect(ending.status == 0, "\(ending)")
+    }
+  }
+
+  // MARK: Faults
+
+  private func withFaultyCard<R>(_ plan: String, _ body: (KnownCardInSlot) throws -> R) throws -> R {
+    try Slots.withReader { slot in
+      let (card, _) = try Cards.issued(.t1)
+      let insertion = try CardInsertion(
+        card, into: .vpcd(host: "127.0.0.1", port: slot.port), faults: try LineFaults(parsing: plan))
+      try insertion.start()
+      try PrivateDaemon.waitForCard(true, in: slot.name)
+      let result = Result { try body(KnownCardInSlot(slot: slot)) }
+      try slot.eject(insertion)
+      return try result.get()
+    }
+  }
+
+  private struct KnownCardInSlot {
+    let slot: Slot
+    func connect() throws -> ReaderTransport { try ReaderContext().connect(to: slot.name) }
+  }
+
+  private func failure(_ body: () throws -> [UInt8]) -> CardTransportError? {
+    do { _ = try body() } catch { return error as? CardTransportError }
+    return nil
+  }
+
+  private static let getStatus: [UInt8] = [0x80, 0xCA, 0x00, 0x66, 0x00]
+  private static let wrongPIN: [UInt8] = [0x00, 0x20, 0x00, 0x81, 0x08] + [UInt8](repeating: 0x39, count: 8)
+
+  @Test(arguments: ["pull@2", "truncate=0@2", "truncate@2"])
+  func lostResponses(_ plan: String) throws {
+    try withFaultyCard(plan) { card in
+      let transport = try card.connect()
+      #expect(try transport.transmit(Self.getStatus).suffix(2) == [0x90, 0x00])
+      let lost = failure {
+        let answer = try transport.transmit(Self.getStatus)
+        // pcscd hands on what is shorter than a status word.
+        guard answer.count >= 2 else {
+          throw CardTransportError(
+            .protocolViolation, operation: "transmit", cardMayHaveChanged: true, remedy: "")
+        }
+        return answer
+      }
+      #expect(lost?.cardMayHaveChanged == true, "\(String(describing: lost))")
+      if plan.hasPrefix("pull") { usleep(1_500_000) }
+      try PrivateDaemon.waitForCard(true, in: card.slot.name)
+      #expect(try card.connect().transmit(Self.getStatus).suffix(2) == [0x90, 0x00])
+    }
+  }
+
+  @Test func powerCutTakesTheCardOutForAWhile() throws {
+    try withFaultyCard("cut-after=0") { card in
+      let transport = try card.connect()
+      let lost = failure { try transport.transmit(Self.wrongPIN) }
+      #expect(lost?.cardMayHaveChanged == true, "\(String(describing: lost))")
+      try PrivateDaemon.waitForCard(false, in: card.slot.name)
+      try PrivateDaemon.waitForCard(true, in: card.slot.name)
+      // The decrement was cut, so it did not happen.
+      #expect(try card.connect().transmit([0x00, 0x20, 0x00, 0x81]) == [0x63, 0xC3])
+    }
+  }
+
+  @Test func delaysArePatientlyAwaited() throws {
+    try withFaultyCard("delay=700ms@1") { card in
+      let transport = try card.connect()
+      let time = try ContinuousClock().measure { _ = try transport.transmit(Self.getStatus) }
+      #expect(time >= .milliseconds(700))
+    }
+  }
+}
+
+/// The program beside this test's own.
+func warifuPath() throws -> String {
+  let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+  let beside = URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("warifu").path
+  try #require(FileManager.default.isExecutableFile(atPath: beside), "warifu is not built")
+  return beside
+}

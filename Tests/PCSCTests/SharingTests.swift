@@ -1,0 +1,38 @@
+import CardDriver
+import Foundation
+import ISO7816
+import TestSupport
+import Testing
+
+/// Several processes share one reader and reset its card among them: nobody sees what another opened.
+@Suite struct SharingTests {
+  @Test(arguments: lines) func fourProcessesKeepTheirStateToThemselves(line: TransmissionProtocol) throws {
+    var random = Randomness("sharing with \(line)")
+    let seconds = random.soak(5, full: 60)
+    let card = try Cards.issued(line).card
+    try Slots.withCard(card) { slot in
+      let programs = try (0..<4).map { number in
+        let arguments = [slot.name, "\(seconds)", "\(UInt64.random(in: 0...UInt64.max, using: &random.generator))"]
+        return number % 2 == 0
+          ? try Program(rigPath(), ["share"] + arguments, seconds: 2 * seconds + 60)
+          : try Program(
+            "/usr/bin/python3", [client("pyscard_client.py"), "share"] + arguments, seconds: 2 * seconds + 60)
+      }
+      var transactions = 0
+      for program in programs {
+        let ending = try program.finish()
+        try #require(ending.status == 0, "\(ending)")
+        let counts = ending.output.split { !$0.isNumber }.compactMap { Int($0) }
+        try #require(counts.count == 4, "\(ending)")
+        print("transactions, resets, sights of others' state, losses of its own:", counts)
+        #expect(counts[2] == 0, "\(ending)")
+        #expect(counts[3] <= 2 + counts[0] / 20, "\(ending)")
+        // pcscd promises nobody a turn, but none may stand still.
+        #expect(counts[0] + counts[1] > 0, "\(ending)")
+        transactions += counts[0]
+      }
+      #expect(transactions > 10 * seconds)
+    }
+    #expect(try WarifuCard(CardConnection(card)).status().pinTries == 3)
+  }
+}

@@ -1,0 +1,135 @@
+import CardConformance
+import CardDriver
+import CardProtocol
+import Cryptography
+import Glibc
+import ISO7816
+import Octets
+import TestSupport
+
+/// One of several processes that use the card in one reader at the same time, each in transactions that end with a reset.
+///
+/// Whatever it opens on the card (the PIN, a secure channel) must be there until its transaction ends, and whatever the
+/// others open it must never see. The card is a ``KnownCard`` made from seed 7.
+struct Sharing {
+  /// What it did, and what it saw that it must not.
+  struct Tally {
+    var transactions = 0, resets = 0, intrusions = 0
+    /// How often somebody's reset came into a transaction of its own.
+    var losses = 0
+  }
+
+  private let reader: ReaderTransport
+  private let known: KnownCard
+  private var random: Randomness
+  private var tally = Tally()
+
+  init(reader name: String, seed: UInt64) throws {
+    reader = try ReaderContext().connect(to: name, timeout: .seconds(30))
+    known = try KnownCard(seed: 7)
+    random = Randomness(seed: seed)
+  }
+
+  /// Works for so long.
+  mutating func work(for duration: Duration) throws -> Tally {
+    let end = ContinuousClock.now + duration
+    while .now < end {
+      // Others want their turn.
+      usleep(UInt32.random(in: 0...10_000, using: &random.generator))
+      switch Int.random(in: 0..<8, using: &random.generator) {
+      case 0: try resetTheCard()
+      case 1: try askWithoutATransaction()
+      case 2...4: try holdersTransaction()
+      default: try administratorsTransaction()
+      }
+    }
+    return tally
+  }
+
+  /// In the middle of what the others think.
+  private mutating func resetTheCard() throws {
+    _ = try reader.reset()
+    tally.resets += 1
+  }
+
+  private mutating func askWithoutATransaction() throws {
+    do {
+      tally.intrusions += try Sharing.intrusions(reader.transmit)
+    } catch let error as CardTransportError where error.code == .cardWasReset {
+      // That is what there is to know; the next transaction, or a reset, begins anew.
+      try resetTheCard()
+    }
+  }
+
+  private mutating func holdersTransaction() throws {
+    try transaction { (connection, known) in
+      let card = try WarifuCard(connection)
+      try card.verify(pin: Secret(copying: Array(known.pin.utf8)))
+      for index in known.codes.indices {
+        guard try card.handOver(index: UInt16(index)).code.withBytes({ $0.octets }) == known.codes[index] else {
+          throw OctetError.invalid
+        }
+      }
+    }
+  }
+
+  private mutating func administratorsTransaction() throws {
+    try transaction { (connection, known) in
+      var session = try known.administration(connection)
+      for _ in 1...3 { try session.data(.getData(.applicationStatus), operation: "read the status") }
+    }
+  }
+
+  private mutating func transaction(_ body: (CardConnection, KnownCard) throws -> Void) throws {
+    let known = known
+    var hasBegun = false
+    do {
+      let (intrusions, wasLost) = try reader.withTransaction { transaction in
+        hasBegun = true
+        let transport = transaction.transport
+        var intrusions = 0
+        do {
+          intrusions = try Sharing.intrusions(transport.transmit)
+          try body(CardConnection(transport), known)
+          return (intrusions, false)
+        } catch {
+          // pcscd asks whether a reset is allowed and only then waits for the reader: a transaction may have begun.
+          guard Sharing.wasReset(transport) else { throw error }
+          return (intrusions, true)
+        }
+      }
+      tally.intrusions += intrusions
+      if wasLost { tally.losses += 1 } else { tally.transactions += 1 }
+    } catch let error as CardTransportError where error.code == .cardWasReset && !hasBegun {
+      // What an earlier command without a transaction left on the card is gone: that is said, once.
+      try resetTheCard()
+    }
+  }
+
+  /// Whether somebody reset the card since our last command.
+  private static func wasReset(_ transport: any APDUTransport) -> Bool {
+    do {
+      _ = try transport.transmit([0x00, 0xA4, 0x04, 0x00])
+      return false
+    } catch {
+      return error.code == .cardWasReset
+    }
+  }
+
+  /// How much there is of other people's doings: a verified PIN, an open secure channel.
+  private static func intrusions(_ transmit: ([UInt8]) throws(CardTransportError) -> [UInt8]) throws -> Int {
+    let probes: [(command: CommandAPDU, closed: StatusWord)] = [
+      (
+        CommandAPDU(cla: 0x84, ins: 0xCA, p1: 0xDF, p2: 0x20, data: [UInt8](repeating: 0, count: 8)),
+        .conditionsNotSatisfied
+      ),
+      (.select(applicationID: CardProtocol.applicationID), .ok),
+      (CommandAPDU(cla: 0x80, ins: Instruction.handOverCode.rawValue), .securityStatusNotSatisfied),
+    ]
+    return try probes.count { probe in
+      let answer = try transmit(probe.command.encoded())
+      let status = try ResponseAPDU(parsing: answer.span.bytes).status
+      return status != probe.closed && status.bytesAvailable == nil
+    }
+  }
+}
