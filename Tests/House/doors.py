@@ -14,7 +14,7 @@ EMULATORS = {"CardEmulator", "DiscEmulator"}
 DRIVERS = {"CardDriver", "DiscDriver"}
 LICENSING = {"Formats", "CopyLicensing"}
 HOST = {"Foundation", "FoundationEssentials", "Glibc", "Dispatch", "Synchronization", "CLinux"}
-BELOW_COMMAND = WIRE | {"Cryptography"} | EMULATORS | DRIVERS | LICENSING | {"LicenseCenter"} | HOST
+BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | {"LicenseCenter"} | HOST
 EVERY_ROOM = BELOW_COMMAND | FIRMWARE | {"WarifuTesting"}
 
 # Folder → what its files may import. The longest folder that holds a file decides.
@@ -24,9 +24,11 @@ DOORS = {
     "firmware-sim": WIRE,
     # The one door to OpenSSL.
     "Sources/Cryptography": WIRE | HOST | {"COpenSSL"},
+    # The one door to stream sockets.
+    "Sources/Sockets": WIRE | HOST,
     # A driver and an emulator meet in bytes only: what works on the emulator works on a reader.
-    "Sources/Card/CardEmulator": WIRE | HOST | {"Cryptography", "CardFirmware"},
-    "Sources/Card/CardDriver": WIRE | HOST | {"Cryptography", "CPCSC"},
+    "Sources/Card/CardEmulator": WIRE | HOST | {"Cryptography", "Sockets", "CardFirmware"},
+    "Sources/Card/CardDriver": WIRE | HOST | {"Cryptography", "Sockets", "CPCSC"},
     "Sources/Disc/DiscEmulator": WIRE | HOST | {"Cryptography", "DriveFirmware"},
     "Sources/Disc/DiscDriver": WIRE | HOST | {"Cryptography", "CArchive"},
     # Records: no device, no network.
@@ -36,8 +38,8 @@ DOORS = {
     "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "GRDB"},
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser"},
-    # Measures against the bare OpenSSL calls that an exchange needs.
-    "Benchmarks": EVERY_ROOM | {"COpenSSL"},
+    # Measures against the bare OpenSSL calls that an exchange needs, and through a pcscd of its own.
+    "Benchmarks": EVERY_ROOM | {"COpenSSL", "PCSCRig"},
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance"},
     "Tests/CardTests": EVERY_ROOM | {"Testing", "TestSupport", "CardConformance", "card_rig"},
 }

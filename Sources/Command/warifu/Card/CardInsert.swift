@@ -21,7 +21,7 @@ struct CardInsert: AsyncParsableCommand {
       storage operation), delay=TIME@WHEN, truncate=N@WHEN, wrong-mac@WHEN, hang@WHEN, pull@WHEN. WHEN is 3, the third \
       response, or */3, every third.
 
-      Examples:
+      Example:
         warifu card insert alice.card
         warifu card insert alice.card bob.card --slot 2 --json
         warifu card insert alice.card --listen 127.0.0.1:7816
