@@ -38,8 +38,8 @@ DOORS = {
     "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "GRDB"},
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser"},
-    # Measures against the bare OpenSSL calls that an exchange needs.
-    "Benchmarks": EVERY_ROOM | {"COpenSSL"},
+    # Measures against the bare OpenSSL calls that an exchange needs, and through a pcscd of its own.
+    "Benchmarks": EVERY_ROOM | {"COpenSSL", "PCSCRig"},
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},

@@ -12,10 +12,10 @@ struct ReaderInstall: AsyncParsableCommand {
       in /etc/reader.conf.d, and a copy of vpcd's library for each two. 'warifu reader uninstall' takes them away.
 
       Like vpcd's own, the new slots listen on every network interface: whoever reaches their ports can put a card in. \
-      Close TCP ports 35963 and on to other hosts.
+      Close TCP ports 35963 and on to other hosts. Writing there takes root: sudo.
 
-      Examples:
-        sudo warifu reader install --slots 14
+      Example:
+        warifu reader install --slots 14
         warifu reader install --slots 2 --root $HOME/pcsc --dry-run
       """)
 

@@ -10,7 +10,7 @@ struct ReaderUninstall: AsyncParsableCommand {
       What was changed since, or is somebody else's, stays, and the command says so.
 
       Example:
-        sudo warifu reader uninstall
+        warifu reader uninstall
       """)
 
   @OptionGroup var place: ReaderPlace
