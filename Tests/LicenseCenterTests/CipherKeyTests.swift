@@ -75,19 +75,19 @@ private struct Parcel {
 }
 
 /// A code that one person told another, and the ID that went with it; or what the two agreed on.
-private struct ToldCode {
+private struct ToldSecret {
   var generationKey: UInt8
   var code: [UInt8]
   var messageID: [UInt8]
 }
 
 extension WarifuCard {
-  fileprivate func wrap(_ key: borrowing Secret, told: ToldCode) throws -> [UInt8] {
+  fileprivate func wrap(_ key: borrowing Secret, told: ToldSecret) throws -> [UInt8] {
     let code = WarifuCard.ToldCode(generationKey: told.generationKey, code: Secret(copying: told.code))
     return try use(.wrap, key, level: .message, told: code, messageID: told.messageID).withBytes { $0.octets }
   }
 
-  fileprivate func unwrap(_ wrapped: [UInt8], told: ToldCode) throws -> Secret {
+  fileprivate func unwrap(_ wrapped: [UInt8], told: ToldSecret) throws -> Secret {
     let code = WarifuCard.ToldCode(generationKey: told.generationKey, code: Secret(copying: told.code))
     return try use(.unwrap, Secret(copying: wrapped), level: .message, told: code, messageID: told.messageID)
   }
@@ -170,7 +170,7 @@ extension WarifuCard {
     let test = try await TestCenter()
     let (a, b) = (try await Purchaser(test), try await Purchaser(test))
     let stranger = try await Purchaser(test, generationKeys: [2])
-    let agreed = ToldCode(generationKey: 1, code: Array("our secret".utf8), messageID: Array("tea".utf8))
+    let agreed = ToldSecret(generationKey: 1, code: Array("our secret".utf8), messageID: Array("tea".utf8))
     let unsold = try #require(RetrievalCode(octets: agreed.code))
     #expect(try await test.center.rightsSeller.record(of: unsold) == nil)
     for (sender, receiver) in [(a, b), (b, a)] {
@@ -323,7 +323,7 @@ extension WarifuCard {
     let c = try await Purchaser(test, generationKeys: [2])
     try await a.charge(test, try await title(test), quantity: 1)
     let identifier = Array("box 17".utf8)
-    var told = ToldCode(generationKey: 1, code: try a.handOver(0).octets, messageID: identifier)
+    var told = ToldSecret(generationKey: 1, code: try a.handOver(0).octets, messageID: identifier)
     let parcel = try Parcel(test.random) {
       try a.card.wrap($0, level: .message, codeIndex: 0, messageID: identifier)
     }

@@ -35,8 +35,7 @@ import Testing
 
   @Test func pcscdRestartedUnderneath() throws {
     try withDaemon { daemon in
-      let (card, known) = try Cards.issued(.t1)
-      _ = known
+      let card = try Cards.issued(.t1).card
       let insertion = try CardInsertion(card, into: .vpcd(host: "127.0.0.1", port: daemon.ports[0]))
       try insertion.start()
       defer { insertion.stop() }
@@ -79,9 +78,10 @@ import Testing
       #expect(try nextEvent() == "b.card inserted")
       #expect(try waitForCards(2, daemon))
       try daemon.restart()
-      // Each tells that its reader has gone, that it waits for one, and that it is in again, in any order.
-      let after = try (0..<6).map { _ in try nextEvent() }
-      #expect(after.count { $0.hasSuffix(" inserted") } == 2 && after.count { $0.hasSuffix(" reader-gone") } == 2)
+      // Each tells that its reader has gone, perhaps that it waits for one, and that it is in again.
+      var after: [String] = []
+      while after.count(where: { $0.hasSuffix(" inserted") }) < 2 { after.append(try nextEvent()) }
+      #expect(after.count { $0.hasSuffix(" reader-gone") } == 2)
       let ending = try program.finish("quit\n")
       #expect(ending.status == 0, "\(ending)")
     }
@@ -91,7 +91,7 @@ import Testing
 
   private func withFaultyCard<R>(_ plan: String, _ body: (KnownCardInSlot) throws -> R) throws -> R {
     try Slots.withReader { slot in
-      let (card, _) = try Cards.issued(.t1)
+      let card = try Cards.issued(.t1).card
       let insertion = try CardInsertion(
         card, into: .vpcd(host: "127.0.0.1", port: slot.port), faults: try LineFaults(parsing: plan))
       try insertion.start()
@@ -115,20 +115,12 @@ import Testing
   private static let getStatus: [UInt8] = [0x80, 0xCA, 0x00, 0x66, 0x00]
   private static let wrongPIN: [UInt8] = [0x00, 0x20, 0x00, 0x81, 0x08] + [UInt8](repeating: 0x39, count: 8)
 
-  @Test(arguments: ["pull@2", "truncate=0@2", "truncate@2"])
+  @Test(arguments: ["pull@2", "truncate@2"])
   func lostResponses(_ plan: String) throws {
     try withFaultyCard(plan) { card in
       let transport = try card.connect()
       #expect(try transport.transmit(Self.getStatus).suffix(2) == [0x90, 0x00])
-      let lost = failure {
-        let answer = try transport.transmit(Self.getStatus)
-        // pcscd hands on what is shorter than a status word.
-        guard answer.count >= 2 else {
-          throw CardTransportError(
-            .protocolViolation, operation: "transmit", cardMayHaveChanged: true, remedy: "")
-        }
-        return answer
-      }
+      let lost = failure { try transport.transmit(Self.getStatus) }
       #expect(lost?.cardMayHaveChanged == true, "\(String(describing: lost))")
       if plan.hasPrefix("pull") { usleep(1_500_000) }
       try PrivateDaemon.waitForCard(true, in: card.slot.name)

@@ -4,8 +4,8 @@ import Octets
 ///
 /// A frame is the length of its body, 16 bits, big-endian, then the body. From the reader a body of one octet is a
 /// control octet, any other a command APDU. The card answers ``answerToResetRequest`` with its ATR and a command with its
-/// response, framed alike, and says nothing to the other three. An empty body in place of a response means that the card
-/// did not answer.
+/// response, framed alike, and says nothing to the other three. One octet in place of a response means that the card did
+/// not answer; at an empty body vpcd would wait for ever, and pcscd with it.
 ///
 /// So a command APDU of one octet, malformed anyway, cannot be sent.
 public enum ReaderFrame: Hashable, Sendable {

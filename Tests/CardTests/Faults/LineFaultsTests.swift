@@ -15,7 +15,7 @@ import card_rig
     ("delay=50ms@3", [LineFaults.Rule(.delay(.milliseconds(50)), .at(3))]),
     ("delay=1.5s@*/2", [.init(.delay(.milliseconds(1_500)), .every(2))]),
     ("truncate@4", [.init(.truncate(octets: 1), .at(4))]),
-    ("truncate=0@1", [.init(.truncate(octets: 0), .at(1))]),
+    ("truncate=7@1", [.init(.truncate(octets: 7), .at(1))]),
     ("wrong-mac@5,hang@6", [.init(.wrongMAC, .at(5)), .init(.hang, .at(6))]),
     ("pull@*/1", [.init(.pull, .every(1))]),
   ])
@@ -34,7 +34,8 @@ import card_rig
     ("hang@-1", "no occasion"), ("hang@*/0", "no occasion"), ("hang@*", "no occasion"), ("hang@1,", "is no fault"),
     ("hang=2@1", "takes no value"), ("delay@1", "lacks its time"), ("delay=5@1", "lacks its time"),
     ("delay=-1s@1", "lacks its time"), ("delay=nans@1", "lacks its time"), ("delay=infs@1", "lacks its time"),
-    ("delay=9999s@1", "lacks its time"), ("truncate=x@1", "lacks its number"), ("truncate=65536@1", "lacks its number"),
+    ("delay=9999s@1", "lacks its time"), ("truncate=x@1", "lacks its number"), ("truncate=0@1", "lacks its number"),
+    ("truncate=65536@1", "lacks its number"),
     ("cut-after", "lacks its number"), ("cut-after=-1", "lacks its number"), ("cut-after=1@2", "storage operations"),
     ("cut-after=1,cut-after=2", "twice"), ("tear=1", "there is none"),
     ("cut-after=99999999999999999999", "lacks its number"),

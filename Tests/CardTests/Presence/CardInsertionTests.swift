@@ -48,13 +48,14 @@ import card_rig
     let reader = try FakeReader()
     let insertion = try insert(try blankCard(), reader)
     defer { insertion.stop() }
-    #expect(reader.transmit(Self.status)?.isEmpty == true)
+    // Not an empty frame: vpcd would wait for ever.
+    #expect(reader.transmit(Self.status) == [0])
     // Its answer to reset is what tells the reader that it is there, powered or not.
     #expect(reader.transmit([4])?.first == 0x3B)
     _ = reader.powerOn()
     #expect(reader.transmit(Self.status)?.suffix(2) == Self.ok[...])
     reader.sendFrame([0])
-    #expect(reader.transmit(Self.status)?.isEmpty == true)
+    #expect(reader.transmit(Self.status) == [0])
   }
 
   @Test(arguments: [[0], [2], [1]] as [[UInt8]])

@@ -123,8 +123,8 @@ import card_rig
   }
 
   @Test(arguments: [
-    (LineFaults.Fault.pull, CardTransportError.Code.cardRemoved), (.truncate(octets: 0), .cardRemoved),
-    (.truncate(octets: 1), .protocolViolation),
+    (LineFaults.Fault.pull, CardTransportError.Code.cardRemoved), (.truncate(octets: 0), .unresponsive),
+    (.truncate(octets: 1), .unresponsive),
   ])
   func whatFaultsLookLike(_ fault: LineFaults.Fault, _ code: CardTransportError.Code) throws {
     let (insertion, address) = try listeningCard(try blankCard(), faults: LineFaults([.init(fault, .at(1))]))

@@ -152,9 +152,10 @@ def share(name, seconds, seed):
             expect(card, VERIFY_PIN, 0x9000)
             for _ in range(3):
                 expect(card, HAND_OVER, 0x9000)
-        except (AssertionError, CardConnectionException):
-            # pcscd asks whether a reset is allowed and only then waits for the reader: a transaction may have begun.
-            if SCardStatus(handle(card))[0] != SCARD_W_RESET_CARD:
+        except (AssertionError, CardConnectionException) as error:
+            # pcscd asks whether a reset is allowed and only then waits for the reader: a transaction may have begun, and
+            # for it the card has no protocol for a moment.
+            if SCardStatus(handle(card))[0] != SCARD_W_RESET_CARD and "protocol mismatch" not in str(error):
                 raise
             losses += 1
             renew(card, SCARD_LEAVE_CARD)

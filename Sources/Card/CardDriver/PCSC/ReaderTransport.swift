@@ -75,6 +75,12 @@ public final class ReaderTransport: APDUTransport {
       (function, code, answer) = try send(command, try existing(.transmit))
     }
     guard code == .success else { throw lost(function, code) }
+    // vpcd gives nothing, and no error, for a card that was pulled in mid-command.
+    guard answer.count >= 2 else {
+      throw CardTransportError(
+        .unresponsive, operation: "transmit", cardMayHaveChanged: true,
+        remedy: "The card did not answer; reset it, and ask it what it knows before repeating the command.")
+    }
     return answer
   }
 

@@ -58,8 +58,8 @@ public final class SocketTransport: APDUTransport {
   /// Sends one command APDU and answers the response.
   ///
   /// - Throws: ``CardTransportError``: `protocolViolation` for a command that no frame carries (1 octet, or more than
-  ///   65,535), before anything is sent, and for a response shorter than a status word; `cardRemoved` when the card went or
-  ///   has no power; `timeout`; `cancelled`; `unavailable` when the line was lost before. After a failure in mid-exchange
+  ///   65,535), before anything is sent; `unresponsive` for a response shorter than a status word, which is what a card
+  ///   without power gives; `cardRemoved` when the card went; `timeout`; `cancelled`; `unavailable` when the line was lost before. After a failure in mid-exchange
   ///   the line wants a ``reset()``.
   public func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
     try checkCancelled("transmit")
@@ -75,16 +75,11 @@ public final class SocketTransport: APDUTransport {
     let response = try exchange("transmit", cardMayHaveChanged: true) { () throws(SocketError) in
       try line.send(command.span.bytes)
     }
-    guard !response.isEmpty else {
-      throw CardTransportError(
-        .cardRemoved, operation: "transmit", cardMayHaveChanged: true,
-        remedy:
-          "The card did not answer, for want of power perhaps; reset it, and ask it what it knows before repeating.")
-    }
     guard response.count >= 2 else {
       throw CardTransportError(
-        .protocolViolation, operation: "transmit", cardMayHaveChanged: true,
-        remedy: "The response was cut off; reset the card and ask it what it knows before repeating the command.")
+        .unresponsive, operation: "transmit", cardMayHaveChanged: true,
+        remedy:
+          "The card did not answer, for want of power perhaps; reset it, and ask it what it knows before repeating.")
     }
     return response
   }

@@ -52,7 +52,7 @@ extension LineFaults {
     func fault() throws(LineFaultsError) -> Fault {
       switch name {
       case "delay": return .delay(try duration())
-      case "truncate": return .truncate(octets: value == nil ? 1 : try number(nil, in: 0...65_535))
+      case "truncate": return .truncate(octets: value == nil ? 1 : try number(nil, in: 1...65_535))
       case "wrong-mac":
         try refuseValue()
         return .wrongMAC

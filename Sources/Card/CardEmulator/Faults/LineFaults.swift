@@ -8,7 +8,7 @@
 /// | `cut-after=N` | the power fails in the storage operation after the N-th |
 /// | `tear=N` | so many octets of that operation still reach the flash, 0 unless told |
 /// | `delay=TIME@WHEN` | the response comes so much later: `50ms`, `1.5s` |
-/// | `truncate@WHEN`, `truncate=N@WHEN` | only the first N octets of the response come, 1 unless told |
+/// | `truncate@WHEN`, `truncate=N@WHEN` | only the first N octets of the response come, 1 unless told: vpcd waits for ever for an empty one |
 /// | `wrong-mac@WHEN` | the last octet of the response's data is another: there its MAC ends, if it has one |
 /// | `hang@WHEN` | the card executes the command and never answers, until it is removed or reset |
 /// | `pull@WHEN` | the card executes the command and is gone before it answers |
@@ -19,7 +19,7 @@ public struct LineFaults: Hashable, Sendable {
   public enum Fault: Hashable, Sendable {
     /// It comes later.
     case delay(Duration)
-    /// Only so many octets of it come.
+    /// Only so many octets of it come, 1 at least.
     case truncate(octets: Int)
     /// One bit of the octet before the status word is another.
     case wrongMAC
@@ -105,7 +105,7 @@ extension FaultSchedule.Outcome {
   fileprivate mutating func suffer(_ fault: LineFaults.Fault) {
     switch fault {
     case .delay(let duration): delay += duration
-    case .truncate(let octets): response = Array(response.prefix(max(0, octets)))
+    case .truncate(let octets): response = Array(response.prefix(max(1, octets)))
     case .wrongMAC where response.count > 2: response[response.count - 3] ^= 1
     case .wrongMAC: break
     case .hang: ending = .hang

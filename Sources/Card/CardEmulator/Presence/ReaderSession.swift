@@ -98,9 +98,10 @@ struct ReaderSession {
 
   /// Passes the command at hand to the card, and its response to the reader.
   private mutating func execute(_ faults: inout FaultSchedule) throws(SocketError) -> Ending? {
-    // Without power there is no answer. The reader gets an empty frame, or it would wait for ever.
+    // Without power there is no answer. The reader gets a frame that is none, or it would wait for ever.
     guard isPowered else {
-      try line.send(RawSpan())
+      let silence = InlineArray<1, UInt8>(repeating: 0)
+      try line.send(silence.span.bytes)
       return nil
     }
     do throws(CardTransportError) {
