@@ -92,6 +92,7 @@ public final class Card {
     output.wipe()
     response.wipe()
     forgetDerivedKeys()
+    scrubSecrets()
   }
 }
 

@@ -18,6 +18,9 @@ enum CardLayout {
   /// State of the Warifu application, 1 octet; without it the application is SELECTABLE.
   static let applicationState = StoreKey(rawValue: 0x0004)
 
+  /// There while a terminated card's secrets may still be in the flash, removed but not erased; 1 octet.
+  static let unscrubbed = StoreKey(rawValue: 0x0005)
+
   /// An SCP03 key set: key length (1) ‖ ENC ‖ MAC ‖ DEK.
   static func keySet(_ version: UInt8) -> StoreKey { StoreKey(rawValue: 0x0100 + UInt16(version)) }
 

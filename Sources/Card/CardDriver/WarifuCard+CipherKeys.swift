@@ -71,36 +71,4 @@ extension WarifuCard {
     guard octets.count == (use == .wrap ? count + 8 : count - 8) else { throw .unexpectedAnswer(operation) }
     return Secret(copying: octets)
   }
-
-  /// Signs a SHA-256 digest with the card's signature key; wants the PIN.
-  public func sign(digest: [UInt8]) throws(CardError) -> [UInt8] {
-    try signature(.computeSignature(digest: digest), operation: "sign on the card")
-  }
-
-  /// Reads a carried file (P24); wants the PIN.
-  public func readFile(_ identifier: UInt16) throws(CardError) -> [UInt8] {
-    let operation = "read the carried file"
-    _ = try connection.data(.select(file: identifier), operation: operation)
-    var content: [UInt8] = []
-    while content.count <= 32_767 {
-      let response = try connection.exchange(
-        .readBinary(offset: UInt16(content.count), count: 256), operation: operation)
-      if response.status == .wrongOffset { return content }
-      guard response.status == .ok else { throw CardError(response.status, operation: operation) }
-      guard (1...256).contains(response.data.count) else { throw .unexpectedAnswer(operation) }
-      content += response.data
-      if response.data.count < 256 { return content }
-    }
-    return content
-  }
-
-  private static func padded(_ value: borrowing Secret, _ operation: String) throws(CardError) -> [UInt8] {
-    guard (4...CardProtocol.pinOctets).contains(value.count) else {
-      throw CardError(
-        .refused(.wrongLength), operation: operation, cardMayHaveChanged: false,
-        remedy: "A PIN or PUK has 4 to 8 characters.")
-    }
-    let octets = value.withBytes { $0.octets }
-    return octets + [UInt8](repeating: 0xFF, count: CardProtocol.pinOctets - octets.count)
-  }
 }

@@ -153,6 +153,7 @@ import Testing
   /// A terminated card is a card without keys: no value of them is in its store any more.
   @Test func terminationTakesTheKeysAway() throws {
     let bench = try Bench.issued()
+    #expect(bench.flash.content.contains(Bench.individualKey) && bench.flash.content.contains(Bench.puk))
     let session = try bench.open()
     try #require(try session.status(try session.putKey(0x02, bench.random.octets(96), count: 3)) == .ok)
     let secrets: [ClosedRange<UInt16>] = [0x0003...0x0003, 0x0100...0x02FF, 0x0300...0x03FF, 0x0500...0x05FF]
@@ -163,8 +164,13 @@ import Testing
     }
     #expect(count() == 1 + 1 + 2 + 2 + 2)
     #expect(try session.status(.setStatus(.terminated, serial: try bench.serial)) == .ok)
+    // Nor is any of them left in the flash, where a removed value lies until its page is erased.
+    let content = bench.flash.content
+    for secret in [Bench.individualKey, Bench.generationKeys[0], Bench.generationKeys[1], Bench.pin, Bench.puk] {
+      #expect(!content.contains(secret))
+    }
     try bench.remount()
-    #expect(count() == 0)
+    #expect(count() == 0 && bench.flash.content == content)
     #expect(try bench.applicationStatus(0x80) == UInt64(LifeCycle.terminated.rawValue))
     #expect(try bench.status(CommandAPDU(cla: 0x80, ins: 0x50, data: Bench.puk, le: 256)) == .conditionsNotSatisfied)
   }

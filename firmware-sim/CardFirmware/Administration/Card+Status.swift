@@ -33,14 +33,26 @@ extension Card {
     lifeCycle = next
     // Whoever locks a card may not be the one who unlocks it.
     channels.closeAll()
-    if next == .terminated { forgetDerivedKeys() }
+    if next == .terminated {
+      forgetDerivedKeys()
+      scrubSecrets()
+    }
   }
 
   /// A terminated card has no key and no PIN left; what stays are its codes, which nothing hands over any more.
   private func removeSecrets() throws(StatusWord) {
+    try put(CardLayout.unscrubbed, octet: 1)
     for index in CardLayout.secrets.indices {
       try store.forEachKey(in: CardLayout.secrets[index]) { (key) throws(StatusWord) in try remove(key) }
     }
+  }
+
+  /// Erases the removed secrets from the flash, where a log keeps what was removed until it needs the room. A power cut
+  /// before the end leaves a mark behind, by which the next power-on does it again.
+  func scrubSecrets() {
+    guard has(CardLayout.unscrubbed) else { return }
+    do throws(StoreError) { try store.scrub() } catch { return }
+    try? atomically { () throws(StatusWord) in try remove(CardLayout.unscrubbed) }
   }
 
   // MARK: The application

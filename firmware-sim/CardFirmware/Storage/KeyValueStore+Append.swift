@@ -33,7 +33,7 @@ extension KeyValueStore {
   }
 
   /// Compacts until, after opening one page more, compaction still has one to write to.
-  private func makeFreePages() throws(StoreError) {
+  func makeFreePages() throws(StoreError) {
     var rounds = 0
     while log.headSequence > 0, log.freePages < FlashGeometry.reservedPages {
       let isOpenBatch = batch?.start.map { log.tailSequence >= $0.sequence } ?? false
@@ -46,7 +46,7 @@ extension KeyValueStore {
   }
 
   /// Moves the live values of the oldest page to the end of the log and declares the page dead.
-  private func compactOldestPage() throws(StoreError) {
+  func compactOldestPage() throws(StoreError) {
     let sequence = log.tailSequence
     guard let page = log.page(of: sequence) else { throw fail() }
     var cursor = RecordCursor(store: self, page: page, sequence: sequence)
@@ -101,7 +101,7 @@ extension KeyValueStore {
   }
 
   /// Erases the next free page and makes it the newest one; what is older, and its head, are durable afterwards.
-  private func openPage() throws(StoreError) {
+  func openPage() throws(StoreError) {
     guard let page = nextFreePage() else { throw fail() }
     try syncFlash()
     let erasures = log.erasures[page] &+ 1
