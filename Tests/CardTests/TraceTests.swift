@@ -76,18 +76,27 @@ import card_rig
     ]
     for cla in UInt8.min...0xFF {
       for ins in UInt8.min...0xFF {
-        let command = CommandAPDU(cla: cla, ins: ins, p1: 0xDF, p2: 0x20, data: [1])
+        // P1 P2 of a public object, or of a signature.
+        let command = CommandAPDU(
+          cla: cla, ins: ins, p1: ins == 0x2A ? 0x9E : 0xDF, p2: ins == 0x2A ? 0x9A : 0x20, data: [1])
         let kind = ClassByte(rawValue: cla)
         let isPlain = kind.isValid && (kind.secureMessaging == .none || ins == 0x82)
         let isListed = shown.contains((cla & 0x80 == 0 ? 0 : 0x8000) | UInt16(ins))
-        let isOfCode = cla & 0x80 != 0 && ins == 0x10
-        #expect(command.schema.carriesSecret == !(isPlain && (isListed || isOfCode)), "\(cla) \(ins)")
+        // HAND OVER CODE and OPEN CONVERSION KEYS: only the answer is secret.
+        let asksOnly = cla & 0x80 != 0 && (ins == 0x10 || ins == Instruction.openConversionKeys.rawValue)
+        #expect(command.schema.carriesSecret == !(isPlain && (isListed || asksOnly)), "\(cla) \(ins)")
         guard !command.schema.answersSecret else { continue }
         #expect(isPlain && (isListed || [0x20, 0x24, 0x2C, 0xD8, 0xE2, 0xD6].contains(ins)), "\(cla) \(ins)")
       }
     }
     #expect(CommandAPDU.getData(.applicationStatus).schema.carriesSecret == false)
     #expect(CommandAPDU(cla: 0x80, ins: 0xCA, p1: 0x12, p2: 0x34, le: 256).schema.answersSecret)
+    // Deciphering answers a key, enciphering is given one.
+    let (decipher, encipher) = (
+      CommandAPDU(cla: 0x00, ins: 0x2A, p1: 0x80, p2: 0x86, data: [1]),
+      CommandAPDU(cla: 0x00, ins: 0x2A, p1: 0x86, p2: 0x80, data: [1])
+    )
+    #expect(decipher.schema.answersSecret && encipher.schema.carriesSecret)
     #expect(CommandAPDU(cla: 0x80, ins: 0x14, p1: 0x01, data: [1], le: 256).schema.answersSecret)
   }
 

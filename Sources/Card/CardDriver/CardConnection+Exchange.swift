@@ -1,3 +1,4 @@
+import CardProtocol
 import ISO7816
 import Octets
 
@@ -63,14 +64,13 @@ extension CardConnection {
 
   /// The whole extended command in ENVELOPEs, and an empty one that ends them (ISO/IEC 7816-4, 11.8.2).
   private func sendEnvelopes(_ command: CommandAPDU, _ operation: String) throws(CardError) -> ResponseAPDU {
-    let octets = try encoded(command, operation)
-    let cla = ClassByte(rawValue: command.cla).plain
-    for start in stride(from: 0, to: octets.count, by: CommandAPDU.shortDataLimit) {
-      let part = Array(octets[start..<min(start + CommandAPDU.shortDataLimit, octets.count)])
-      let response = try transmit(CommandAPDU(cla: cla, ins: 0xC2, data: part), operation)
+    let envelopes: [CommandAPDU]
+    do { envelopes = try CommandAPDU.envelopes(of: command) } catch { throw .longerThanAny(operation) }
+    for envelope in envelopes.dropLast() {
+      let response = try transmit(envelope, operation)
       guard response.status == .ok else { return response }
     }
-    return try transmit(CommandAPDU(cla: cla, ins: 0xC2), operation)
+    return try transmit(envelopes[envelopes.count - 1], operation)
   }
 
   // MARK: Pieces
@@ -105,7 +105,8 @@ extension CardConnection {
     var command = command
     // T=0 has no room for Le beside data: the card answers 61xx, and GET RESPONSE asks (ISO/IEC 7816-3, 12.2.5).
     if usesT0, !command.data.isEmpty { command.le = nil }
-    let octets = try encoded(command, operation)
+    let octets: [UInt8]
+    do { octets = try command.encoded() } catch { throw .longerThanAny(operation) }
     guard octets.count <= transport.limits.commandOctets else {
       throw CardError(
         .tooLong, operation: operation, cardMayHaveChanged: false,
@@ -115,13 +116,12 @@ extension CardConnection {
     do { answer = try transport.transmit(octets) } catch { throw CardError(error, operation: operation) }
     do { return try ResponseAPDU(parsing: answer.span.bytes) } catch { throw .unexpectedAnswer(operation) }
   }
+}
 
-  private func encoded(_ command: CommandAPDU, _ operation: String) throws(CardError) -> [UInt8] {
-    do { return try command.encoded() } catch {
-      throw CardError(
-        .tooLong, operation: operation, cardMayHaveChanged: false, remedy: "The command is longer than any APDU can be."
-      )
-    }
+extension CardError {
+  fileprivate static func longerThanAny(_ operation: String) -> CardError {
+    CardError(
+      .tooLong, operation: operation, cardMayHaveChanged: false, remedy: "The command is longer than any APDU can be.")
   }
 }
 

@@ -77,7 +77,7 @@ public final class CardConnection {
   public func learnLimits() throws(CardError) {
     guard capabilities?.extendedLengthInformation == true else { return }
     let operation = "ask the card for its limits"
-    guard try exchange(.select(file: CardConnection.informationFile), operation: operation).status == .ok else {
+    guard try exchange(.select(file: CommandAPDU.informationFile), operation: operation).status == .ok else {
       return
     }
     let content = try exchange(.readBinary(offset: 0, count: CommandAPDU.shortLeLimit), operation: operation)
@@ -88,9 +88,6 @@ public final class CardConnection {
     else { return }
     information = limits
   }
-
-  /// File identifier of EF.ATR/INFO.
-  private static let informationFile: UInt16 = 0x2F01
 
   /// Whether commands go by the rules of T=0 (ISO/IEC 7816-3, 12.2): negotiated so, or all that the card offers.
   var usesT0: Bool {
