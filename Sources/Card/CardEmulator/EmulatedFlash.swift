@@ -82,8 +82,12 @@ final class EmulatedFlash: FlashMemory {
   /// is nothing that it could differ from.
   func reload() throws(CardStateError) {
     guard let file else { return }
-    memory.initializeMemory(as: UInt8.self, repeating: 0xFF)
-    try file.readFlash(into: memory)
+    for page in touched.indices where touched[page] {
+      (start + page * geometry.pageSize).initializeMemory(as: UInt8.self, repeating: 0xFF, count: geometry.pageSize)
+      touched[page] = false
+    }
+    try file.readFlash(into: memory) { touched[$0] = true }
+    forgetUntouched()
   }
 
   /// Arms another plan.
