@@ -182,7 +182,9 @@ extension LineFault {
   fileprivate var cutsTheLine: Bool {
     switch self {
     case .requestLost, .responseLost, .requestAndPowerLost, .responseAndPowerLost, .powerCut: true
-    case .requestRepeated, .requestEchoed, .responseStale, .earlierReplayed, .requestOvertaken: false
+    case .requestRepeated, .requestEchoed, .responseStale, .earlierReplayed, .requestOvertaken, .responseAltered,
+      .responseStripped, .successInvented:
+      false
     }
   }
 }

@@ -23,6 +23,10 @@ enum LineFault: CaseIterable {
   case earlierReplayed
   /// The card gets this command only after the next one; the centre is told 6F00 meanwhile.
   case requestOvertaken
+  /// The centre gets the answer with one bit changed, or without its R-MAC.
+  case responseAltered, responseStripped
+  /// The centre gets a success that nobody said, and the card nothing.
+  case successInvented
   /// The card loses its power while it writes.
   case powerCut
 }
@@ -97,6 +101,12 @@ final class FaultyLine: CardRelay {
     case .requestOvertaken:
       held = command
       return ResponseAPDU(status: .noPreciseDiagnosis)
+    case .responseAltered:
+      var answer = try deliver(command)
+      if let last = answer.data.indices.last { answer.data[last] ^= 0x10 } else { answer.status = .executionError }
+      return answer
+    case .responseStripped: return ResponseAPDU(status: try deliver(command).status)
+    case .successInvented: return ResponseAPDU(data: [UInt8](repeating: 0xA5, count: 66), status: .ok)
     case .powerCut:
       card.plan(StorageFaults(cutAfter: cutAfter, tornOctets: 5))
       // Without a write in it this command harms nobody; a later one meets the plan.
