@@ -1,8 +1,11 @@
 import CardDriver
+import CardEmulator
 import CardFirmware
 import CardProtocol
+import Cryptography
 import ISO7816
 import Octets
+import Sockets
 
 /// What a plain command costs in the card: parser, life cycle, store, answer.
 enum CardBenchmarks {
@@ -20,6 +23,9 @@ enum CardBenchmarks {
           "allocations per GET DATA", .allocations, ours: try Allocations.perOperation(.plainCommand), goal: .zero),
         Figure(
           "allocations per SCP03 GET DATA", .allocations, ours: try Allocations.perOperation(.securedCommand),
+          goal: .zero),
+        Figure(
+          "allocations per APDU at a socket", .allocations, ours: try Allocations.perOperation(.insertedCard),
           goal: .zero),
       ]
     },
@@ -52,13 +58,15 @@ extension AllocationProbe {
   ///
   /// - Returns: what performs the operations.
   func prepare() throws -> () -> Void {
-    let card = try FirmwareCard.issued()
     switch self {
     case .plainCommand:
+      let card = try FirmwareCard.issued()
       let command = try CommandAPDU.getData(.applicationStatus).encoded()
       let firmware = card.firmware
       return { for _ in 0..<AllocationProbe.operations { firmware.process(command.span.bytes) } }
+    case .insertedCard: return try AllocationProbe.talkToInsertedCard()
     case .securedCommand:
+      let card = try FirmwareCard.issued()
       let tape = try CommandTape(of: card) { session in
         for _ in 0...AllocationProbe.operations {
           _ = try session.exchange(.getData(.applicationStatus), operation: "measure")
@@ -66,6 +74,27 @@ extension AllocationProbe {
       }
       // The first exchange makes the engine's contexts; they are kept.
       return try tape.player(on: card, after: 1)
+    }
+  }
+
+  /// A card that listens, on a thread of its own, and a reader that keeps nothing of what it gets: both ends count.
+  private static func talkToInsertedCard() throws -> () -> Void {
+    let card = try EmulatedCard.inMemory(random: SeededRandom(seed: 1)).card
+    let insertion = try CardInsertion(card, into: .tcp(host: "127.0.0.1", port: 0))
+    try insertion.start()
+    guard let address = insertion.listeningAddress else { throw MeasurementError("the card does not listen") }
+    let reader = FrameStream(try StreamSocket.connect(to: address))
+    let powerOn = [ReaderFrame.Control.powerOn.rawValue]
+    try reader.send(powerOn.span.bytes)
+    let command = try CommandAPDU.getData(.applicationStatus).encoded()
+    func exchange() -> Bool {
+      guard (try? reader.send(command.span.bytes)) != nil, (try? reader.receive()) == true else { return false }
+      return reader.withBody { $0.byteCount > 2 }
+    }
+    guard exchange() else { throw MeasurementError("the card did not answer GET DATA") }
+    return {
+      for _ in 0..<AllocationProbe.operations { precondition(exchange(), "the card did not answer GET DATA") }
+      withExtendedLifetime(insertion) {}
     }
   }
 }

@@ -50,6 +50,7 @@ enum Allocations {
 enum AllocationProbe: String {
   case plainCommand = "plain-command"
   case securedCommand = "secured-command"
+  case insertedCard = "inserted-card"
 
   /// Operations under the trace.
   static let operations = 10_000
