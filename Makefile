@@ -22,7 +22,7 @@ packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev pk
 packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace \
 	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard
 packages-to-demo := openssl xorriso libjs-jquery-ui
-packages-to-bench := openssl
+packages-to-bench := openssl pcscd vsmartcard-vpcd
 packages-to-lint := git python3 shellcheck
 
 # Packages from PyPI that the tests compare with. They live in a folder of their own.

@@ -30,8 +30,12 @@ let wire: [Target.Dependency] = ["Octets", "Identifiers", "ISO7816", "SecureChan
 let package = Package(
   name: "warifu",
   products: [
-    .library(name: "CardDriver", targets: ["CardDriver", "ISO7816", "SecureChannel", "CardProtocol", "Identifiers"]),
-    .library(name: "CardEmulator", targets: ["CardEmulator", "ISO7816"]),
+    .library(
+      name: "CardDriver",
+      targets: [
+        "CardDriver", "ISO7816", "SecureChannel", "CardProtocol", "Identifiers", "Cryptography", "Octets", "Sockets",
+      ]),
+    .library(name: "CardEmulator", targets: ["CardEmulator", "ISO7816", "Cryptography", "Sockets"]),
     .library(name: "DiscDriver", targets: ["DiscDriver", "SCSI", "Identifiers"]),
     .library(name: "DiscEmulator", targets: ["DiscEmulator", "SCSI"]),
     .library(name: "CopyLicensing", targets: ["CopyLicensing", "Formats", "Identifiers"]),
