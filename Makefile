@@ -20,7 +20,7 @@ else
 # Debian packages, by what needs them.
 packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev pkg-config
 packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace \
-	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard
+	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard groff-base
 packages-to-demo := openssl xorriso libjs-jquery-ui
 packages-to-bench := openssl pcscd vsmartcard-vpcd
 packages-to-lint := git python3 shellcheck
