@@ -56,7 +56,7 @@ test: swift packages-to-build packages-to-test python ## Run every test, the lon
 soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \
 	echo "Seed: $$WARIFU_SEED"; \
-	$(run-tests) .build/soak.log -c release --scratch-path .build/soak
+	$(run-tests) .build/soak.log -c release -Xswiftc -enable-testing --scratch-path .build/soak
 
 fuzz: swift packages-to-build ## Feed every parser and a whole card with AddressSanitizer, each for SECONDS=n (60)
 	@Tests/Fuzz/run.sh '$(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)'
