@@ -68,6 +68,14 @@ enum CardLayout {
   /// The most codes a profile may allow.
   static let codeSlots: UInt16 = 1_024
 
+  /// Digests of codes that were deleted, in pieces of ``deletedCodePieceOctets``.
+  static func deletedCodes(_ piece: UInt16) -> StoreKey { StoreKey(rawValue: 0x2000 + piece) }
+
+  /// The most such pieces.
+  static let deletedCodePieces: UInt16 = 256
+  /// Octets in a whole piece of such digests.
+  static let deletedCodePieceOctets = 512
+
   /// A piece of a carried file, ``filePieceOctets`` long but for the last.
   static func filePiece(slot: UInt16, piece: UInt16) -> StoreKey { StoreKey(rawValue: 0x4000 + slot << 8 + piece) }
 
