@@ -160,7 +160,7 @@ public enum LifeCycle: UInt8, Sendable, CaseIterable {
   case terminated = 0xFF
 }
 
-/// States of a retrieval code on a card: `charged → handedOver → spent | expired` (card.md).
+/// States of a retrieval code on a card: `charged → handedOver → spent | expired`.
 public enum CodeState: UInt8, Sendable, CaseIterable {
   /// On the card, not yet given to anybody.
   case charged = 1
