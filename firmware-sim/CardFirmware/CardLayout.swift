@@ -56,7 +56,7 @@ enum CardLayout {
   static let keySets: ClosedRange<UInt16> = 0x0102...0x01FF
   /// Every generation key.
   static let generationKeys: ClosedRange<UInt16> = 0x0201...0x0210
-  /// Everything secret that a card has before it has codes: individual key, key sets, generation keys, PIN and PUK, key
+  /// Everything secret on a card but its codes: individual key, key sets, generation keys, PIN and PUK, key
   /// pairs.
   static let secrets: InlineArray<5, ClosedRange<UInt16>> = [
     0x0003...0x0003, keySets, generationKeys, 0x0300...0x03FF, 0x0500...0x05FF,
