@@ -144,8 +144,11 @@ struct Sharing {
     let selected = try status(.select(applicationID: CardProtocol.applicationID))
     guard selected == .ok || selected.bytesAvailable != nil else { throw StateIsLost() }
     let handOver = try status(CommandAPDU(cla: 0x80, ins: Instruction.handOverCode.rawValue))
-    let isPINVerified = handOver == .ok || handOver.bytesAvailable != nil
-    guard isPINVerified || handOver == .securityStatusNotSatisfied else { throw StateIsLost() }
+    // Another reset after the selection: the card does not even know the command.
+    guard ![.conditionsNotSatisfied, .instructionNotSupported, .classNotSupported].contains(handOver) else {
+      throw StateIsLost()
+    }
+    let isPINVerified = handOver != .securityStatusNotSatisfied
     return (isChannelOpen ? 1 : 0) + (isPINVerified ? 1 : 0)
   }
 }

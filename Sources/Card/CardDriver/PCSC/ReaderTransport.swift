@@ -5,6 +5,10 @@ import ISO7816
 ///
 /// Blocking; one thread at a time. What it sent may have left security state in the card, so it ends with a reset of
 /// the card. Nothing that could change the card is ever sent twice by itself.
+///
+/// A process that is killed cannot reset anything. In a transaction pcscd (1.9.9) does it; outside of one it leaves the
+/// card to whoever comes next, until it takes its power a second after the last connection. So a PIN belongs into a
+/// transaction, and ``CardConnection`` resets a card before it does anything else with it.
 public final class ReaderTransport: APDUTransport {
   /// The reader's whole name.
   public let reader: String
