@@ -62,6 +62,21 @@ import Testing
     #expect(lines.contains { $0.contains("'warifu card new'") }, "\(lines)")
   }
 
+  /// A longer line would be folded, and what was folded is not taken away again.
+  @Test(arguments: [20, 80]) func theBarOfABatchFits(_ columns: Int) throws {
+    let bench = try Story.copy()
+    for number in 1...2 { try bench.succeed("card", "new", "\(number).blank") }
+    let plan = #"{"version": 1, "cards": [{"files": "*.blank"}], "issue": {"purchaser": "Customer {number}"}}"#
+    try bench.write(plan, to: "plan.json")
+    let arguments = ["batch", "run", "plan.json", "--passphrase", "file:passphrase"]
+    let screen = try type(arguments, answers: [], columns: columns, on: bench)
+    #expect(screen.status == 0 && screen.screen.contains("2 of 2 cards done."), "\(screen.screen)")
+    // The state of the bar before and after each card, then nothing of it.
+    let states = screen.screen.components(separatedBy: "\u{1B}[K").map { $0.dropFirst() }.filter { $0.hasPrefix("[") }
+    #expect(states.count == 3 && states.allSatisfy { $0.count < columns }, "\(states)")
+    #expect(columns == 20 || states.last?.contains("2/2") == true, "\(states)")
+  }
+
   @Test func whatCannotBeUndoneWantsTheSerialTyped() throws {
     let bench = try Story.copy()
     let letter = ["card", "pin", "letter", "--confirm-printed"]

@@ -30,6 +30,12 @@ enum Terminal {
   /// Tells somebody something on standard error, as a line; a terminal gets as many as it needs.
   static func complain(_ line: String) { tell(FoldedText.fold(line, columns: columns) + "\n") }
 
+  /// Shows a line on the terminal in place of the one that was shown before; what it has no room for is left out.
+  static func show(_ line: String) { tell("\r" + line.prefix((columns ?? .max) - 1) + "\u{1B}[K") }
+
+  /// Takes away the line that was shown.
+  static func clearLine() { show("") }
+
   /// How wide the terminal at standard error is; `nil` where there is none, or none that tells.
   private static var columns: Int? {
     var size = winsize()
