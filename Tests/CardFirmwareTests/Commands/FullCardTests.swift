@@ -23,7 +23,8 @@ import Testing
     bench.reset()
     let session = try bench.open(version: 0x02, keys: Self.delegate)
     for file: UInt16 in 0x0201...0x0203 {
-      try #require(try session.store(Bench.object(.createFile, Bench.fileDescription(file, size: 32_767))).status == .ok)
+      let file = Bench.object(.createFile, Bench.fileDescription(file, size: 32_767))
+      try #require(try session.store(file).status == .ok)
     }
     for file: UInt16 in 0x0201...0x0203 {
       try #require(try session.status(.select(file: file)) == .ok)

@@ -47,7 +47,7 @@ extension Card {
       guard has(CardLayout.keySet(version)) else { throw .referencedDataNotFound }
       guard identifier == nil else { throw .conditionsNotSatisfied }
       try atomically { () throws(StatusWord) in try removeKeySet(version) }
-    case (KeyVersion.generationKeyBase + 1)...(KeyVersion.generationKeyBase + CardProtocol.generationKeyCount):
+    case KeyVersion.generationKeys:
       let number = version - KeyVersion.generationKeyBase
       guard has(CardLayout.generationKey(number)), identifier == nil || identifier == 1 else {
         throw .referencedDataNotFound
