@@ -9,9 +9,10 @@ import Testing
   }
 
   private func type(
-    _ arguments: [String], answers: [[String]], on bench: CommandBench
+    _ arguments: [String], answers: [[String]], columns: Int? = nil, on bench: CommandBench
   ) throws -> Screen {
-    let request: [String: Any] = ["command": [CommandBench.executable] + arguments, "answers": answers]
+    var request: [String: Any] = ["command": [CommandBench.executable] + arguments, "answers": answers]
+    request["columns"] = columns
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("terminal.py").path
     let json = String(decoding: try JSONSerialization.data(withJSONObject: request), as: UTF8.self)
     // An empty source is none, but it is no prompt either: take the variable away.
@@ -46,6 +47,19 @@ import Testing
     let screen = try type(["center", "init", "center", "--name", "x"], answers: answers, on: bench)
     #expect(screen.status == 65)
     #expect(!FileManager.default.fileExists(atPath: bench.path("center")))
+  }
+
+  /// Between words, and a command that somebody may copy stays whole as long as it fits.
+  @Test(arguments: [30, 44, 80, 200]) func failuresAreFolded(_ columns: Int) throws {
+    let bench = try CommandBench()
+    let arguments = ["card", "info", "--card-file", "there is/no-such-card-in-a-folder-with-a-long-name"]
+    let plain = try bench.run(arguments).complaint
+    let screen = try type(arguments, answers: [], columns: columns, on: bench).screen
+    let lines = screen.split(whereSeparator: \.isNewline)
+    #expect(lines.joined(separator: " ") + "\n" == plain)
+    #expect(lines.allSatisfy { $0.count <= columns || !$0.contains(" ") }, "\(lines)")
+    #expect((lines.count == 1) == (columns == 200))
+    #expect(lines.contains { $0.contains("'warifu card new'") }, "\(lines)")
   }
 
   @Test func whatCannotBeUndoneWantsTheSerialTyped() throws {

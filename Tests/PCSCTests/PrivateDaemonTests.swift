@@ -65,9 +65,10 @@ import Testing
     owner.arguments = ["daemon", "1"]
     owner.standardOutput = output
     try owner.run()
-    let socket = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self).trimmingCharacters(
-      in: .newlines)
+    let lines = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self).split(separator: "\n")
+    let socket = lines.first.map(String.init) ?? ""
     #expect(FileManager.default.fileExists(atPath: socket))
+    #expect(lines.count == 2 && lines.last.flatMap { UInt16($0) } != nil)
     kill(owner.processIdentifier, SIGKILL)
     owner.waitUntilExit()
     let folder = URL(fileURLWithPath: socket).deletingLastPathComponent().deletingLastPathComponent().path
