@@ -4,7 +4,7 @@ import PCSCRig
 import Testing
 
 /// The rig itself: what every other suite here stands on.
-@Suite struct PrivateDaemonTests {
+@Suite(.noHang) struct PrivateDaemonTests {
   private func readers(of daemon: PrivateDaemon) throws -> Set<String> {
     let said = try run("opensc-tool", ["--list-readers"], environment: daemon.environment).output
     return Set(

@@ -6,7 +6,7 @@ import PCSCRig
 import Testing
 
 /// Ludovic Rousseau's pcsc-tools find a card in order.
-@Suite struct ToolTests {
+@Suite(.noHang) struct ToolTests {
   /// Words by which ATR_analysis says that something is wrong.
   private static let complaints = [
     "error", "wrong", "rfu", "reserved for future", "truncated", "too long", "missing", "extra byte",

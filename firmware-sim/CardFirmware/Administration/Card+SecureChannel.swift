@@ -134,6 +134,7 @@ extension Card {
     engine.erase(EngineSlot.channelStatic.dek)
     session.keyVersion = 0
     session.channel = nil
+    session.registryCursor = nil
     dropStaging()
   }
 

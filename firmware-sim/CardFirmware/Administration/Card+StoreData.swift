@@ -34,7 +34,7 @@ extension Card {
       try requireAllThere(objects)
       return try answerReceipt()
     }
-    try atomically { () throws(StatusWord) in
+    try atomicallyFilling { () throws(StatusWord) in
       var reader = TLVReader(objects)
       while !reader.isAtEnd {
         let object = try Card.nextObject(&reader)

@@ -155,6 +155,8 @@ private struct InsertionReport: Report {
     case .readerGone: words = ("reader-gone", "It is inserted again as soon as there is a reader.")
     case .ejected: words = ("ejected", nil)
     case .pulled(.powerCut): words = ("power-cut", "The planned power cut; it comes back by itself.")
+    case .pulled(.overlooked):
+      words = ("overlooked", "The reader takes it for the card before it; it goes and comes again.")
     case .pulled(.pull): words = ("pulled", "As planned; it comes back by itself.")
     case .hanging: words = ("hanging", "As planned; eject it, or end what waits for it.")
     case .failed(let reason): words = ("failed", reason)
