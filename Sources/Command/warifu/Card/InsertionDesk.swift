@@ -179,8 +179,9 @@ private struct InsertionReport: Report {
   }
 
   var text: String {
-    let what = "\(file) (\(serial)), \(place): \(event.replacing("-", with: " "))"
-    return detail.map { "\(what). \($0)\n" } ?? what + "\n"
+    let what = "\(file) (\(serial)), \(place): \(event.replacing("-", with: " "))\n"
+    guard let detail else { return what }
+    return what + FoldedText.fold(detail, columns: 78).split(separator: "\n").map { "  \($0)\n" }.joined()
   }
 }
 
