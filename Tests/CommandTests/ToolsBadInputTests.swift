@@ -52,6 +52,8 @@ import Testing
     Mistake(66, "open the journal", "batch", "run", "plan.json", "--journal", "nope/x"),
     Mistake(65, "no journal", "batch", "run", "plan.json", "--journal", "passphrase"),
     Mistake(66, "no ordinary file", "batch", "run", "plan.json", "--journal", "fifo"),
+    Mistake(65, "no journal", "batch", "run", "plan.json", "--journal", "passphrase", "--dry-run"),
+    Mistake(64, "must be a file", "batch", "run", "plan.json", "--journal", "-"),
     Mistake(77, "passphrase is wrong", "batch", "run", "plan.json", "--passphrase", "file:text"),
     Mistake(66, "cannot read the journal", "batch", "show", "missing"),
     Mistake(65, "no journal", "batch", "show", "passphrase"), Mistake(65, "no journal", "batch", "show", "empty"),

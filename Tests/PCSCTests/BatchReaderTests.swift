@@ -1,6 +1,7 @@
 import CardEmulator
 import Cryptography
 import Foundation
+import Glibc
 import PCSCRig
 import Testing
 
@@ -89,5 +90,80 @@ import Testing
     let cards = try #require(
       try members(books)["cards"] as? [[String: Any]])
     #expect(cards.map { $0["codesSold"] as? Int } == [2, 2])
+  }
+
+  /// A card that failed may come again; what counts is how it ends.
+  @Test func aCardThatIsTriedAgainCountsOnce() throws {
+    let shop = try Shop(cards: 1)
+    try Slots.withReader { reader in
+      let name = String(decoding: try JSONEncoder().encode(reader.name), as: UTF8.self)
+      try Data(
+        """
+        {"version": 1, "cards": [{"reader": \(name), "count": 1}],
+         "issue": {"purchaser": "Customer", "pinLetters": "letters/{number}.txt"}}
+        """.utf8
+      ).write(to: shop.file("plan.json"))
+      let program = try Program(
+        "/bin/sh", ["-c", "exec \"$0\" batch run \"$1\" --json 2>&1", try shop.warifu, shop.file("plan.json").path],
+        environment: shop.environment)
+      for state in ["failed", "done"] {
+        #expect(program.readLine() == "Put card 1 of 1 into \(reader.name).")
+        let inserted = try reader.insert(try shop.card(1))
+        let answer = try #require(program.readLine())
+        #expect(answer.contains("\"state\":\"\(state)\""), "\(answer)")
+        if state == "failed" {
+          #expect(program.readLine() == "Take it out.")
+          try FileManager.default.createDirectory(at: shop.file("letters"), withIntermediateDirectories: false)
+        }
+        try reader.eject(inserted)
+      }
+      let ending = try program.finish()
+      #expect(ending.status == 0, "\(ending)")
+      let sum = try members(ending.output.split(separator: "\n").last.map(String.init))
+      #expect(sum["done"] as? Int == 1 && sum["failed"] as? Int == 0 && sum["notReached"] as? Int == 0)
+    }
+  }
+
+  /// The wait at the second reader of a plan ends by Ctrl-C as the one at the first does.
+  @Test func ctrlCEndsEveryWait() throws {
+    let shop = try Shop(cards: 1)
+    try Slots.withReader { reader in
+      let names = try [reader.name, String(reader.name.dropFirst())].map {
+        String(decoding: try JSONEncoder().encode($0), as: UTF8.self)
+      }
+      try Data(
+        """
+        {"version": 1, "cards": [{"reader": \(names[0]), "count": 1}, {"reader": \(names[1]), "count": 1}],
+         "issue": {"purchaser": "Customer"}}
+        """.utf8
+      ).write(to: shop.file("plan.json"))
+      let program = try Program(
+        "/bin/sh",
+        [
+          "-c", "echo $$; exec python3 -c \"$2\" \"$0\" batch run \"$1\" --json 2>&1", try shop.warifu,
+          shop.file("plan.json").path, unblockingSIGINT,
+        ],
+        environment: shop.environment)
+      let process = try #require(program.readLine().flatMap { pid_t($0) })
+      #expect(program.readLine() == "Put card 1 of 1 into \(reader.name).")
+      let inserted = try reader.insert(try shop.card(1))
+      #expect(try #require(program.readLine()).contains("\"state\":\"done\""))
+      // The same card, by the second name: it is not wanted twice.
+      #expect(program.readLine() == "Put card 1 of 1 into \(reader.name).")
+      #expect(try #require(program.readLine()).contains("\"state\":\"failed\""))
+      #expect(program.readLine() == "Take it out.")
+      #expect(kill(process, SIGINT) == 0)
+      #expect(try program.finish().status == 130)
+      try reader.eject(inserted)
+    }
+  }
+
+  /// What runs a program with SIGINT as it is by default: a test's children inherit it blocked.
+  private var unblockingSIGINT: String {
+    """
+    import os, signal, sys
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT]); signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+    """
   }
 }

@@ -3,6 +3,7 @@ import CardEmulator
 import Cryptography
 import Foundation
 import Glibc
+import Identifiers
 
 /// A card that a plan means, and how it is reached.
 struct BatchCard: Sendable {
@@ -19,6 +20,8 @@ struct BatchCard: Sendable {
   let place: Place
   /// Who buys it, if its part of the plan says so.
   let purchaser: String?
+  /// The card that was seen there, where another may be put in its place at any moment.
+  var serial: CardSerial?
 
   /// The card, just reset; one in a reader is nobody else's until the connection goes.
   func connect(key: SecretSource?) throws -> CardConnection {

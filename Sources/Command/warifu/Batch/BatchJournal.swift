@@ -44,10 +44,8 @@ final class BatchJournal {
       record = try BatchRecord(whole.entries, path)
       if record.batch.isEmpty {
         try begin(plan, random)
-      } else if record.plan != Hex.encode(plan.digest) {
-        throw Failure(
-          .badInput, "the journal \(path) belongs to another plan, or to this one before it was changed",
-          remedy: "name another with --journal; what was charged under the old one stays charged")
+      } else {
+        try BatchJournal.check(record, path, isOf: plan)
       }
     } catch {
       close(descriptor)
@@ -65,6 +63,22 @@ final class BatchJournal {
       throw Failure(.badInput, "\(path) is no journal", remedy: "name one that 'warifu batch run' wrote")
     }
     return record
+  }
+
+  /// What the journal of a plan says, if there is one.
+  static func found(_ path: String, for plan: BatchPlan) throws -> BatchRecord {
+    guard FileManager.default.fileExists(atPath: path) else { return BatchRecord() }
+    let record = try read(path)
+    try check(record, path, isOf: plan)
+    return record
+  }
+
+  private static func check(_ record: BatchRecord, _ path: String, isOf plan: BatchPlan) throws {
+    guard record.plan == Hex.encode(plan.digest) else {
+      throw Failure(
+        .badInput, "the journal \(path) belongs to another plan, or to this one before it was changed",
+        remedy: "name another with --journal; what was charged under the old one stays charged")
+    }
   }
 
   /// An entry of this moment.

@@ -35,7 +35,11 @@ final class BatchProgress {
     }
     guard let state = runner.journal.record.card(from: card.source) else { return }
     try add(BatchResult(state, wasDoneBefore: before))
-    guard sum.results.count < sum.total else { return }
+    if sum.results.count < sum.total { stopIfWanted() }
+  }
+
+  /// Sees whether to go on, where something is left to do.
+  private func stopIfWanted() {
     if watch.isInterrupted {
       sum.stopped = .interrupted
     } else if sum.failuresInARow >= haltAfter {
@@ -55,7 +59,9 @@ final class BatchProgress {
       bar?.say("Put card \(done + 1) of \(count) into \(feed.name).")
       guard try feed.wait(untilThereIsACard: true) else { return sum.stopped = .interrupted }
       if try await takeCard(in: feed, prefix, purchaser) { done += 1 }
-      guard done < count, sum.stopped == nil else { return }
+      guard done < count else { return }
+      stopIfWanted()
+      guard sum.stopped == nil else { return }
       bar?.say("Take it out.")
       guard try feed.wait(untilThereIsACard: false) else { return sum.stopped = .interrupted }
     }
@@ -63,18 +69,19 @@ final class BatchProgress {
 
   /// Does the card that is in a reader now; answers whether that made one more.
   private func takeCard(in feed: ReaderFeed, _ prefix: String, _ purchaser: String?) async throws -> Bool {
-    let source: String
+    let serial: CardSerial
     do {
-      source = prefix + (try feed.serial().description)
+      serial = try feed.serial()
     } catch {
       bar?.say("That card cannot be read: \(Failure(error).sentence).")
       return false
     }
+    let source = prefix + serial.description
     guard !isDone(source) else {
       bar?.say("That card is done already.")
       return false
     }
-    try await take(BatchCard(source: source, place: .reader(feed.name), purchaser: purchaser))
+    try await take(BatchCard(source: source, place: .reader(feed.name), purchaser: purchaser, serial: serial))
     return isDone(source)
   }
 
@@ -83,6 +90,6 @@ final class BatchProgress {
   private func add(_ result: BatchResult) throws {
     sum.add(result)
     if json { try Terminal.write(try result.line()) }
-    bar?.show(done: sum.results.count, failed: sum.failed)
+    bar?.show(done: min(sum.results.count, sum.total), failed: sum.failed)
   }
 }

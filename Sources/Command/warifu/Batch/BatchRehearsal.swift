@@ -16,7 +16,7 @@ struct BatchRehearsal {
   ///
   /// - Throws: when some would fail, once all is told: with the exit code that the run would have.
   func tell(_ supplies: [BatchSupply], journal: String, json: Bool) async throws -> BatchSum {
-    let done = (try? BatchJournal.read(journal)) ?? BatchRecord()
+    let done = try BatchJournal.found(journal, for: plan)
     let rows = supplies.map { supply in
       switch supply {
       case .card(let card): row(card, done.card(from: card.source))

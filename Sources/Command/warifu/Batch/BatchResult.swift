@@ -77,8 +77,13 @@ struct BatchSum {
   /// How many failed.
   var failed: Int { results.count { !$0.isDone } }
 
+  /// Takes a result; a card that was tried again has only its last one.
   mutating func add(_ result: BatchResult) {
-    results.append(result)
+    if let earlier = results.firstIndex(where: { $0.source == result.source }) {
+      results[earlier] = result
+    } else {
+      results.append(result)
+    }
     failuresInARow = result.isDone ? 0 : failuresInARow + 1
   }
 
@@ -88,7 +93,7 @@ struct BatchSum {
     try Terminal.write(
       try JSONLine.of(
         SumLine(
-          cards: total, done: results.count - failed, failed: failed, notReached: total - results.count,
+          cards: total, done: results.count - failed, failed: failed, notReached: max(0, total - results.count),
           stopped: stopped?.words, journal: journal)))
   }
 

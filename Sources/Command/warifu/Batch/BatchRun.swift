@@ -41,6 +41,7 @@ struct BatchRun: AsyncParsableCommand {
 
   func validate() throws {
     guard haltAfter > 0 else { throw ValidationError("Give a --halt-after of at least 1.") }
+    guard journal != "-" else { throw ValidationError("The --journal must be a file.") }
   }
 
   func run() async throws {

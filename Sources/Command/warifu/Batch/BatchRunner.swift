@@ -57,6 +57,9 @@ struct BatchRunner {
   /// Holds the card to the serial that its file had before, and refuses one that another file has.
   private func bind(_ card: BatchCard, _ serial: CardSerial) throws {
     let text = serial.description
+    if let seen = card.serial, seen != serial {
+      throw Failure(.failed, "there was card \(seen) a moment ago, and now \(serial)", remedy: "put the first one back")
+    }
     if let other = journal.record.cards.first(where: { $0.serial == text && $0.source != card.source }) {
       throw Failure(.failed, "card \(serial) is \(other.source) too", remedy: "give each card one place in the plan")
     }

@@ -10,6 +10,9 @@ final class InterruptWatch {
   /// The end of a pipe into which the handler writes, or -1: writing is one of the few things it may do.
   private static let bell = Atomic<Int32>(-1)
 
+  private let listeners = Listeners()
+  private var isHearing = false
+
   /// What SIGINT did before.
   private var before = sigaction()
 
@@ -18,6 +21,8 @@ final class InterruptWatch {
     sigaction(SIGINT, nil, &before)
     guard !InterruptWatch.isIgnored(before) else { return }
     signal(SIGINT) { _ in
+      let error = errno
+      defer { errno = error }
       InterruptWatch.wasHeard.store(true, ordering: .relaxed)
       let bell = InterruptWatch.bell.load(ordering: .relaxed)
       if bell >= 0 { _ = Glibc.write(bell, "!", 1) }
@@ -34,20 +39,44 @@ final class InterruptWatch {
   /// Whether somebody wants to stop.
   var isInterrupted: Bool { InterruptWatch.wasHeard.load(ordering: .relaxed) }
 
-  /// Has `body` run, on a thread of its own, when Ctrl-C is heard while this value lives. Once for each value.
+  /// Has `body` run, on a thread of its own, when Ctrl-C is heard while this value lives, or was heard already.
   func whenInterrupted(_ body: @escaping @Sendable () -> Void) {
+    listeners.add(body)
+    hear()
+    let bell = InterruptWatch.bell.load(ordering: .relaxed)
+    if isInterrupted, bell >= 0 { _ = Glibc.write(bell, "!", 1) }
+  }
+
+  /// Begins to wait for the bell, once.
+  private func hear() {
+    guard !isHearing else { return }
+    isHearing = true
     var ends: [Int32] = [-1, -1]
     guard InterruptWatch.bell.load(ordering: .relaxed) < 0, pipe(&ends) == 0 else { return }
     let (hearing, ringing) = (ends[0], ends[1])
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     InterruptWatch.bell.store(ringing, ordering: .relaxed)
-    Thread.detachNewThread {
+    Thread.detachNewThread { [listeners] in
       var octet: UInt8 = 0
       // 0 at the end of the pipe: the watch is over.
-      if read(hearing, &octet, 1) == 1 { body() }
+      while read(hearing, &octet, 1) == 1 { listeners.tell() }
       close(hearing)
     }
-    if isInterrupted { _ = Glibc.write(ringing, "!", 1) }
+  }
+
+  /// Who wants to hear of it. Each is told once.
+  private final class Listeners: Sendable {
+    private let bodies = Mutex<[@Sendable () -> Void]>([])
+
+    func add(_ body: @escaping @Sendable () -> Void) { bodies.withLock { $0.append(body) } }
+
+    func tell() {
+      let waiting = bodies.withLock { bodies in
+        defer { bodies = [] }
+        return bodies
+      }
+      for body in waiting { body() }
+    }
   }
 
   private static func isIgnored(_ action: sigaction) -> Bool {
