@@ -56,7 +56,34 @@ public final class StreamSocket: Sendable {
       try stream.waitUntilConnected(timeout)
     }
     if timeout != nil { warifu_set_nonblocking(descriptor, 0) }
+    guard !stream.isItsOwnPeer else {
+      stream.vacate()
+      throw SocketError(.refused, address)
+    }
     return stream
+  }
+
+  /// Whether TCP connected it to itself: where nobody listens, the system may choose the very port that is called as the
+  /// caller's own, and then both ends are one (RFC 9293, 3.5, simultaneous open).
+  var isItsOwnPeer: Bool {
+    isTCP && endpoint(getsockname) == endpoint(getpeername)
+  }
+
+  private func endpoint(
+    _ name: (Int32, UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>?) -> Int32
+  ) -> [UInt8] {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    _ = withUnsafeMutablePointer(to: &storage) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name(descriptor, $0, &length) }
+    }
+    return withUnsafeBytes(of: storage) { Array($0.prefix(Int(length))) }
+  }
+
+  /// Has the port free as soon as this object goes, for whoever is to listen there.
+  private func vacate() {
+    var abort = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abort, socklen_t(MemoryLayout<linger>.size))
   }
 
   private func waitUntilConnected(_ timeout: Duration?) throws(SocketError) {

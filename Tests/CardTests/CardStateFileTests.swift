@@ -43,6 +43,39 @@ import card_rig
     }
   }
 
+  /// A rehearsal of a card is that card, and its file stays as a power cut left it.
+  @Test func rehearsalLeavesTheFileAlone() throws {
+    try withImage { path, image in
+      var unfinished = 0
+      for cut in 0..<12 {
+        try write(image, to: path)
+        do {
+          let card = try Specimen.open(path)
+          card.plan(StorageFaults(cutAfter: cut, tornOctets: 1 + cut % 15))
+          let card2 = try? WarifuCard(try CardConnection(card))
+          try? card2?.verify(pin: Secret(copying: Array(Specimen.pin.utf8)))
+          _ = try? card2?.handOver(index: 1)
+        }
+        let before = try content(of: path)
+        #expect(chmod(path, 0o400) == 0)
+        do {
+          let key = Secret(copying: Specimen.stateKey)
+          let copy = try EmulatedCard(rehearsing: path, key: key, random: SystemRandom())
+          // Readers do not keep each other out.
+          _ = try EmulatedCard(rehearsing: path, key: key, random: SystemRandom())
+          let card = try WarifuCard(try CardConnection(copy))
+          try card.verify(pin: Secret(copying: Array(Specimen.pin.utf8)))
+          #expect(try card.status().chargeCounter == 1)
+        }
+        #expect(try content(of: path) == before, "cut after \(cut)")
+        #expect(chmod(path, 0o600) == 0)
+        _ = try Specimen.open(path)
+        unfinished += try content(of: path) == before ? 0 : 1
+      }
+      #expect(unfinished > 0, "a mount has something to finish")
+    }
+  }
+
   // MARK: What is refused
 
   /// A refusal is one sentence that names the file, and leaves it as it was.

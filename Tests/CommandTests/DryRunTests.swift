@@ -35,6 +35,25 @@ import Testing
     #expect(try bench.succeed("center", "verify").output == books)
   }
 
+  /// What a kill left for the next mount to finish is not finished by a dry run.
+  @Test func whatAKillLeftStaysToTheOctet() throws {
+    let bench = try Story.copy()
+    let whole = Data(Array(try bench.octets(of: "alice.card")))
+    let handOver = ["card", "hand-over", "--index", "0", "--pin", "file:\(Story.pinFile)"]
+    var kills = 0
+    for number in 1...6 {
+      try whole.write(to: URL(fileURLWithPath: bench.path("alice.card")))
+      kills += try bench.killed(at: "pwrite64", number, of: "alice.card", handOver) ? 1 : 0
+      let before = Data(Array(try bench.octets(of: "alice.card")))
+      for verb in [["charge", "--title", "Shell", "--count", "3"], ["lock"], ["pin", "verify"]] {
+        let outcome = try bench.run(["card"] + verb + ["--dry-run"])
+        #expect(outcome.status == 0, "\(verb) after write \(number): \(outcome.complaint)")
+        #expect(try bench.octets(of: "alice.card") == before, "\(verb) after write \(number)")
+      }
+    }
+    #expect(kills > 2)
+  }
+
   @Test func theCostIsTold() throws {
     let bench = try Story.copy()
     let charge = try #require(

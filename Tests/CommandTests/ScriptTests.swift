@@ -93,6 +93,34 @@ import Testing
     #expect(piped.status == 65 && !piped.complaint.contains(digits))
   }
 
+  /// Files of includes alone have no steps, so their number and length are limited; the line that is too much is told.
+  @Test(.timeLimit(.minutes(3))) func includesAreBounded() throws {
+    let bench = try Story.copy()
+    let fan = 20
+    for level in 0..<7 {
+      try bench.write(String(repeating: "include \(level + 1).apdu\n", count: fan), to: "\(level).apdu")
+    }
+    try bench.write("# nothing\n", to: "7.apdu")
+    let wide = try bench.run(["apdu", "script", "0.apdu"])
+    #expect(wide.status == 65 && wide.complaint.contains("more than 256 files"), "\(wide.complaint)")
+    #expect(wide.complaint.contains("6.apdu, line "), "\(wide.complaint)")
+    try bench.write("#" + String(repeating: " ", count: 4_000_000), to: "long.apdu")
+    try bench.write(String(repeating: "include long.apdu\n", count: 10), to: "x.apdu")
+    let long = try bench.run(["apdu", "script", "x.apdu"])
+    #expect(long.status == 65 && long.complaint.contains("x.apdu, line 5"), "\(long.complaint)")
+    try bench.write(String(repeating: "include 7.apdu\n", count: 255) + "00840000 08\n", to: "x.apdu")
+    try bench.succeed("apdu", "script", "x.apdu")
+  }
+
+  @Test(.timeLimit(.minutes(3))) func manyJoinedLinesAreOne() throws {
+    let bench = try Story.copy()
+    try bench.write("zz \\\n" + String(repeating: "0 \\\n", count: 200_000) + "0\n", to: "x.apdu")
+    let outcome = try bench.run(["apdu", "script", "x.apdu"])
+    #expect(outcome.status == 65 && outcome.complaint.contains("line 1: that is no command"), "\(outcome.complaint)")
+    try bench.write("0084 \\\n\\\n 0000 \\\n08\n00840000 = 6D00", to: "x.apdu")
+    #expect(try bench.run(["apdu", "script", "x.apdu"]).complaint.contains("line 5: the card answered"))
+  }
+
   /// Standard input has an end, whatever is on it.
   @Test func whatIsReadIsBounded() throws {
     let bench = try Story.copy()

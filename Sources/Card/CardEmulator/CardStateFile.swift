@@ -95,12 +95,17 @@ final class CardStateFile {
   }
 
   /// Opens a file and checks everything that can be checked without the firmware.
-  static func open(_ path: String, key: borrowing Secret) throws(CardStateError) -> CardStateFile {
-    let descriptor = warifu_open(path, O_RDWR | O_CLOEXEC, 0)
+  ///
+  /// - Parameter isWritable: whether to write it; if not, others may read it meanwhile.
+  static func open(
+    _ path: String, key: borrowing Secret, isWritable: Bool = true
+  ) throws(CardStateError) -> CardStateFile {
+    let descriptor = warifu_open(path, (isWritable ? O_RDWR : O_RDONLY) | O_CLOEXEC, 0)
     guard descriptor >= 0 else { throw CardStateError(.unreadable, path, reason()) }
     var isHandedOver = false
     defer { if !isHandedOver { close(descriptor) } }
-    guard warifu_try_lock(descriptor) == 0 else { throw CardStateError(.busy, path) }
+    let lock = isWritable ? warifu_try_lock(descriptor) : warifu_try_shared_lock(descriptor)
+    guard lock == 0 else { throw CardStateError(.busy, path) }
     let (geometry, salt, tag, head) = try readHeader(descriptor, path)
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw CardStateError(.unreadable, path, reason()) }

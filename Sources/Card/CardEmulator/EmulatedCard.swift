@@ -39,6 +39,21 @@ public final class EmulatedCard: APDUTransport {
     try self.init(flash: flash, path: path, random: random)
   }
 
+  /// Opens a copy in memory of the card in a state file. The file is only read, and stays as it is to the octet, also where
+  /// a power cut left something for the next mount to finish.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - key: the emulator key it was made under, 32 octets.
+  ///   - random: where the card's chance comes from.
+  public convenience init(
+    rehearsing path: String, key: borrowing Secret, random: any RandomSource
+  ) throws(CardStateError) {
+    let file = try CardStateFile.open(path, key: key, isWritable: false)
+    let copy = try EmulatedFlash(geometry: file.geometry, file: file, isRehearsal: true)
+    try self.init(flash: copy, path: path, random: random)
+  }
+
   private init(flash: EmulatedFlash, path: String?, random: any RandomSource) throws(CardStateError) {
     self.flash = flash
     self.path = path

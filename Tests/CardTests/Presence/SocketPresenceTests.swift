@@ -3,9 +3,10 @@ import CardEmulator
 import Cryptography
 import Glibc
 import ISO7816
-import Sockets
 import Testing
 import card_rig
+
+@testable import Sockets
 
 /// A card that listens, and the transport that calls it.
 @Suite struct SocketPresenceTests {
@@ -203,6 +204,50 @@ import card_rig
       }
       #expect(try content(of: path) == [1])
     }
+  }
+
+  /// A socket that hears nobody still has somebody behind it, and nobody is kept waiting by it.
+  @Test(.timeLimit(.minutes(3))) func fullSocketIsInUse() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/card"
+      let busy = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+      defer { close(busy) }
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+      let isListening = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          bind(busy, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 && listen(busy, 0) == 0
+        }
+      }
+      try #require(isListening)
+      let waiting = try StreamSocket.connect(to: .unix(path: path))
+      #expect(throws: SocketError(.timeout, .unix(path: path))) {
+        _ = try StreamSocket.connect(to: .unix(path: path), timeout: .zero)
+      }
+      #expect(throws: SocketError(.inUse, .unix(path: path))) { try ListeningSocket(at: .unix(path: path)) }
+      withExtendedLifetime(waiting) {}
+    }
+  }
+
+  /// TCP connects a socket to itself when it calls the port that it has.
+  @Test func connectionToItselfIsSeen() throws {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isConnected = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+          && connect(descriptor, $0, length) == 0
+      }
+    }
+    let place = SocketAddress.tcp(host: "127.0.0.1", port: UInt16(bigEndian: address.sin_port))
+    let own = StreamSocket(descriptor, place)
+    #expect(isConnected && own.isItsOwnPeer)
+    let listener = try ListeningSocket(at: .tcp(host: "127.0.0.1", port: 0))
+    #expect(try !StreamSocket.connect(to: listener.address).isItsOwnPeer)
   }
 
   // MARK: Addresses

@@ -23,12 +23,17 @@ struct BatchCard: Sendable {
   /// The card that was seen there, where another may be put in its place at any moment.
   var serial: CardSerial?
 
-  /// The card, just reset; one in a reader is nobody else's until the connection goes.
-  func connect(key: SecretSource?) throws -> CardConnection {
+  /// The card, just reset; one in a reader is nobody else's until the connection goes. With `isRehearsal`, one in a file is
+  /// only a copy of it in memory.
+  func connect(key: SecretSource?, isRehearsal: Bool = false) throws -> CardConnection {
     switch place {
     case .file(let path):
-      try CardConnection(try EmulatedCard(path: path, key: try EmulatorKey.read(key), random: SystemRandom()))
-    case .reader(let name): try CardConnection(try CardFinder().card(inReader: name))
+      let key = try EmulatorKey.read(key)
+      return try CardConnection(
+        isRehearsal
+          ? try EmulatedCard(rehearsing: path, key: key, random: SystemRandom())
+          : try EmulatedCard(path: path, key: key, random: SystemRandom()))
+    case .reader(let name): return try CardConnection(try CardFinder().card(inReader: name))
     }
   }
 }

@@ -59,7 +59,7 @@ struct BatchRehearsal {
 
   private func row(_ card: BatchCard, _ before: BatchRecord.Card?) -> Row {
     do {
-      let status = try card.connect(key: cardKey).applicationStatus()
+      let status = try card.connect(key: cardKey, isRehearsal: true).applicationStatus()
       if before?.isDone == true {
         return Row(source: card.source, serial: status.serial.description, would: "nothing", codes: 0, cost: "nothing")
       }

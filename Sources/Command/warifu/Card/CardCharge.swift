@@ -42,7 +42,7 @@ struct CardCharge: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     try card.checkIsIssued()
     let status = try card.status()
     let serial = status.serial

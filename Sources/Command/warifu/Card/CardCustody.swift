@@ -62,7 +62,7 @@ struct CustodyOptions: ParsableArguments {
   @OptionGroup var output: OutputOptions
 
   func make(_ custody: CardCustody) async throws {
-    let connection = try cardOptions.connect()
+    let connection = try cardOptions.connect(isRehearsal: dry.dryRun)
     let status = try connection.applicationStatus()
     let serial = status.serial
     if dry.dryRun {

@@ -27,7 +27,7 @@ struct CardHandOver: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     if dry.dryRun {
       let status = try card.status()
       let commands = [CardPlan.Step.select, .verify, CardPlan.Step(.handOverCode(index: index))]

@@ -36,7 +36,7 @@ struct CardIssue: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     let serial = try card.status().serial
     let order = try CardIssueOrder(
       cardSerial: serial, purchaser: purchaser, maximumCodes: maximumCodes,

@@ -74,7 +74,7 @@ struct CardKeysPut: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     try card.checkIsIssued()
     let serial = try card.status().serial
     if dry.dryRun { return try output.write(plan(serial)) }

@@ -65,7 +65,7 @@ struct CardPINVerify: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     if dry.dryRun { return try output.write(try CardPlan.pin(card, "verify the PIN", .verify)) }
     try retries.check(.pin, of: card)
     try pin.verify(with: card)
@@ -96,7 +96,7 @@ struct CardPINChange: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     if dry.dryRun {
       let change = CommandAPDU.change(.pin, from: CardPlan.Step.reference, to: CardPlan.Step.reference)
       return try output.write(try CardPlan.pin(card, "change the PIN", CardPlan.Step(change)))
@@ -135,7 +135,7 @@ struct CardPINUnblock: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     if dry.dryRun {
       let status = try card.status()
       let unblock = CommandAPDU.unblock(puk: CardPlan.Step.reference, newPIN: CardPlan.Step.reference)

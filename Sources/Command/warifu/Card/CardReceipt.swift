@@ -25,7 +25,7 @@ struct CardReceipt: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     try card.checkIsIssued()
     let serial = try card.status().serial
     if dry.dryRun {

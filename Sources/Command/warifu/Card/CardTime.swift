@@ -23,7 +23,7 @@ struct CardTime: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let card = try card.open()
+    let card = try card.open(isRehearsal: dry.dryRun)
     try card.checkIsIssued()
     let serial = try card.status().serial
     if dry.dryRun {

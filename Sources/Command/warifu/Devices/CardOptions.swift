@@ -64,18 +64,18 @@ struct CardOptions: ParsableArguments {
     ProcessInfo.processInfo.environment["WARIFU_CARD"].flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// The card, just reset, and the one that is meant.
-  func connect() throws -> CardConnection {
-    let connection = try CardConnection(try transport())
+  /// The card, just reset, and the one that is meant. With `isRehearsal`, one in a file is only a copy of it in memory.
+  func connect(isRehearsal: Bool = false) throws -> CardConnection {
+    let connection = try CardConnection(try transport(isRehearsal: isRehearsal))
     guard let serial else { return connection }
     try check(try connection.applicationStatus().serial, serial.serial)
     try connection.reset()
     return connection
   }
 
-  /// The card with its application selected.
-  func open() throws -> WarifuCard {
-    let card = try WarifuCard(try CardConnection(try transport()))
+  /// The card with its application selected. With `isRehearsal`, one in a file is only a copy of it in memory.
+  func open(isRehearsal: Bool = false) throws -> WarifuCard {
+    let card = try WarifuCard(try CardConnection(try transport(isRehearsal: isRehearsal)))
     if let serial { try check(try card.status().serial, serial.serial) }
     return card
   }
@@ -93,18 +93,20 @@ struct CardOptions: ParsableArguments {
 
   /// The way to the card: where an option says, else the file of WARIFU_CARD, else a reader.
   ///
-  /// - Parameter seed: for tests, where the chance of a card in a file comes from.
-  func transport(seed: UInt64? = nil) throws -> any APDUTransport {
-    let card = try untraced(seed)
+  /// - Parameters:
+  ///   - seed: for tests, where the chance of a card in a file comes from.
+  ///   - isRehearsal: whether a card in a file is only a copy of it in memory.
+  func transport(seed: UInt64? = nil, isRehearsal: Bool = false) throws -> any APDUTransport {
+    let card = try untraced(seed, isRehearsal)
     let traced: any APDUTransport = try trace.map { try TraceFile.trace(card, to: $0) } ?? card
     guard let record else { return traced }
     let key = try EmulatorKey.readOrMake(cardKey, random: SystemRandom())
     return try SessionFiles.record(traced, to: record, key: key, seed: seed)
   }
 
-  private func untraced(_ seed: UInt64?) throws -> any APDUTransport {
+  private func untraced(_ seed: UInt64?, _ isRehearsal: Bool) throws -> any APDUTransport {
     let path = cardFile ?? (place == nil ? variable : nil)
-    if let path { return try file(path, seed) }
+    if let path { return try file(path, seed, isRehearsal) }
     guard seed == nil else {
       throw Failure(
         .usage, "only a card in a file has a seed", remedy: "name one with --card-file, or leave --seed away")
@@ -115,14 +117,17 @@ struct CardOptions: ParsableArguments {
     return try CardFinder.onlyCard()
   }
 
-  private func file(_ path: String, _ seed: UInt64?) throws -> EmulatedCard {
+  private func file(_ path: String, _ seed: UInt64?, _ isRehearsal: Bool) throws -> EmulatedCard {
     // The card before its key: whoever mistypes the path should hear about that.
     guard FileManager.default.fileExists(atPath: path) else {
       throw Failure(
         .noDevice, "there is no card at \(path)", remedy: "check the path, or make one with 'warifu card new'")
     }
     let random: any RandomSource = seed.map { SeededRandom(seed: $0) } ?? SystemRandom()
-    return try EmulatedCard(path: path, key: try EmulatorKey.read(cardKey), random: random)
+    let key = try EmulatorKey.read(cardKey)
+    return isRehearsal
+      ? try EmulatedCard(rehearsing: path, key: key, random: random)
+      : try EmulatedCard(path: path, key: key, random: random)
   }
 }
 

@@ -24,22 +24,42 @@ struct ScriptStep: Sendable {
 /// prints; the `apdu` command of opensc-explorer.
 struct APDUScriptText {
   private static let sizeLimit = 4 << 20
+  private static let totalLimit = 16 << 20
+  private static let fileLimit = 256
   private static let stepLimit = 100_000
   private static let depthLimit = 8
 
   private(set) var steps: [ScriptStep] = []
   private var isOver = false
+  /// Files that were read, each as often as it is included, and their octets: files of includes alone have no steps that
+  /// would limit them.
+  private var files = 0, octets = 0
 
   /// Reads a script and whatever it includes.
   init(readingFrom path: String) throws { try read(path, within: []) }
 
-  private mutating func read(_ path: String, within above: [String]) throws {
+  private mutating func include(_ path: String, _ place: String, within above: [String]) throws {
     guard above.count < APDUScriptText.depthLimit, !above.contains(path) else {
-      throw Failure(.badInput, "\(path) is included by itself, or too deep", remedy: "take an include line out")
+      throw APDUScriptText.wrong(place, "\(path) is included by itself, or too deep; take an include line out")
     }
-    let octets = try SmallFile.read(path, limit: APDUScriptText.sizeLimit, what: "script")
+    guard files < APDUScriptText.fileLimit else {
+      throw APDUScriptText.wrong(place, "more than \(APDUScriptText.fileLimit) files are included")
+    }
+    try read(path, within: above)
+    guard octets <= APDUScriptText.totalLimit else {
+      throw APDUScriptText.wrong(
+        place, "with what is included, the script is longer than \(Words.size(UInt64(APDUScriptText.totalLimit)))")
+    }
+  }
+
+  private mutating func read(_ path: String, within above: [String]) throws {
+    let text = try SmallFile.read(path, limit: APDUScriptText.sizeLimit, what: "script")
+    files += 1
+    octets += text.count
+    // Whoever includes it knows the line.
+    guard octets <= APDUScriptText.totalLimit else { return }
     let name = path == "-" ? "standard input" : path
-    for (number, line) in APDUScriptText.lines(String(decoding: octets, as: UTF8.self)) {
+    for (number, line) in APDUScriptText.lines(String(decoding: text, as: UTF8.self)) {
       if isOver { return }
       try take(line, "\(name), line \(number)", path, above)
     }
@@ -48,19 +68,22 @@ struct APDUScriptText {
   /// Lines without comments, with those behind a backslash joined; each with the number of its first part.
   private static func lines(_ text: String) -> [(number: Int, text: String)] {
     var lines: [(Int, String)] = []
-    var open: (number: Int, text: String)?
+    var joined = ""
+    var first: Int?
     for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
       var line = withoutComment(raw).trimmingCharacters(in: .whitespaces)
       let goesOn = line.hasSuffix("\\")
       if goesOn { line.removeLast() }
-      let start = open ?? (index + 1, "")
-      open = (start.number, start.text.isEmpty ? line : start.text + " " + line)
-      if !goesOn, let whole = open {
-        if !whole.text.trimmingCharacters(in: .whitespaces).isEmpty { lines.append(whole) }
-        open = nil
+      let number = first ?? index + 1
+      if !joined.isEmpty { joined += " " }
+      joined += line
+      first = number
+      if !goesOn {
+        if !joined.trimmingCharacters(in: .whitespaces).isEmpty { lines.append((number, joined)) }
+        (joined, first) = ("", nil)
       }
     }
-    if let open { lines.append(open) }
+    if let first { lines.append((first, joined)) }
     return lines
   }
 
@@ -80,7 +103,8 @@ struct APDUScriptText {
     case "include":
       guard !rest.isEmpty else { throw APDUScriptText.wrong(place, "include wants a file") }
       let folder = (path as NSString).deletingLastPathComponent
-      try read(rest.hasPrefix("/") || folder.isEmpty ? rest : folder + "/" + rest, within: above + [path])
+      try include(
+        rest.hasPrefix("/") || folder.isEmpty ? rest : folder + "/" + rest, place, within: above + [path])
     case "exit", "quit": isOver = true
     case "<": try expect(rest, place)
     case ">", "apdu", "send", "/send": try command(rest, place)
