@@ -38,3 +38,18 @@ public final class RecordingTransport: APDUTransport {
     }
   }
 }
+
+extension RecordingTransport: PINPad {
+  /// Those of the reader underneath.
+  public var pinPadAbilities: PINPadAbilities { (transport as? any PINPad)?.pinPadAbilities ?? [] }
+
+  /// Has a PIN entered. Nothing of it is kept: what the reader sent, this computer never had.
+  public func enter(_ entry: PINEntry) throws(CardTransportError) -> [UInt8] {
+    guard let pad = transport as? any PINPad else {
+      throw CardTransportError(
+        .protocolViolation, operation: "have the PIN entered on the reader", cardMayHaveChanged: false,
+        remedy: "The reader has no keypad.")
+    }
+    return try pad.enter(entry)
+  }
+}
