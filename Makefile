@@ -6,7 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-TARGETS := help deps build release demo test soak fuzz bench lint firmware-check clean
+TARGETS := help deps build release demo test test-release soak fuzz bench lint firmware-check clean
 .PHONY: $(TARGETS) swift python
 
 ifneq ($(lastword $(MAKEFILE_LIST)),Makefile)
@@ -20,7 +20,7 @@ else
 # Debian packages, by what needs them.
 packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev pkg-config
 packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace \
-	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard
+	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard groff-base
 packages-to-demo := openssl xorriso libjs-jquery-ui
 packages-to-bench := openssl pcscd vsmartcard-vpcd
 packages-to-lint := git python3 shellcheck
@@ -53,10 +53,16 @@ test: swift packages-to-build packages-to-test python ## Run every test, the lon
 	$(run-tests) .build/test.log
 	$(run-tests) .build/consumer.log --package-path Tests/Consumer --scratch-path .build/consumer
 
+# An optimised build of its own, which tests may look into.
+optimised := -c release -Xswiftc -enable-testing --scratch-path .build/soak
+
+test-release: swift packages-to-build packages-to-test python ## Run them in a release build: the optimiser can be wrong
+	$(run-tests) .build/test-release.log $(optimised)
+
 soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \
 	echo "Seed: $$WARIFU_SEED"; \
-	$(run-tests) .build/soak.log -c release --scratch-path .build/soak
+	$(run-tests) .build/soak.log $(optimised)
 
 fuzz: swift packages-to-build ## Feed every parser and a whole card with AddressSanitizer, each for SECONDS=n (60)
 	@Tests/Fuzz/run.sh '$(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)'

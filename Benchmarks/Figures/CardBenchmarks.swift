@@ -1,11 +1,7 @@
-import CardDriver
-import CardEmulator
 import CardFirmware
 import CardProtocol
-import Cryptography
 import ISO7816
 import Octets
-import Sockets
 
 /// What a plain command costs in the card: parser, life cycle, store, answer.
 enum CardBenchmarks {
@@ -18,16 +14,9 @@ enum CardBenchmarks {
       ]
     },
     Benchmark(name: "card: allocations") { _ in
-      [
-        Figure(
-          "allocations per GET DATA", .allocations, ours: try Allocations.perOperation(.plainCommand), goal: .zero),
-        Figure(
-          "allocations per SCP03 GET DATA", .allocations, ours: try Allocations.perOperation(.securedCommand),
-          goal: .zero),
-        Figure(
-          "allocations per APDU at a socket", .allocations, ours: try Allocations.perOperation(.insertedCard),
-          goal: .zero),
-      ]
+      try AllocationProbe.allCases.map { probe in
+        Figure("allocations per \(probe.subject)", .allocations, ours: try Allocations.perOperation(probe), goal: .zero)
+      }
     },
   ]
 
@@ -50,51 +39,5 @@ enum CardBenchmarks {
       throw MeasurementError("the card did not answer GET DATA")
     }
     return figure
-  }
-}
-
-extension AllocationProbe {
-  /// Makes everything ready.
-  ///
-  /// - Returns: what performs the operations.
-  func prepare() throws -> () -> Void {
-    switch self {
-    case .plainCommand:
-      let card = try FirmwareCard.issued()
-      let command = try CommandAPDU.getData(.applicationStatus).encoded()
-      let firmware = card.firmware
-      return { for _ in 0..<AllocationProbe.operations { firmware.process(command.span.bytes) } }
-    case .insertedCard: return try AllocationProbe.talkToInsertedCard()
-    case .securedCommand:
-      let card = try FirmwareCard.issued()
-      let tape = try CommandTape(of: card) { session in
-        for _ in 0...AllocationProbe.operations {
-          _ = try session.exchange(.getData(.applicationStatus), operation: "measure")
-        }
-      }
-      // The first exchange makes the engine's contexts; they are kept.
-      return try tape.player(on: card, after: 1)
-    }
-  }
-
-  /// A card that listens, on a thread of its own, and a reader that keeps nothing of what it gets: both ends count.
-  private static func talkToInsertedCard() throws -> () -> Void {
-    let card = try EmulatedCard.inMemory(random: SeededRandom(seed: 1)).card
-    let insertion = try CardInsertion(card, into: .tcp(host: "127.0.0.1", port: 0))
-    try insertion.start()
-    guard let address = insertion.listeningAddress else { throw MeasurementError("the card does not listen") }
-    let reader = FrameStream(try StreamSocket.connect(to: address))
-    let powerOn = [ReaderFrame.Control.powerOn.rawValue]
-    try reader.send(powerOn.span.bytes)
-    let command = try CommandAPDU.getData(.applicationStatus).encoded()
-    func exchange() -> Bool {
-      guard (try? reader.send(command.span.bytes)) != nil, (try? reader.receive()) == true else { return false }
-      return reader.withBody { $0.byteCount > 2 }
-    }
-    guard exchange() else { throw MeasurementError("the card did not answer GET DATA") }
-    return {
-      for _ in 0..<AllocationProbe.operations { precondition(exchange(), "the card did not answer GET DATA") }
-      withExtendedLifetime(insertion) {}
-    }
   }
 }

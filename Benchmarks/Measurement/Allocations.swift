@@ -47,9 +47,14 @@ enum Allocations {
 }
 
 /// What is watched for allocations.
-enum AllocationProbe: String {
+enum AllocationProbe: String, CaseIterable {
   case plainCommand = "plain-command"
   case securedCommand = "secured-command"
+  case registry
+  case channels
+  case enciphering
+  case toldCode = "told-code"
+  case conversionKeys = "conversion-keys"
   case insertedCard = "inserted-card"
 
   /// Operations under the trace.

@@ -23,7 +23,8 @@ extension CardPowerCutTests {
       name: "objects",
       prepare: { card in
         try card.openSession()
-        try card.expectOK(card.sendSecured(.generateKeyPair(.authentication)))
+        // Refused when the command is repeated: a pair that has its certificate stays.
+        _ = try card.sendSecured(.generateKeyPair(.authentication))
       }, command: { try $0.storeData(objects) }, isRepeatable: true),
     Scenario(
       name: "charge", prepare: { try $0.openSession() }, command: { try $0.storeData(charge()) }, isRepeatable: true),

@@ -115,7 +115,7 @@ import card_rig
     do {
       _ = try session.exchange(Self.command, operation: "read")
       Issue.record("the session went on")
-    } catch { #expect(error.code != .transport(.cardRemoved)) }
+    } catch { #expect(error.code == .secureChannel(.ended)) }
     try connection.reset()
     var again = try Specimen.administration(connection)
     let answer = try again.storeData(try Specimen.charge(2, count: 50))

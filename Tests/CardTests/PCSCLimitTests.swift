@@ -124,9 +124,11 @@ import Testing
 
   // MARK: EF.ATR/INFO
 
-  @Test func theCardTellsItsLimitsInAFile() throws {
+  /// Whether or not its answer to reset says so, too.
+  @Test(arguments: [ScriptedTransport.Kind.informative, .full])
+  func theCardTellsItsLimitsInAFile(_ kind: ScriptedTransport.Kind) throws {
     let file: [UInt8] = [0x43, 0x01, 0xD8, 0x7F, 0x66, 0x08, 0x02, 0x02, 0x03, 0xE8, 0x02, 0x02, 0x02, 0x02]
-    let card = try ScriptedTransport(.informative, limits: .wide) { command in
+    let card = try ScriptedTransport(kind, limits: .wide) { command in
       command.ins == 0xB0 ? file + [0x62, 0x82] : [0x90, 0x00]
     }
     let connection = try CardConnection(card)
@@ -149,8 +151,9 @@ import Testing
     #expect(connection.dataOctetsPerCommand == 255)
   }
 
-  @Test func aCardWithoutThatFileIsNotAsked() throws {
-    let card = try ScriptedTransport(answers: [[0x90, 0x00]])
+  @Test(arguments: [ScriptedTransport.Kind.short, .chaining, .silent])
+  func aCardOfShortLengthsAloneIsNotAsked(_ kind: ScriptedTransport.Kind) throws {
+    let card = try ScriptedTransport(kind, answers: [[0x90, 0x00]])
     try CardConnection(card).learnLimits()
     #expect(card.commands.isEmpty)
   }

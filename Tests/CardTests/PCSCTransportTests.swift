@@ -90,52 +90,6 @@ import Testing
     #expect(error?.code == .unavailable && error?.remedy.contains("pcscd") == true)
   }
 
-  // MARK: Reset
-
-  @Test func resetTellsTheAnswerAndForgetsState() throws {
-    let library = MockLibrary()
-    do {
-      let transport = try transport(library)
-      _ = try transport.transmit(Self.command)
-      #expect(try transport.reset() == [0x3B, 0x00])
-      #expect(library.takeCalls() == ["transmit T=1 00A40400", "reconnect reset", "status"])
-    }
-    #expect(library.calls == ["disconnect leave", "release 1"])
-  }
-
-  @Test func anotherResetWhileOursIsReadOutIsAsGood() throws {
-    let library = MockLibrary()
-    library.inject(.status, .resetCard, .resetCard)
-    #expect(try transport(library).reset() == [0x3B, 0x00])
-    let expected = [
-      "reconnect reset", "status", "reconnect leave", "status", "reconnect leave", "status",
-    ]
-    #expect(Array(library.calls.prefix(6)) == expected)
-  }
-
-  /// Somebody else's reset takes our state: that is told until we begin again, and nothing is sent by itself.
-  @Test func aForeignResetIsToldUntilWeBeginAgain() throws {
-    let library = MockLibrary()
-    let transport = try transport(library)
-    _ = try transport.transmit(Self.command)
-    library.inject(.transmit, .resetCard, .resetCard)
-    for _ in 0..<2 {
-      let error = failure(transport)
-      #expect(error?.code == .cardWasReset && error?.cardMayHaveChanged == false)
-    }
-    #expect(library.takeCalls().allSatisfy { $0.hasPrefix("transmit") })
-    _ = try transport.reset()
-    #expect(try transport.transmit(Self.command) == [0x90, 0x00])
-  }
-
-  @Test func aForeignResetBeforeOurFirstCommandIsNobodysLoss() throws {
-    let library = MockLibrary()
-    let transport = try transport(library)
-    library.inject(.transmit, .resetCard)
-    #expect(try transport.transmit(Self.command) == [0x90, 0x00])
-    #expect(library.calls == ["transmit T=1 00A40400", "reconnect leave", "transmit T=1 00A40400"])
-  }
-
   // MARK: Transactions
 
   @Test(arguments: [Disposition.reset, .leave, .unpower])

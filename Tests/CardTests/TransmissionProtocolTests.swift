@@ -23,7 +23,7 @@ import card_rig
     let atr = try ATR(parsing: octets.span.bytes)
     #expect(atr == card.answerToReset && atr.protocols == [transmissionProtocol.rawValue])
     #expect(atr.isNegotiable && atr.clockRateConversion == 512 && atr.baudRateAdjustment == 16)
-    #expect(atr.historicalOctets == [0x80, 0x31, 0xD8, 0x56] + Array("WARIFU".utf8) + [0x73, 0xF0, 0x01, 0xFB])
+    #expect(atr.historicalOctets == [0x80, 0x31, 0xD8, 0x56] + Array("WARIFU".utf8) + [0x73, 0xF0, 0x01, 0xDB])
     // TCK is there for T=1 and not for T=0 alone (8.2.5).
     #expect(octets.count == (transmissionProtocol == .t0 ? 17 : 21))
   }

@@ -11,7 +11,9 @@ import card_rig
 
 /// The driver's typed commands for registry, keys and conversion keys, against the emulated card.
 @Suite struct TypedCommandTests {
-  private func specimen() throws -> CardConnection { try CardConnection(try Specimen.inMemory(profile: Specimen.smallest)) }
+  private func specimen() throws -> CardConnection {
+    try CardConnection(try Specimen.inMemory(profile: Specimen.smallest))
+  }
 
   @Test func registryHasEveryEntry() throws {
     var session = try Specimen.administration(try specimen())

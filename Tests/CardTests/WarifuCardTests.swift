@@ -77,6 +77,9 @@ import card_rig
     let connection = try CardConnection(try ScriptedTransport(answers: [[0x6A, 0x82]]))
     let error = #expect(throws: CardError.self) { _ = try WarifuCard(connection) }
     #expect(error?.status == .fileNotFound && error?.description.contains("no Warifu card") == true)
+    let ended = try CardConnection(try ScriptedTransport(answers: [[0x69, 0x85]]))
+    let end = #expect(throws: CardError.self) { _ = try WarifuCard(ended) }
+    #expect(end?.description.contains("at its end") == true)
   }
 
   /// Answers that are too short, too long or no answer at all give an error: never a trap, a loop or a wrong value.

@@ -200,9 +200,21 @@ import Testing
       rows.allSatisfy { $0["would"] as? String == "issue, charge" && $0["cost"] as? String == "10.00 EUR, 1.00 EUR" })
     #expect(try bench.succeed("batch", "run", "plan.json", "--dry-run").output.hasSuffix("Nothing was changed.\n"))
     let after = try bench.state()
+    try checkWhatWouldFail(bench)
     for name in Set(before.keys).union(after.keys) where !name.hasPrefix("center/center.db") {
       #expect(before[name] == after[name], "\(name)")
     }
+  }
+
+  /// The reason has a line of its own below the table, and the exit code is the one that the run would have.
+  private func checkWhatWouldFail(_ bench: CommandBench) throws {
+    try bench.write("no card", to: "cards/9.card")
+    let outcome = try bench.run(["batch", "run", "plan.json", "--dry-run"])
+    #expect(outcome.status == 3 && outcome.complaint.contains("1 of 3 cards would fail"), "\(outcome.complaint)")
+    let reason = outcome.output.split(separator: "\n").filter { $0.contains("no card file") }
+    #expect(reason.count == 1 && reason.first?.hasPrefix("cards/9.card: ") == true, "\(outcome.output)")
+    let rows = try lines(try bench.run(["batch", "run", "plan.json", "--dry-run", "--json"]).output)
+    #expect(rows.last?["would"] as? String == "fail" && (rows.last?["reason"] as? String)?.isEmpty == false)
   }
 
   @Test func noSecretIsInJournalOrOutput() throws {

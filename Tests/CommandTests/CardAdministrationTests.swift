@@ -22,11 +22,11 @@ import Testing
     #expect(try bench.json("card", "info")["state"] as? String == "locked")
     for verb in [
       ["card", "codes"], ["card", "time"], ["card", "receipt"], ["card", "keys", "put", "--generation", "2"],
+      ["card", "charge", "--title", "Shell", "--count", "1"],
     ] {
       let refused = try bench.run(verb)
       #expect(refused.status == 65 && refused.complaint.contains("locked"), "\(verb): \(refused.complaint)")
     }
-    #expect(try bench.run(["card", "charge", "--title", "Shell", "--count", "1"]).status == 1)
     #expect(try bench.json("card", "unlock")["changed"] as? Bool == true)
     #expect(try bench.json("card", "unlock")["changed"] as? Bool == false)
     try bench.succeed("card", "charge", "--title", "Shell", "--count", "1")
@@ -41,6 +41,17 @@ import Testing
     #expect(try bench.json(end)["changed"] as? Bool == false)
     let back = try bench.run(["card", "unlock"])
     #expect(back.status == 1 && back.complaint.contains("take another"), "\(back.complaint)")
+    // Nobody is asked about what cannot be done.
+    let locked = try bench.run(["card", "lock"])
+    #expect(locked.status == 1 && locked.complaint.contains("at its end"), "\(locked.complaint)")
+    let codes = try bench.run(["card", "codes"])
+    #expect(codes.status == 1 && codes.complaint.contains("at its end"), "\(codes.complaint)")
+  }
+
+  @Test func theKeysThatWerePutAreNamed() throws {
+    let bench = try Story.copy()
+    let told = try bench.succeed("card", "keys", "put", "--generation", "2", "3").output
+    #expect(told.contains("82       generation 2  ") && told.contains("83       generation 3  "), "\(told)")
   }
 
   @Test func onlyItsCentreLocksACard() throws {

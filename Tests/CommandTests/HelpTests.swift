@@ -46,6 +46,34 @@ import Testing
     } && lines.last?.hasSuffix("\\") == false
   }
 
+  /// Every option has its place in the tables of docs/commands.md: in the row of its verb, or among those of many verbs.
+  @Test func everyVerbAndOptionIsDocumented() throws {
+    let bench = try CommandBench()
+    let root = (0..<3).reduce(URL(fileURLWithPath: #filePath)) { folder, _ in folder.deletingLastPathComponent() }
+    let page = try String(contentsOf: root.appending(path: "docs/commands.md"), encoding: .utf8)
+    let rows = page.split(separator: "\n").filter { $0.hasPrefix("| `") }.map { row in
+      row.split(separator: "|").map(String.init)
+    }
+    let shared = rows.filter { $0[0].hasPrefix(" `--") }.map { $0[0] }.joined()
+    for verb in try verbs(bench) {
+      let name = verb.joined(separator: " ")
+      #expect(rows.contains { $0[0].contains("`\(name)`") || HelpTests.names($0[0]).contains(name) }, "\(name)")
+      let own = rows.filter { $0[0].contains("`\(name)`") }.map { $0[1] }.joined()
+      let help = try bench.run(verb + ["--help"])
+      for option in Set(help.output.matches(of: /\n  (?:-., )?(--[a-z-]+)/).map { String($0.1) }) {
+        guard !["--help", "--version"].contains(option) else { continue }
+        #expect((shared + own).contains("`\(option)`"), "\(name) \(option)")
+      }
+    }
+  }
+
+  /// The verbs that a cell names: `card pin verify`, `change` stand for two.
+  private static func names(_ cell: String) -> [String] {
+    let parts = cell.split(separator: "`").map(String.init).filter { $0.first?.isLetter == true }
+    let noun = parts.first?.split(separator: " ").dropLast().joined(separator: " ") ?? ""
+    return parts.flatMap { [$0, "\(noun) \($0)"] }
+  }
+
   @Test func aNounAloneIsNoCommand() throws {
     let bench = try CommandBench()
     for noun in [[], ["center"], ["center", "title"], ["card"], ["card", "pin"], ["disc"], ["master"], ["copy"]] {

@@ -30,7 +30,7 @@ import Testing
     #expect(report["steps"] as? Int == 8 && report["matched"] as? Int == 7)
     #expect(report["difference"] == nil)
     let text = try bench.succeed("apdu", "script", "good.apdu").output
-    #expect(text.contains("8 of 8 steps sent, 7 compared."))
+    #expect(text.contains("8 of 8 steps sent, 7 answered as wanted."))
   }
 
   @Test func theFirstDifferenceIsToldWithItsLine() throws {

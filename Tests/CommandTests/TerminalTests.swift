@@ -9,9 +9,10 @@ import Testing
   }
 
   private func type(
-    _ arguments: [String], answers: [[String]], on bench: CommandBench
+    _ arguments: [String], answers: [[String]], columns: Int? = nil, on bench: CommandBench
   ) throws -> Screen {
-    let request: [String: Any] = ["command": [CommandBench.executable] + arguments, "answers": answers]
+    var request: [String: Any] = ["command": [CommandBench.executable] + arguments, "answers": answers]
+    request["columns"] = columns
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("terminal.py").path
     let json = String(decoding: try JSONSerialization.data(withJSONObject: request), as: UTF8.self)
     // An empty source is none, but it is no prompt either: take the variable away.
@@ -46,6 +47,34 @@ import Testing
     let screen = try type(["center", "init", "center", "--name", "x"], answers: answers, on: bench)
     #expect(screen.status == 65)
     #expect(!FileManager.default.fileExists(atPath: bench.path("center")))
+  }
+
+  /// Between words, and a command that somebody may copy stays whole as long as it fits.
+  @Test(arguments: [30, 44, 80, 200]) func failuresAreFolded(_ columns: Int) throws {
+    let bench = try CommandBench()
+    let arguments = ["card", "info", "--card-file", "there is/no-such-card-in-a-folder-with-a-long-name"]
+    let plain = try bench.run(arguments).complaint
+    let screen = try type(arguments, answers: [], columns: columns, on: bench).screen
+    let lines = screen.split(whereSeparator: \.isNewline)
+    #expect(lines.joined(separator: " ") + "\n" == plain)
+    #expect(lines.allSatisfy { $0.count <= columns || !$0.contains(" ") }, "\(lines)")
+    #expect((lines.count == 1) == (columns == 200))
+    #expect(lines.contains { $0.contains("'warifu card new'") }, "\(lines)")
+  }
+
+  /// A longer line would be folded, and what was folded is not taken away again.
+  @Test(arguments: [20, 80]) func theBarOfABatchFits(_ columns: Int) throws {
+    let bench = try Story.copy()
+    for number in 1...2 { try bench.succeed("card", "new", "\(number).blank") }
+    let plan = #"{"version": 1, "cards": [{"files": "*.blank"}], "issue": {"purchaser": "Customer {number}"}}"#
+    try bench.write(plan, to: "plan.json")
+    let arguments = ["batch", "run", "plan.json", "--passphrase", "file:passphrase"]
+    let screen = try type(arguments, answers: [], columns: columns, on: bench)
+    #expect(screen.status == 0 && screen.screen.contains("2 of 2 cards done."), "\(screen.screen)")
+    // The state of the bar before and after each card, then nothing of it.
+    let states = screen.screen.components(separatedBy: "\u{1B}[K").map { $0.dropFirst() }.filter { $0.hasPrefix("[") }
+    #expect(states.count == 3 && states.allSatisfy { $0.count < columns }, "\(states)")
+    #expect(columns == 20 || states.last?.contains("2/2") == true, "\(states)")
   }
 
   @Test func whatCannotBeUndoneWantsTheSerialTyped() throws {

@@ -1,13 +1,17 @@
-"""Runs a command at a terminal of its own: terminal.py JSON, with {"command": [...], "answers": [[prompt, keys], ...]}.
+"""Runs a command at a terminal of its own: terminal.py JSON, with {"command": [...], "answers": [[prompt, keys], ...],
+"columns": width or null}.
 
 Waits for each prompt before it types. Prints {"status": ..., "screen": ...}.
 """
 
+import fcntl
 import json
 import os
 import pty
 import signal
+import struct
 import sys
+import termios
 
 
 def main() -> None:
@@ -15,6 +19,8 @@ def main() -> None:
     request = json.loads(sys.argv[1])
     child, terminal = pty.fork()
     if child == 0:
+        if request.get("columns"):
+            fcntl.ioctl(2, termios.TIOCSWINSZ, struct.pack("HHHH", 24, request["columns"], 0, 0))
         os.execv(request["command"][0], request["command"])
     screen = b""
     answers = list(request["answers"])

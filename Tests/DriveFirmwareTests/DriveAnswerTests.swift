@@ -45,7 +45,7 @@ import Testing
     #expect(try Capacity(parsingLong: long.span.bytes) == expected)
   }
 
-  /// disc.md's table: megabytes, octets to the block, blocks, bands, spares, octets in all.
+  /// Megabytes, octets to the block, blocks, bands, spares, octets in all.
   @Test func geometriesAreThoseOfTheStandards() {
     let table: [[UInt64]] = [
       [128, 512, 248_826, 1, 1_024, 127_398_912], [230, 512, 446_325, 10, 1_025, 228_518_400],

@@ -168,7 +168,7 @@ import Testing
     #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
   }
 
-  /// Attack 8 of crypto.md: an old card image, its counter turned back.
+  /// An old card image, its counter turned back.
   @Test func rolledBackCardIsNotCharged() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()

@@ -5,7 +5,7 @@ import PCSCRig
 import Testing
 
 /// `warifu batch run` with cards that somebody puts into a reader one after the other.
-@Suite struct BatchReaderTests {
+@Suite(.noHang) struct BatchReaderTests {
   /// A folder with a centre, a title and registered blank cards.
   private struct Shop: ~Copyable {
     let folder: URL

@@ -6,7 +6,7 @@ import PCSCRig
 import Testing
 
 /// The commands' output, JSON and traces, over a reader, tell no PIN, code or key.
-@Suite struct CommandSecrecyTests {
+@Suite(.noHang) struct CommandSecrecyTests {
   /// A folder for a centre, a card and the user's secrets.
   private struct Shop: ~Copyable {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("warifu-shop-\(UUID().uuidString)")

@@ -9,7 +9,7 @@ import Sockets
 import Testing
 
 /// One suite over every way to a card, with a card of either transmission protocol.
-@Suite struct ConformanceTests {
+@Suite(.noHang) struct ConformanceTests {
   /// How a card is reached.
   enum Way: String, CaseIterable, CustomTestStringConvertible {
     case inProcess = "in process"
@@ -37,7 +37,7 @@ import Testing
     case .tcp: return try listening(card, at: .tcp(host: "127.0.0.1", port: 0), body)
     case .reader:
       return try Slots.withCard(card) { slot in
-        try ReaderContext().connect(to: slot.name).withTransaction { try body($0.transport) }
+        try ReaderContext().connect(to: slot.name, timeout: .seconds(60)).withTransaction { try body($0.transport) }
       }
     }
   }

@@ -6,7 +6,7 @@ import Octets
 import Testing
 
 /// yubikey-manager, a host that knows nothing of ours, opens our secure channel and works in it.
-@Suite struct ForeignSecureChannelTests {
+@Suite(.noHang) struct ForeignSecureChannelTests {
   private func play(_ task: String, _ card: EmulatedCard, version: UInt8, keys: [UInt8]) throws {
     try Slots.withCard(card) { reader in
       _ = try run(

@@ -7,7 +7,7 @@ import Octets
 import Testing
 
 /// OpenSC reads the card, and takes it for none that it knows.
-@Suite struct OpenSCTests {
+@Suite(.noHang) struct OpenSCTests {
   @Test(arguments: lines) func readsTheAnswerToReset(line: TransmissionProtocol) throws {
     let card = try Cards.blank(line).card
     let answer = Hex.encode(try card.reset()).lowercased()

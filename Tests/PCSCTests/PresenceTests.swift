@@ -1,14 +1,17 @@
+import CardConformance
 import CardDriver
 import CardEmulator
 import CardProtocol
 import Cryptography
 import Foundation
 import ISO7816
+import Identifiers
+import Octets
 import PCSCRig
 import Testing
 
 /// Cards in slots of a real pcscd: it goes and comes, they go and come, and things go wrong by plan.
-@Suite struct PresenceTests {
+@Suite(.noHang) struct PresenceTests {
   private static let status = "80:CA:00:66:00"
 
   /// A daemon of the test's own, since it is restarted. Its clients are other programs: libpcsclite finds one daemon a
@@ -96,7 +99,7 @@ import Testing
         card, into: .vpcd(host: "127.0.0.1", port: slot.port), faults: try LineFaults(parsing: plan))
       try insertion.start()
       try PrivateDaemon.waitForCard(true, in: slot.name)
-      let result = Result { try body(KnownCardInSlot(slot: slot)) }
+      let result = Result { try body(KnownCardInSlot(slot: slot, insertion: insertion)) }
       try slot.eject(insertion)
       return try result.get()
     }
@@ -104,7 +107,10 @@ import Testing
 
   private struct KnownCardInSlot {
     let slot: Slot
-    func connect() throws -> ReaderTransport { try ReaderContext().connect(to: slot.name) }
+    let insertion: CardInsertion
+    func connect(timeout: Duration = .seconds(60)) throws -> ReaderTransport {
+      try ReaderContext().connect(to: slot.name, timeout: timeout)
+    }
   }
 
   private func failure(_ body: () throws -> [UInt8]) -> CardTransportError? {
@@ -137,6 +143,118 @@ import Testing
       try PrivateDaemon.waitForCard(true, in: card.slot.name)
       // The decrement was cut, so it did not happen.
       #expect(try card.connect().transmit([0x00, 0x20, 0x00, 0x81]) == [0x63, 0xC3])
+    }
+  }
+
+  /// Its reader waits with it, so taking it out is all that helps.
+  @Test func aCardThatHangsIsTakenOutAndPutInAgain() throws {
+    try withFaultyCard("hang@2") { card in
+      let transport = try card.connect(timeout: .seconds(1))
+      #expect(try transport.transmit(Self.getStatus).suffix(2) == [0x90, 0x00])
+      let lost = failure { try transport.transmit(Self.getStatus) }
+      #expect(lost?.code == .timeout && lost?.cardMayHaveChanged == true, "\(String(describing: lost))")
+      card.insertion.eject()
+      try PrivateDaemon.waitForCard(false, in: card.slot.name)
+      card.insertion.insert()
+      try PrivateDaemon.waitForCard(true, in: card.slot.name)
+      #expect(try card.connect().transmit(Self.getStatus).suffix(2) == [0x90, 0x00])
+    }
+  }
+
+  /// A session notices the first response that is not as the card made it, and goes no further.
+  @Test func aWrongMACEndsTheSession() throws {
+    let known = try KnownCard(seed: 7)
+    let opening = try Self.responses(untilOpen: known)
+    for wrong in [opening + 1, opening + 2] {
+      try withFaultyCard("wrong-mac@\(wrong)") { card in
+        try card.connect().withTransaction { transaction in
+          var session = try known.administration(CardConnection(transaction.transport))
+          for number in opening + 1..<wrong {
+            _ = try session.data(.getData(.applicationStatus), operation: "read, response \(number)")
+          }
+          for _ in 1...2 {
+            let error = #expect(throws: CardError.self) {
+              _ = try session.data(.getData(.applicationStatus), operation: "read")
+            }
+            guard case .secureChannel = error?.code else { Issue.record("\(String(describing: error))"); continue }
+          }
+        }
+        // The card is none the worse for it.
+        try card.connect().withTransaction { transaction in
+          var session = try known.administration(CardConnection(transaction.transport))
+          _ = try session.data(.getData(.applicationStatus), operation: "read")
+        }
+      }
+    }
+  }
+
+  /// How many responses it takes to open a session.
+  private static func responses(untilOpen known: KnownCard) throws -> Int {
+    let counter = Counter(try Cards.issued(.t1).card)
+    _ = try known.administration(CardConnection(counter))
+    return counter.responses
+  }
+
+  /// Counts the responses of a card.
+  private final class Counter: APDUTransport {
+    private let card: EmulatedCard
+    private(set) var responses = 0
+    var limits: CardTransportLimits { card.limits }
+    init(_ card: EmulatedCard) { self.card = card }
+    func reset() throws(CardTransportError) -> [UInt8] { try card.reset() }
+    func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+      responses += 1
+      return try card.transmit(command)
+    }
+  }
+
+  // MARK: Many, and soon after one another
+
+  /// A client resets a card that was pulled out meanwhile: pcscd tells at once that it is gone, but only its next look, up
+  /// to 0.4 s later, takes note of it. A card that is there by then would be taken for the one before for ever.
+  @Test func aCardThatComesRightAfterAnotherIsSeen() throws {
+    try Slots.withReader { slot in
+      for number in 1...3 {
+        let insertion = try CardInsertion(
+          try Cards.issued(.t1).card, into: .vpcd(host: "127.0.0.1", port: slot.port),
+          faults: try LineFaults(parsing: "pull@1"))
+        try insertion.start()
+        try PrivateDaemon.waitForCard(true, in: slot.name)
+        do {
+          let transport = try ReaderContext().connect(to: slot.name, timeout: .seconds(60))
+          #expect(failure { try transport.transmit(Self.getStatus) } != nil)
+          insertion.stop()
+        }
+        let next = try Cards.blank(.t1).card
+        let inserted = try slot.insert(next)
+        let transport = try ReaderContext().connect(to: slot.name, timeout: .seconds(60))
+        _ = try transport.reset()
+        #expect(try transport.transmit(Self.getStatus).suffix(2) == [0x90, 0x00], "time \(number)")
+        try slot.eject(inserted)
+      }
+    }
+  }
+
+  @Test func sixteenCardsAtOnce() throws {
+    let daemon = try PrivateDaemon.start(slots: PrivateDaemon.mostSlots)
+    defer { daemon.stop() }
+    let cards = try daemon.ports.map { _ -> (EmulatedCard, [UInt8]) in
+      let made = try Cards.blank(.t1)
+      return (made.card, made.production.serial.octets.span.bytes.octets)
+    }
+    let insertions = try zip(cards, daemon.ports).map { card, port in
+      let insertion = try CardInsertion(card.0, into: .vpcd(host: "127.0.0.1", port: port))
+      try insertion.start()
+      return insertion
+    }
+    defer { for insertion in insertions { insertion.stop() } }
+    try #require(try waitForCards(PrivateDaemon.mostSlots, daemon))
+    for (index, card) in cards.enumerated() {
+      let said = try ask(daemon, ["-r", daemon.readers[index], "-s", "80:CA:DF:20:00"])
+      #expect(said.contains("SW1=0x90, SW2=0x00"))
+      // Each card in its own reader. A line of the answer: 16 octets, and what they are as text.
+      let octets = said.split(separator: "\n").map { $0.prefix(48).filter(\.isHexDigit) }.joined()
+      #expect(octets.contains(Hex.encode(card.1)), "\(said)")
     }
   }
 

@@ -4,7 +4,7 @@ import PCSCRig
 import Testing
 
 /// The rig itself: what every other suite here stands on.
-@Suite struct PrivateDaemonTests {
+@Suite(.noHang) struct PrivateDaemonTests {
   private func readers(of daemon: PrivateDaemon) throws -> Set<String> {
     let said = try run("opensc-tool", ["--list-readers"], environment: daemon.environment).output
     return Set(
@@ -65,9 +65,10 @@ import Testing
     owner.arguments = ["daemon", "1"]
     owner.standardOutput = output
     try owner.run()
-    let socket = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self).trimmingCharacters(
-      in: .newlines)
+    let lines = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self).split(separator: "\n")
+    let socket = lines.first.map(String.init) ?? ""
     #expect(FileManager.default.fileExists(atPath: socket))
+    #expect(lines.count == 2 && lines.last.flatMap { UInt16($0) } != nil)
     kill(owner.processIdentifier, SIGKILL)
     owner.waitUntilExit()
     let folder = URL(fileURLWithPath: socket).deletingLastPathComponent().deletingLastPathComponent().path

@@ -5,7 +5,7 @@ import Octets
 import Testing
 
 /// Programs written with pyscard get on with the card.
-@Suite struct PyscardTests {
+@Suite(.noHang) struct PyscardTests {
   /// Debian's Python, which has Debian's pyscard, whatever stands first in PATH.
   private static let python = "/usr/bin/python3"
 

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `warifu reader install` and `uninstall` below a folder of the test's own.
-@Suite struct ReaderInstallTests {
+@Suite(.noHang) struct ReaderInstallTests {
   private func withRoot<R>(_ body: (String) throws -> R) throws -> R {
     let root = FileManager.default.temporaryDirectory.appendingPathComponent("warifu-root-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)

@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 /// Nothing that is said about a card on its way tells a key, a PIN or a code.
-@Suite struct SecrecyTests {
+@Suite(.noHang) struct SecrecyTests {
   /// All that was said.
   private final class Transcript: Sendable {
     private let lines = Mutex<[String]>([])
@@ -32,7 +32,7 @@ import Testing
     let secrets = try KnownCard(seed: 7).secrets(serial: made.production.serial) + [("transport keys", keys)]
     try Slots.withReader { slot in
       let insertion = try slot.insert(made.card) { transcript.add("\($0)") }
-      try ReaderContext().connect(to: slot.name).withTransaction { transaction in
+      try ReaderContext().connect(to: slot.name, timeout: .seconds(60)).withTransaction { transaction in
         let failures = try Conformance.failures(
           of: CardUnderTest(
             transport: wrap(transaction.transport), transportKeys: keys, transmissionProtocol: line))

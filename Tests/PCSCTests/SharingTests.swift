@@ -1,11 +1,12 @@
 import CardDriver
 import Foundation
+import Glibc
 import ISO7816
 import TestSupport
 import Testing
 
 /// Several processes share one reader and reset its card among them: nobody sees what another opened.
-@Suite struct SharingTests {
+@Suite(.noHang) struct SharingTests {
   @Test(arguments: lines) func fourProcessesKeepTheirStateToThemselves(line: TransmissionProtocol) throws {
     var random = Randomness("sharing with \(line)")
     let seconds = random.soak(5, full: 60)
@@ -34,5 +35,28 @@ import Testing
       #expect(transactions > 10 * seconds)
     }
     #expect(try WarifuCard(CardConnection(card)).status().pinTries == 3)
+  }
+
+  /// pcscd resets the card of a client that dies in a transaction, as every command of ours does its work, and leaves any
+  /// other card as it is. Whoever comes to a card with our driver resets it before anything else.
+  @Test(arguments: ["transaction", "connection"], lines)
+  func aHolderThatIsKilledLeavesNothingToTheNext(_ way: String, line: TransmissionProtocol) throws {
+    let card = try Cards.issued(line).card
+    try Slots.withCard(card) { slot in
+      for pause: UInt32 in [0, 0, 500_000] {
+        let holder = try Program(rigPath(), ["hold", slot.name, way])
+        #expect(holder.readLine() == "held")
+        holder.kill()
+        usleep(pause)
+        let next = try ReaderContext().connect(to: slot.name, timeout: .seconds(30))
+        if way == "transaction", pause > 0 {
+          // Not even a program that resets nothing.
+          #expect(try next.transmit([0x80, 0x10, 0x00, 0x00]) == [0x69, 0x82])
+        }
+        let card = try WarifuCard(CardConnection(next))
+        let error = #expect(throws: CardError.self) { _ = try card.handOver(index: 0) }
+        #expect(error?.code == .refused(.securityStatusNotSatisfied), "\(String(describing: error))")
+      }
+    }
   }
 }

@@ -21,6 +21,19 @@ extension Card {
     }
   }
 
+  /// The same for what fills the card. It leaves room for what every card must be able to write: tries of the PIN, states
+  /// of codes, deletions, the end of its life.
+  ///
+  /// - Throws: 6A84 when it would not.
+  func atomicallyFilling(_ body: () throws(StatusWord) -> Void) throws(StatusWord) {
+    try atomically { () throws(StatusWord) in
+      try body()
+      guard store.freeOctets - store.batchOctets >= Card.reservedOctets else { throw .notEnoughMemory }
+    }
+  }
+
+  private static let reservedOctets = 2_048
+
   /// Sets `key` within a batch.
   func put(_ key: StoreKey, _ value: RawSpan) throws(StatusWord) {
     do { try store.put(key, value) } catch { throw error.status }

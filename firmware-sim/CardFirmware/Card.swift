@@ -87,7 +87,7 @@ public final class Card {
     endSession()
     transmission = Transmission()
     session = CardSession()
-    channels = LogicalChannels()
+    channels.reset()
     input.wipe()
     output.wipe()
     response.wipe()

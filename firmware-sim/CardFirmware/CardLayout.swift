@@ -56,7 +56,7 @@ enum CardLayout {
   static let keySets: ClosedRange<UInt16> = 0x0102...0x01FF
   /// Every generation key.
   static let generationKeys: ClosedRange<UInt16> = 0x0201...0x0210
-  /// Everything secret that a card has before it has codes: individual key, key sets, generation keys, PIN and PUK, key
+  /// Everything secret on a card but its codes: individual key, key sets, generation keys, PIN and PUK, key
   /// pairs.
   static let secrets: InlineArray<5, ClosedRange<UInt16>> = [
     0x0003...0x0003, keySets, generationKeys, 0x0300...0x03FF, 0x0500...0x05FF,
@@ -67,6 +67,14 @@ enum CardLayout {
 
   /// The most codes a profile may allow.
   static let codeSlots: UInt16 = 1_024
+
+  /// Digests of codes that were deleted, in pieces of ``deletedCodePieceOctets``.
+  static func deletedCodes(_ piece: UInt16) -> StoreKey { StoreKey(rawValue: 0x2000 + piece) }
+
+  /// The most such pieces.
+  static let deletedCodePieces: UInt16 = 256
+  /// Octets in a whole piece of such digests.
+  static let deletedCodePieceOctets = 512
 
   /// A piece of a carried file, ``filePieceOctets`` long but for the last.
   static func filePiece(slot: UInt16, piece: UInt16) -> StoreKey { StoreKey(rawValue: 0x4000 + slot << 8 + piece) }

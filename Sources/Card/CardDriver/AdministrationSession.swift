@@ -71,7 +71,14 @@ public struct AdministrationSession: ~Copyable {
     plain.le = command.le.map { min($0, connection.dataOctetsPerResponse) }
     let wrapped: CommandAPDU
     do { wrapped = try channel.wrap(plain) } catch { throw CardError(error, operation: operation) }
-    let response = try connection.exchange(wrapped, operation: operation)
+    let response: ResponseAPDU
+    do {
+      response = try connection.exchange(wrapped, operation: operation)
+    } catch {
+      // Nobody knows whether the card counted the command, so nothing more can be said in this session.
+      channel.close()
+      throw error
+    }
     do { return try channel.unwrap(response) } catch { throw CardError(error, operation: operation) }
   }
 

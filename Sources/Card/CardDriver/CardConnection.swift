@@ -70,12 +70,13 @@ public final class CardConnection {
     return length.octets.reduce(0) { $0 << 8 | Int($1) }
   }
 
-  /// Reads how long APDUs may be from EF.ATR/INFO, of a card whose ATR says that it tells (ISO/IEC 7816-4, 12.2).
+  /// Reads how long APDUs may be from EF.ATR/INFO, of a card whose ATR tells of extended length (ISO/IEC 7816-4, 12.2).
   ///
-  /// Selects that file: good right after a reset, before anything else is selected. A card that does not let it be read
-  /// is taken as if it had not said so.
+  /// Whether the ATR says that the file tells them makes no difference: before the edition of 2013 there was no bit for
+  /// it. Selects that file: good right after a reset, before anything else is selected. A card that has none, or does not
+  /// let it be read, is taken to have no limits but those of its way.
   public func learnLimits() throws(CardError) {
-    guard capabilities?.extendedLengthInformation == true else { return }
+    guard capabilities?.extendedLength == true || capabilities?.extendedLengthInformation == true else { return }
     let operation = "ask the card for its limits"
     guard try exchange(.select(file: CommandAPDU.informationFile), operation: operation).status == .ok else {
       return

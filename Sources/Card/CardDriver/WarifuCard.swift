@@ -21,7 +21,9 @@ public final class WarifuCard {
     guard response.status == .ok || response.status == .selectedFileInvalidated else {
       throw CardError(
         response.status, operation: "select the Warifu application",
-        remedy: "This is no Warifu card; insert one, or name the right reader.")
+        remedy: response.status == .conditionsNotSatisfied
+          ? "The card is at its end; ask its issuer for another one."
+          : "This is no Warifu card; insert one, or name the right reader.")
     }
   }
 

@@ -36,7 +36,7 @@ public struct CardStateError: Error, Sendable, Hashable, CustomStringConvertible
       case .unreadable:
         "There is no card file at \(path) that can be opened\(more); check the path and its permissions."
       case .exists: "\(path) exists already; choose another name, or remove it first."
-      case .busy: "The card \(path) is in use by another process; end that one, or eject the card there."
+      case .busy: "The card \(path) is in use by another process; end that one first."
       case .notACard: "\(path) is no card file of a version this program knows; check the path."
       case .wrongSize:
         "The card file \(path) is cut off or has something behind its end\(more); restore it from a copy."

@@ -4,7 +4,7 @@ public enum CertificateError: Error, Equatable {
   case malformed
   /// A name, serial or validity that X.509 does not allow.
   case badContent
-  /// It does not chain to the authority, or is not for the role asked about. Nothing more is said (crypto.md).
+  /// It does not chain to the authority, or is not for the role asked about. Nothing more is said.
   case notAuthentic
   /// It chains, but is not valid yet at the time asked about.
   case notYetValid

@@ -3,7 +3,7 @@ import Octets
 import SecureChannel
 
 /// The cipher keys that a retrieval code stands for (P12, P13, P22): made alike in a card and by the seller, so that who
-/// holds a card and who holds dedicated software made for the code have the same key (crypto.md, "secret key of a code").
+/// holds a card and who holds dedicated software made for the code have the same key (the "secret key of a code").
 public enum CipherKey {
   /// Octets of each of them: AES-256.
   public static let octetCount = 32

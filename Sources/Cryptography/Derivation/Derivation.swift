@@ -3,7 +3,7 @@ import Identifiers
 import Octets
 import SecureChannel
 
-/// Keys made from keys and passphrases, one function per construction (crypto.md).
+/// Keys made from keys and passphrases, one function per construction.
 public enum Derivation {
   /// Octets that the context of a derivation may have.
   static let contextOctets = 4096

@@ -1,7 +1,7 @@
 import Octets
 import SecureChannel
 
-/// A secret in a file that opens with a passphrase: AES-256-GCM under scrypt (crypto.md, the centre's key store).
+/// A secret in a file that opens with a passphrase: AES-256-GCM under scrypt (the centre's key store).
 ///
 /// Layout: magic `WARIFUBX` (8) ‖ version 01 ‖ log₂ n (1) ‖ r (1) ‖ p (1) ‖ salt (16) ‖ nonce (12) ‖ ciphertext ‖
 /// tag (16). All that stands before the nonce is associated data. Every way of not opening looks the same.

@@ -3,7 +3,7 @@ import Formats
 import Identifiers
 import Octets
 
-/// How the content of titles is sealed: the streaming format of crypto.md in segments of 1 MiB, bound to the title.
+/// How the content of titles is sealed: ``StreamingAEAD`` in segments of 1 MiB, bound to the title.
 enum Content {
   static let parameters = StreamingAEAD.disc
 

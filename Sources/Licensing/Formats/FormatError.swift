@@ -15,7 +15,7 @@ public struct FormatError: Error, Hashable, Sendable {
     case invalid
     /// Not the one canonical way to write this record.
     case notCanonical
-    /// The signature is not good. Nothing more is said (crypto.md).
+    /// The signature is not good. Nothing more is said.
     case notAuthentic
   }
 

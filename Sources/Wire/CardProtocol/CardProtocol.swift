@@ -128,6 +128,8 @@ public enum KeyVersion {
   public static let individualKey: UInt8 = 0x40
   /// Generation key `number` (1...16) has this version plus `number`.
   public static let generationKeyBase: UInt8 = 0x50
+  /// Generation keys 1 to 16.
+  public static let generationKeys: ClosedRange<UInt8> = 0x51...0x60
   /// GlobalPlatform's public test key set, only on cards made with `--test-keys`.
   public static let testSet: UInt8 = 0xFF
 }
@@ -160,7 +162,7 @@ public enum LifeCycle: UInt8, Sendable, CaseIterable {
   case terminated = 0xFF
 }
 
-/// States of a retrieval code on a card: `charged → handedOver → spent | expired` (card.md).
+/// States of a retrieval code on a card: `charged → handedOver → spent | expired`.
 public enum CodeState: UInt8, Sendable, CaseIterable {
   /// On the card, not yet given to anybody.
   case charged = 1

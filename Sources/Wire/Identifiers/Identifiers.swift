@@ -2,7 +2,7 @@ import Octets
 
 /// The identifier of one title on a master medium: SIDi of the seeds, `DID` in embodiment 2 (M2). 16 octets.
 ///
-/// Software ids and medium ids are disjoint, typed name spaces (requirements, resolution 9): they are different Swift
+/// Software ids and medium ids are disjoint, typed name spaces: they are different Swift
 /// types, and every MAC or key derivation takes them in under different ``FieldType``s.
 public struct SoftwareID: Hashable, Sendable, CustomStringConvertible {
   /// Octets in every software id.

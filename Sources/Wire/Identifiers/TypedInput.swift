@@ -68,7 +68,7 @@ extension OctetBuffer {
   }
 }
 
-/// The purpose of a derived key. One label per purpose (crypto.md); the texts are part of every frozen vector.
+/// The purpose of a derived key. One label per purpose; the texts are part of every frozen vector.
 public enum KeyLabel: Sendable, CaseIterable {
   /// Issuer master key → individual key of a card.
   case individualKey
@@ -126,14 +126,14 @@ extension OctetBuffer {
   }
 
   /// Appends the context of the key that wraps K3 for one of two cards: whose wrap it is, with whom it is shared, and its
-  /// number (crypto.md, P18).
+  /// number (P18).
   public func appendSharedKeyContext(holder: RawSpan, peer: RawSpan, number: UInt32) throws(OctetError) {
     try appendField(.cardSerial, holder)
     try appendField(.peerSerial, peer)
     try appendField(.sharedKeyNumber, number)
   }
 
-  /// Makes this buffer the input of a certificate code CS: software id ‖ medium id ‖ terms, typed (crypto.md, M5).
+  /// Makes this buffer the input of a certificate code CS: software id ‖ medium id ‖ terms, typed (M5).
   public func becomeCertificateInput(
     softwareID: RawSpan, mediumID: RawSpan, terms: RawSpan
   ) throws(OctetError) {

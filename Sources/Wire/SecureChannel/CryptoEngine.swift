@@ -17,7 +17,7 @@ public enum CryptoError: Error, Equatable {
   case noSuchKey
   /// A length that the primitive does not allow.
   case badLength
-  /// A MAC, wrapped key or signature did not verify. Nothing more is said (crypto.md).
+  /// A MAC, wrapped key or signature did not verify. Nothing more is said.
   case notAuthentic
   /// A point or scalar that is none of the curve's.
   case badKey

@@ -5,7 +5,7 @@ import ISO7816
 import SecureChannel
 import Testing
 
-/// A state of a card that its answers depend on, by the name that `docs/card-protocol.md` gives it.
+/// A state of a card that its answers depend on, by the name that `docs/status-words.md` gives it.
 enum CardState: String, CaseIterable, Sendable {
   case blank, initialized = "init", secured = "bare", issued = "ready", pinVerified = "PIN", chaining = "chain"
   case applicationLocked = "off", locked, terminated = "ended"

@@ -233,6 +233,10 @@ import Testing
     #expect(try bench.status(envelope([])) == .wrongLength)
     #expect(try bench.status(.verify(.pin)).retriesLeft == 3)
     #expect(try bench.status(envelope(content[..<6])) == .ok)
+    #expect(try bench.status(.getResponse(1)) == .conditionsNotSatisfied)
+    #expect(try bench.status(envelope(content[6...])) == .ok)
+    #expect(try bench.status(envelope([])) == .wrongLength)
+    #expect(try bench.status(envelope(content[..<6])) == .ok)
     bench.reset()
     #expect(try bench.status(envelope([])) == .wrongLength)
   }

@@ -133,6 +133,57 @@ import Testing
     #expect(try bench.status(told(.wrap, records[Int(Bench.Code.expiring)], Self.content)) == .conditionsNotSatisfied)
   }
 
+  /// Nor once the issuer has deleted it to make room: a code whose uses or time are up stays so on the card that had it.
+  @Test func P22_deletedCodeDoesNotComeToLifeByBeingTold() throws {
+    let purchasers = Purchasers()
+    let (bench, other) = (try purchasers.a.get(), try purchasers.b.get())
+    let records = try Bench.records()
+    let (limited, expiring) = (records[Int(Bench.Code.twoUses)], records[Int(Bench.Code.expiring)])
+    for _ in 0..<2 { try #require(try bench.status(told(.wrap, limited, Self.content)) == .ok) }
+    try #require(try bench.setTime(Bench.expiry + 1) == .ok)
+    let session = try bench.open()
+    for index in [Bench.Code.twoUses, Bench.Code.expiring] {
+      #expect(try session.status(.deleteCode(index: index)) == .ok)
+    }
+    try bench.remount()
+    try bench.verifyPIN()
+    for record in [limited, expiring] {
+      for level in [CommandAPDU.KeyLevel.right, .message] {
+        #expect(try bench.send(told(.wrap, record, Self.content, level: level)).status == .conditionsNotSatisfied)
+      }
+      // Elsewhere, and under another generation key, it never was.
+      #expect(try other.status(told(.wrap, record, Self.content)) == .ok)
+      var renumbered = record
+      renumbered.generationKey = 3 - record.generationKey
+      #expect(try bench.status(told(.wrap, renumbered, Self.content)) == .ok)
+    }
+    let kept = try #require(bench.store.withValue(StoreKey(rawValue: 0x2000)) { $0.octets })
+    #expect(kept.count == 16 && !kept.contains(limited.code))
+  }
+
+  /// More of them than one value of the store holds.
+  @Test func everyDeletedCodeIsRemembered() throws {
+    let bench = try Self.verified(try Bench.issued())
+    let session = try bench.open()
+    try #require(try session.status(.verify(.pin, value: Bench.pin)) == .ok)
+    let softwareID = try #require(SoftwareID(octets: Bench.softwareID))
+    var gone: [ChargeRecord] = []
+    for number: UInt32 in 2...11 {
+      let records = (0..<8).map {
+        ChargeRecord(
+          code: SeededRandom(seed: UInt64(number) * 100 + $0).octets(10), generationKey: 1, uses: 1,
+          softwareID: softwareID)
+      }
+      try #require(try session.store(try Bench.charge(number, records)).status == .ok)
+      for record in records { try #require(try session.status(told(.wrap, record, Self.content)) == .ok) }
+      for index: UInt16 in 4..<12 { try #require(try session.status(.deleteCode(index: index)) == .ok) }
+      gone += records
+    }
+    #expect(gone.count == 80)
+    for record in gone { #expect(try session.status(told(.wrap, record, Self.content)) == .conditionsNotSatisfied) }
+    #expect(try session.status(told(.wrap, try Bench.records()[0], Self.content)) == .ok)
+  }
+
   @Test func refusalsOfToldCodes() throws {
     let bench = try Purchasers().a.get()
     var record = try Bench.records()[0]

@@ -57,7 +57,7 @@ import Testing
     changed = order
     changed.software = try #require(SoftwareID(octets: [UInt8](repeating: 7, count: 16)))
     rows += [(bench, changed.toCopy)]
-    // Swapped (crypto.md, attack 10).
+    // One taken for the other.
     changed = order
     (changed.wrappedKu, changed.wrappedKa) = (order.wrappedKa, order.wrappedKu)
     rows += [(bench, changed.toRun), (bench, changed.toCopy)]

@@ -169,6 +169,7 @@ import Testing
     let blocks = try CommandAPDU.storeData(objects, blockOctets: 200)
     #expect(try session.status(blocks[0]) == .ok)
     #expect(try bench.status(.select(applicationID: CardProtocol.applicationID).onChannel(2)) == .ok)
+    #expect(try bench.status(blocks[0].onChannel(2)) == .securityStatusNotSatisfied)
     #expect(try session.status(blocks[1]) == .ok)
   }
 

@@ -96,7 +96,8 @@ import Testing
 
   /// As many whole entries as Le holds, 6310, and the next ones with P2 bit 1; only behind such an answer.
   @Test(arguments: [0x02, 0x00] as [UInt8]) func nextOccurrences(_ form: UInt8) throws {
-    let session = try Bench.issued().open()
+    let bench = try Bench.issued()
+    let session = try bench.open()
     let all = try session.send(getStatus(0xF0, form)).data
     var command = getStatus(0xF0, form, le: 24)
     var parts: [[UInt8]] = []
@@ -113,6 +114,10 @@ import Testing
     #expect(try session.status(command) == .conditionsNotSatisfied)
     #expect(try session.status(getStatus(0xF0, form, le: 24)) == StatusWord(0x63, 0x10))
     #expect(try session.status(getStatus(0xC0, form | 1, le: 24)) == .conditionsNotSatisfied)
+    // What is left is nobody else's.
+    #expect(try session.status(getStatus(0xF0, form, le: 24)) == StatusWord(0x63, 0x10))
+    #expect(try bench.status(.select(applicationID: Self.domain)) == .ok)
+    #expect(try bench.open().status(command) == .conditionsNotSatisfied)
   }
 
   @Test(arguments: SecurityLevel.defined) func wantsAnAuthenticatedHost(_ level: SecurityLevel) throws {

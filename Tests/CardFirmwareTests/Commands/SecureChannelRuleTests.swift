@@ -43,6 +43,18 @@ import Testing
     #expect(try bench.status(.generateKeyPair(.signature)) == .securityStatusNotSatisfied)
   }
 
+  /// At level 00 no MAC tells one host's commands from another's; a SELECT ends the session all the same.
+  @Test func selectEndsASessionOfLevelZero() throws {
+    let bench = try Bench.issued()
+    let secured = CommandAPDU(cla: 0x84, ins: 0xCA, p1: 0xDF, p2: 0x20)
+    for name in [CardProtocol.applicationID, CardProtocol.issuerDomainID, []] {
+      _ = try bench.open(level: [])
+      #expect(try bench.status(secured) == .secureMessagingNotSupported)
+      #expect(try bench.whole(.select(applicationID: name)).status == .ok)
+      #expect(try bench.status(secured) == .conditionsNotSatisfied)
+    }
+  }
+
   @Test func securedCommandWithoutASession() throws {
     let bench = try Bench.issued()
     for cla: UInt8 in [0x04, 0x08, 0x0C, 0x84] {

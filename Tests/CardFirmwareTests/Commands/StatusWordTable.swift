@@ -2,7 +2,7 @@ import Foundation
 import ISO7816
 import Testing
 
-/// The tables of `docs/card-protocol.md` that say which status word ends which command in which state of the card.
+/// The tables of `docs/status-words.md` that say which status word ends which command in which state of the card.
 ///
 /// The document is the source: what it says is what ``StatusWordTableTests`` asks of a card.
 struct StatusWordTable {
@@ -43,7 +43,7 @@ struct StatusWordTable {
   private static func text() throws -> String {
     let file = URL(fileURLWithPath: #filePath)
     let root = (0..<4).reduce(file) { folder, _ in folder.deletingLastPathComponent() }
-    return try String(contentsOf: root.appending(path: "docs/card-protocol.md"), encoding: .utf8)
+    return try String(contentsOf: root.appending(path: "docs/status-words.md"), encoding: .utf8)
   }
 
   private init(reading text: String) throws {
@@ -70,7 +70,7 @@ struct StatusWordTable {
     }
     promisedRows = lines.compactMap { $0.hasPrefix("Rows: ") ? Int($0.dropFirst(6).prefix { $0.isNumber }) : nil }
     explained = Set(
-      try Self.table(under: "## Status words", lines).dropFirst().flatMap { cells in
+      try Self.table(under: "## What each word means", lines).dropFirst().flatMap { cells in
         cells[0].split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
       })
   }

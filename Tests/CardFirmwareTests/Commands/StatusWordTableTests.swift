@@ -3,7 +3,7 @@ import ISO7816
 import Octets
 import Testing
 
-/// The status words of `docs/card-protocol.md`, row by row, asked of a card in the state that the row names.
+/// The status words of `docs/status-words.md`, row by row, asked of a card in the state that the row names.
 @Suite struct StatusWordTableTests {
   private static let table = Result { try StatusWordTable.document.get() }
 

@@ -200,6 +200,54 @@ import card_rig
     #expect(log.all == [.inserted, .ejected, .inserted])
   }
 
+  /// pcscd misses it when one card goes and another comes between two looks: it only looks at the new one, for ever.
+  @Test func goesAndComesAgainWhenTakenForAnotherCard() throws {
+    let reader = try FakeReader()
+    let log = EventLog()
+    let insertion = try insert(try blankCard(), reader, log)
+    defer { insertion.stop() }
+    var looks = 0
+    while looks < 30, reader.transmit([4]) != nil {
+      looks += 1
+      usleep(300_000)
+    }
+    #expect((5..<30).contains(looks))
+    reader.hangUp()
+    try #require(reader.acceptCard())
+    // Resetting what was never on is no better.
+    reader.sendFrame([2])
+    #expect(reader.receiveFrame() == nil)
+    reader.hangUp()
+    try #require(reader.acceptCard())
+    // A card that was on may be looked at, and reset.
+    _ = reader.powerOn()
+    for control in [0, 2] as [UInt8] {
+      reader.sendFrame([control])
+      for _ in 0..<5 {
+        #expect(reader.transmit([4]) != nil)
+        usleep(300_000)
+      }
+    }
+    let out = PresenceEvent.pulled(.overlooked)
+    #expect(log.all == [.inserted, out, .inserted, out, .inserted])
+  }
+
+  /// A reader that is always like that is no pcscd that missed something.
+  @Test func putsUpWithAReaderOfItsOwnWays() throws {
+    let reader = try FakeReader()
+    let insertion = try insert(try blankCard(), reader)
+    defer { insertion.stop() }
+    for _ in 1...3 {
+      reader.sendFrame([2])
+      #expect(reader.receiveFrame() == nil)
+      reader.hangUp()
+      try #require(reader.acceptCard())
+    }
+    reader.sendFrame([2])
+    #expect(reader.transmit([4])?.first == 0x3B)
+    #expect(reader.transmit(Self.status)?.suffix(2) == Self.ok[...])
+  }
+
   @Test func staysOutUntilInserted() throws {
     let reader = try FakeReader()
     let log = EventLog()

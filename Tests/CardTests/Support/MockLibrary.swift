@@ -15,6 +15,7 @@ final class MockLibrary: SmartCardLibrary {
   private struct State: Sendable {
     var calls: [String] = []
     var injected: [SmartCardFunction: [ReturnCode]] = [:]
+    var protocols: [ProtocolSet] = []
     var blocked: Set<SmartCardFunction> = []
     var slots: [String: Slot] = [:]
     var events: [@Sendable (MockLibrary, inout [ReaderState]) -> ReturnCode] = []
@@ -44,6 +45,13 @@ final class MockLibrary: SmartCardLibrary {
   /// The next calls of `function` return these codes, each once.
   func inject(_ function: SmartCardFunction, _ codes: ReturnCode...) {
     state.withLock { $0.injected[function, default: []] += codes }
+  }
+
+  /// The next calls that negotiate a protocol agree to these, each once.
+  func agree(to protocols: ProtocolSet...) { state.withLock { $0.protocols += protocols } }
+
+  private var agreed: ProtocolSet {
+    state.withLock { $0.protocols.isEmpty ? activeProtocol : $0.protocols.removeFirst() }
   }
 
   /// The next call of `function` does not return before ``release()``.
@@ -168,13 +176,14 @@ final class MockLibrary: SmartCardLibrary {
     _ context: ContextHandle, reader: String, sharing: ShareMode, protocols: ProtocolSet
   ) -> (ReturnCode, CardHandle, ProtocolSet) {
     let code = call(.connect, "connect \(reader) \(sharing)")
-    return code == .success ? (code, handle(), activeProtocol) : (code, 0, [])
+    return code == .success ? (code, handle(), agreed) : (code, 0, [])
   }
 
   func reconnect(
     _ card: CardHandle, sharing: ShareMode, protocols: ProtocolSet, initialization: Disposition
   ) -> (ReturnCode, ProtocolSet) {
-    (call(.reconnect, "reconnect \(initialization)"), activeProtocol)
+    let code = call(.reconnect, "reconnect \(initialization)")
+    return (code, code == .success ? agreed : [])
   }
 
   func disconnect(_ card: CardHandle, _ disposition: Disposition) -> ReturnCode {

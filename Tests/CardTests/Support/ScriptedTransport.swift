@@ -4,7 +4,7 @@ import ISO7816
 /// A card that answers as a test says, and remembers what it was sent.
 final class ScriptedTransport: APDUTransport {
   /// What an ATR tells of the card behind it.
-  enum Kind {
+  enum Kind: Sendable {
     /// Extended lengths and command chaining.
     case full
     /// The same, and EF.ATR/INFO tells the limits.

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import PCSCRig
 import Testing
 
@@ -46,6 +47,13 @@ final class Program {
 
   /// Gives it some of its input.
   func write(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
+
+  /// Kills it, without a word; returns when it is gone.
+  func kill() {
+    // `timeout` leads a group of its own, and is no more the program than the program's last words are.
+    Glibc.kill(-process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
 
   /// Gives it the rest of its input, and waits for its end.
   func finish(_ rest: String = "") throws -> Ending {

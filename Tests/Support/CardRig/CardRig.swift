@@ -6,8 +6,9 @@ import PCSCRig
 
 /// A process that a test can kill: `card-rig charge FILE NUMBER COUNT` charges the card in a state file and prints its
 /// receipt, `card-rig fixture FILE` and `card-rig fixture-2 FILE` make the state files that tests keep, `card-rig daemon
-/// SLOTS` starts a private pcscd, prints where its socket is, and waits; `card-rig share READER SECONDS SEED` uses the card
-/// in a reader among others.
+/// SLOTS` starts a private pcscd, prints where its socket is and, on a second line, the ports of its slots, and waits;
+/// `card-rig share READER SECONDS SEED` uses the card in a reader among others; `card-rig hold READER
+/// transaction|connection` verifies its PIN, says `held`, and waits.
 @main
 enum CardRig {
   static func main() {
@@ -30,13 +31,16 @@ enum CardRig {
     case "daemon" where arguments.count == 3:
       guard let slots = Int(arguments[2]) else { exit(64) }
       let daemon = try PrivateDaemon.start(slots: slots)
-      print(daemon.environment["PCSCLITE_CSOCK_NAME"] ?? "", to: STDOUT_FILENO)
+      let ports = daemon.ports.map(String.init).joined(separator: " ")
+      print("\(daemon.environment["PCSCLITE_CSOCK_NAME"] ?? "")\n\(ports)", to: STDOUT_FILENO)
       while true { pause() }
     case "share" where arguments.count == 5:
       guard let seconds = Int(arguments[3]), let seed = UInt64(arguments[4]) else { exit(64) }
       var sharing = try Sharing(reader: arguments[2], seed: seed)
       let tally = try sharing.work(for: .seconds(seconds))
       print("\(tally.transactions) \(tally.resets) \(tally.intrusions) \(tally.losses)", to: STDOUT_FILENO)
+    case "hold" where arguments.count == 4:
+      try hold(reader: arguments[2], inTransaction: arguments[3] == "transaction")
     default: exit(64)
     }
   }

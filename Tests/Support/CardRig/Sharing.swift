@@ -58,6 +58,8 @@ struct Sharing {
     } catch let error as CardTransportError where error.code == .cardWasReset {
       // That is what there is to know; the next transaction, or a reset, begins anew.
       try resetTheCard()
+    } catch is StateIsLost {
+      try resetTheCard()
     }
   }
 
@@ -93,8 +95,9 @@ struct Sharing {
           try body(CardConnection(transport), known)
           return (intrusions, false)
         } catch {
-          // pcscd asks whether a reset is allowed and only then waits for the reader: a transaction may have begun.
-          guard Sharing.wasReset(transport) else { throw error }
+          // pcscd asks whether a reset is allowed, tells of it, and only then waits for the reader and resets the card: a
+          // transaction may have begun, and who reconnected in between is never told.
+          guard try Sharing.wasReset(transport) || Sharing.hasNoState(transport) else { throw error }
           return (intrusions, true)
         }
       }
@@ -116,20 +119,49 @@ struct Sharing {
     }
   }
 
-  /// How much there is of other people's doings: a verified PIN, an open secure channel.
-  private static func intrusions(_ transmit: ([UInt8]) throws(CardTransportError) -> [UInt8]) throws -> Int {
-    let probes: [(command: CommandAPDU, closed: StatusWord)] = [
-      (
-        CommandAPDU(cla: 0x84, ins: 0xCA, p1: 0xDF, p2: 0x20, data: [UInt8](repeating: 0, count: 8)),
-        .conditionsNotSatisfied
-      ),
-      (.select(applicationID: CardProtocol.applicationID), .ok),
-      (CommandAPDU(cla: 0x80, ins: Instruction.handOverCode.rawValue), .securityStatusNotSatisfied),
-    ]
-    return try probes.count { probe in
-      let answer = try transmit(probe.command.encoded())
-      let status = try ResponseAPDU(parsing: answer.span.bytes).status
-      return status != probe.closed && status.bytesAvailable == nil
+  /// Whether nothing is open on the card, ours or anybody's.
+  private static func hasNoState(_ transport: any APDUTransport) throws -> Bool {
+    do {
+      return try intrusions(transport.transmit) == 0
+    } catch let error as CardTransportError where error.code == .cardWasReset {
+      return true
+    } catch is StateIsLost {
+      return true
     }
   }
+
+  /// The card forgot what was selected a moment ago.
+  private struct StateIsLost: Error {}
+
+  /// How much there is of other people's doings: an open secure channel, a verified PIN.
+  private static func intrusions(_ transmit: ([UInt8]) throws(CardTransportError) -> [UInt8]) throws -> Int {
+    func status(_ command: CommandAPDU) throws -> StatusWord {
+      let answer = try transmit(command.encoded())
+      return try ResponseAPDU(parsing: answer.span.bytes).status
+    }
+    let secured = CommandAPDU(cla: 0x84, ins: 0xCA, p1: 0xDF, p2: 0x20, data: [UInt8](repeating: 0, count: 8))
+    let isChannelOpen = try status(secured) != .conditionsNotSatisfied
+    let selected = try status(.select(applicationID: CardProtocol.applicationID))
+    guard selected == .ok || selected.bytesAvailable != nil else { throw StateIsLost() }
+    let handOver = try status(CommandAPDU(cla: 0x80, ins: Instruction.handOverCode.rawValue))
+    // Another reset after the selection: the card does not even know the command.
+    guard ![.conditionsNotSatisfied, .instructionNotSupported, .classNotSupported].contains(handOver) else {
+      throw StateIsLost()
+    }
+    let isPINVerified = handOver != .securityStatusNotSatisfied
+    return (isChannelOpen ? 1 : 0) + (isPINVerified ? 1 : 0)
+  }
+}
+
+/// Verifies the PIN of a ``KnownCard`` made from seed 7, says so, and stays until it is killed.
+func hold(reader name: String, inTransaction: Bool) throws -> Never {
+  let reader = try ReaderContext().connect(to: name, timeout: .seconds(30))
+  if inTransaction { try reader.beginTransaction() }
+  let card = try WarifuCard(CardConnection(reader))
+  let known = try KnownCard(seed: 7)
+  try card.verify(pin: Secret(copying: Array(known.pin.utf8)))
+  _ = try card.handOver(index: 0)
+  puts("held")
+  fflush(nil)
+  while true { pause() }
 }

@@ -16,14 +16,20 @@ extension Card {
     }
   }
 
-  /// Only a code that is spent or expired goes, to make room.
+  /// Only a code that is spent or expired goes, to make room; the card remembers that it had it.
   private func deleteCode(_ index: UInt16) throws(StatusWord) {
     try requireIssuer()
     defer { record.wipe() }
     let code = try fetchCode(index)
     let state = effectiveState(code)
     guard state == .spent || state == .expired else { throw .conditionsNotSatisfied }
-    try atomically { () throws(StatusWord) in try remove(CardLayout.code(index)) }
+    let digest = try record.withBytes { (octets) throws(StatusWord) in
+      try codeDigest(octets.storedCode, under: code.generationKey)
+    }
+    try atomically { () throws(StatusWord) in
+      try remove(CardLayout.code(index))
+      try noteDeletion(digest)
+    }
     codeCount -= 1
   }
 
@@ -41,7 +47,7 @@ extension Card {
       guard has(CardLayout.keySet(version)) else { throw .referencedDataNotFound }
       guard identifier == nil else { throw .conditionsNotSatisfied }
       try atomically { () throws(StatusWord) in try removeKeySet(version) }
-    case (KeyVersion.generationKeyBase + 1)...(KeyVersion.generationKeyBase + CardProtocol.generationKeyCount):
+    case KeyVersion.generationKeys:
       let number = version - KeyVersion.generationKeyBase
       guard has(CardLayout.generationKey(number)), identifier == nil || identifier == 1 else {
         throw .referencedDataNotFound

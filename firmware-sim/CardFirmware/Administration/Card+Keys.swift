@@ -11,7 +11,7 @@ extension Card {
     let version = data[octet: 0]
     switch version {
     case KeyVersion.individualKey: try putIndividualKey(header, data)
-    case (KeyVersion.generationKeyBase + 1)...(KeyVersion.generationKeyBase + CardProtocol.generationKeyCount):
+    case KeyVersion.generationKeys:
       try putGenerationKey(header, data, number: version - KeyVersion.generationKeyBase)
     case KeyVersion.furtherSets: try putKeySet(header, data, version: version)
     default: throw .incorrectData

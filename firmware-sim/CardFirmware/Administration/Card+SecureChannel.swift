@@ -90,9 +90,9 @@ extension Card {
 
   /// Takes the secure channel off the command in `input`.
   ///
-  /// Inside a session every command is secured, but for INITIALIZE UPDATE and a SELECT by AID, which end it
-  /// (GlobalPlatform 2.3.1, 10.2.3), and MANAGE CHANNEL, which is no application's. A session is one logical channel's;
-  /// the others know nothing of it.
+  /// Inside a session with command MAC every command is secured, but for MANAGE CHANNEL, which is no application's, and
+  /// INITIALIZE UPDATE and a SELECT by AID, which end a session of any level (GlobalPlatform 2.3.1, 10.2.3). A session is
+  /// one logical channel's; the others know nothing of it.
   ///
   /// - Returns: the plain header, and whether the answer must be protected.
   func unprotect(_ header: CommandHeader) throws(StatusWord) -> (header: CommandHeader, isProtected: Bool) {
@@ -104,11 +104,11 @@ extension Card {
     if header.ins == Instruction.externalAuthenticate.rawValue, isSecured, header.classByte.isProprietary {
       return (header, false)
     }
-    guard isSecured || isSessionHere && channel.level?.contains(.commandMAC) == true else { return (header, false) }
-    if !isSecured, Card.opensAnew(header) {
+    if !isSecured, isSessionHere, Card.opensAnew(header) {
       endSession()
       return (header, false)
     }
+    guard isSecured || isSessionHere && channel.level?.contains(.commandMAC) == true else { return (header, false) }
     guard isSessionHere else { throw .conditionsNotSatisfied }
     do {
       return (try channel.unwrap(header, data: input), true)
@@ -134,6 +134,7 @@ extension Card {
     engine.erase(EngineSlot.channelStatic.dek)
     session.keyVersion = 0
     session.channel = nil
+    session.registryCursor = nil
     dropStaging()
   }
 

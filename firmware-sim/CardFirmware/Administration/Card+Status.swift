@@ -39,7 +39,7 @@ extension Card {
     }
   }
 
-  /// A terminated card has no key and no PIN left; what stays are its codes, which nothing hands over any more.
+  /// A terminated card has no key and no PIN left. Its codes go right after: they may be more than one batch takes.
   private func removeSecrets() throws(StatusWord) {
     try put(CardLayout.unscrubbed, octet: 1)
     for index in CardLayout.secrets.indices {
@@ -47,12 +47,26 @@ extension Card {
     }
   }
 
-  /// Erases the removed secrets from the flash, where a log keeps what was removed until it needs the room. A power cut
-  /// before the end leaves a mark behind, by which the next power-on does it again.
+  /// Erases the secrets from the flash, where a log keeps what was removed until it needs the room. A power cut before the
+  /// end leaves a mark behind, by which the next power-on does it again.
   func scrubSecrets() {
     guard has(CardLayout.unscrubbed) else { return }
+    removeCodes()
     do throws(StoreError) { try store.scrub() } catch { return }
     try? atomically { () throws(StatusWord) in try remove(CardLayout.unscrubbed) }
+  }
+
+  /// A code is worth something wherever its generation key is, so an ended card keeps none.
+  private func removeCodes() {
+    let batch: UInt16 = 16
+    for start in stride(from: 0, to: profile.codeCapacity, by: Int(batch)) {
+      try? atomically { () throws(StatusWord) in
+        for index in start..<min(start + batch, profile.codeCapacity) where has(CardLayout.code(index)) {
+          try remove(CardLayout.code(index))
+        }
+      }
+    }
+    codeCount = 0
   }
 
   // MARK: The application

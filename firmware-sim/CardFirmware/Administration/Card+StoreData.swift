@@ -6,8 +6,9 @@ import SecureChannel
 /// STORE DATA (GlobalPlatform 2.3.1, 11.11): blocks are staged in memory and executed whole with the last one.
 extension Card {
   func storeData(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
+    // Whoever may not store drops nothing either: what is staged is the session's, and this may be another channel.
+    try requireAdministration()
     do throws(StatusWord) {
-      try requireAdministration()
       guard header.p1 & 0x7F == 0x10, UInt16(header.p2) == session.nextBlock else { throw StatusWord.incorrectP1P2 }
       do { try staging.append(data) } catch { throw StatusWord.notEnoughMemory }
       session.nextBlock += 1
@@ -33,7 +34,7 @@ extension Card {
       try requireAllThere(objects)
       return try answerReceipt()
     }
-    try atomically { () throws(StatusWord) in
+    try atomicallyFilling { () throws(StatusWord) in
       var reader = TLVReader(objects)
       while !reader.isAtEnd {
         let object = try Card.nextObject(&reader)

@@ -4,7 +4,7 @@ import Identifiers
 import Octets
 import SecureChannel
 
-/// Keys that the card derives inside itself (crypto.md); none of them ever leaves the engine.
+/// Keys that the card derives inside itself; none of them ever leaves the engine.
 extension Card {
   /// KBKDF-CMAC (SP 800-108r1) from one engine slot into another, 32 octets, with the context as typed fields.
   func derive(

@@ -80,7 +80,7 @@ extension Card {
     guard data.byteCount > 0 else { throw .wrongLength }
     guard offset >= head.written else { throw .conditionsNotSatisfied }
     guard offset == head.written, UInt32(data.byteCount) <= head.size - offset else { throw .wrongOffset }
-    try atomically { () throws(StatusWord) in
+    try atomicallyFilling { () throws(StatusWord) in
       try append(data, to: slot, at: Int(offset))
       try advance(slot, to: offset + UInt32(data.byteCount))
     }

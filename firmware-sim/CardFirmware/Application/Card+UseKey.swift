@@ -17,7 +17,9 @@ extension Card {
     if let index = request.codeIndex ?? findCode(request.toldCode) {
       try useCodeKey(use, level, codeIndex: index, messageID: request.messageID, request.key)
     } else {
-      try deriveCodeKey(request.toldCode[octet: 0], request.toldCode.extracting(1...), level, request.messageID)
+      let (number, code) = (request.toldCode[octet: 0], request.toldCode.extracting(1...))
+      guard try !wasDeleted(code, under: number) else { throw .conditionsNotSatisfied }
+      try deriveCodeKey(number, code, level, request.messageID)
       try transform(use, request.key)
     }
   }

@@ -15,7 +15,7 @@ struct SecurityEnvironment {
   var decipherment: CodeKey?
 }
 
-/// A key made from a code (crypto.md: "secret key of a code"), by its name; never the key.
+/// A key made from a code (the "secret key of a code"), by its name; never the key.
 struct CodeKey {
   /// Right or message key.
   var level: CommandAPDU.KeyLevel

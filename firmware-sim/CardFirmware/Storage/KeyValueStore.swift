@@ -76,6 +76,9 @@ public final class KeyValueStore {
   /// Octets that new records can still take, heads and padding included; a lower bound.
   public var freeOctets: Int { max(0, geometry.capacity - log.liveOctets) }
 
+  /// Octets that the open batch takes so far, heads and padding included; 0 without one.
+  public var batchOctets: Int { batch?.octets ?? 0 }
+
   /// Lends the value of `key`; `nil` when there is none. Nothing is copied.
   public func withValue<R, E: Error>(_ key: StoreKey, _ body: (RawSpan) throws(E) -> R) throws(E) -> R? {
     guard let offset = index.offset(key) else { return nil }

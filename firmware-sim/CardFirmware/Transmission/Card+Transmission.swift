@@ -29,6 +29,7 @@ extension Card {
     guard channels.isOpen(header.classByte.logicalChannel) else { throw .logicalChannelNotSupported }
     channels.enter(header.classByte.logicalChannel)
     if header.ins == Instruction.getResponse.rawValue, transmission.chain == nil {
+      if transmission.envelope != nil { dropCommand() }
       return try getResponse(header, view.data)
     }
     if let announced = transmission.announced, announced.isRepeated(by: header), view.data.byteCount == 0 {

@@ -4,12 +4,17 @@ import Octets
 /// How a card of this profile introduces itself: at reset, and in EF.ATR/INFO.
 extension CardProfile {
   /// The recipe of its answer to reset. TA1 offers F = 512 and D = 16 to a reader that asks for them by PPS.
+  ///
+  /// It does not say that EF.ATR/INFO tells the limits of extended length, though the file does: that bit has had a
+  /// meaning only since the edition of 2013, and what goes by the one of 2005 takes it for a mistake of the card's. Who
+  /// hears of extended length knows where to look.
   public var answerToReset: AnswerToReset {
-    AnswerToReset(
+    var capabilities = CardProfile.capabilities
+    capabilities.extendedLengthInformation = false
+    return AnswerToReset(
       transmissionProtocol, fiDi: 0x95,
       historicalBytes: HistoricalBytes(
-        serviceData: CardProfile.serviceData, capabilities: CardProfile.capabilities,
-        issuerData: Array("WARIFU".utf8)))
+        serviceData: CardProfile.serviceData, capabilities: capabilities, issuerData: Array("WARIFU".utf8)))
   }
 
   /// Card service data (ISO/IEC 7816-4, 12.1.1): applications by whole and by partial name; data objects in

@@ -1,7 +1,10 @@
 /// What one logical channel is about, from its opening to its closing (ISO/IEC 7816-4, 5.4).
 ///
 /// Nothing in it is shared: a PIN that one program verified, or a file that it selected, is nobody else's.
-struct LogicalChannel {
+///
+/// An object, so that a command changes it where it is: Swift 6.3.1 loses, when it optimises, all but the last octet that a
+/// loop writes into a value in an `InlineArray`.
+final class LogicalChannel {
   /// The application that SELECT chose.
   var application = Application.issuerDomain
   /// The current elementary file.
@@ -16,6 +19,17 @@ struct LogicalChannel {
   var challenge = InlineArray<32, UInt8>(repeating: 0)
   /// Its length; 0 when there is none.
   var challengeOctets = 0
+
+  /// As after a reset of the card.
+  func reset() {
+    application = .issuerDomain
+    file = .none
+    isPINVerified = false
+    isCenterAuthenticated = false
+    environment = SecurityEnvironment()
+    challenge = InlineArray(repeating: 0)
+    challengeOctets = 0
+  }
 }
 
 /// An application on the card, in the order in which SELECT finds them.
@@ -41,7 +55,7 @@ struct LogicalChannels {
   /// How many there are.
   static let count: UInt8 = 4
 
-  private var states = InlineArray<4, LogicalChannel>(repeating: LogicalChannel())
+  private let states = InlineArray<4, LogicalChannel> { _ in LogicalChannel() }
   /// One bit for each open channel.
   private var open: UInt8 = 1
   /// The channel that the command at hand came on.
@@ -54,10 +68,7 @@ struct LogicalChannels {
   mutating func enter(_ number: UInt8) { self.number = number }
 
   /// The channel of the command at hand.
-  var current: LogicalChannel {
-    get { states[Int(number)] }
-    set { states[Int(number)] = newValue }
-  }
+  var current: LogicalChannel { states[Int(number)] }
 
   /// The lowest channel that is closed.
   var firstClosed: UInt8? {
@@ -67,26 +78,32 @@ struct LogicalChannels {
 
   /// Opens a closed channel: from the basic one as after a reset, from another with that one's application selected.
   mutating func open(_ number: UInt8) {
-    var state = LogicalChannel()
-    if self.number != 0 { state.application = current.application }
-    states[Int(number)] = state
+    let opened = states[Int(number)]
+    opened.reset()
+    if self.number != 0 { opened.application = current.application }
     open |= 1 << number
   }
 
   /// Closes a channel; all it had is forgotten. The basic one opens anew at once.
   mutating func close(_ number: UInt8) {
-    states[Int(number)] = LogicalChannel()
+    states[Int(number)].reset()
     if number != 0 { open &= ~(1 << number) }
   }
 
   /// Forgets on every channel that the PIN was verified.
-  mutating func forgetPIN() {
+  func forgetPIN() {
     for number in 0..<Int(LogicalChannels.count) { states[number].isPINVerified = false }
   }
 
   /// Closes every channel but the current one, which is as after a reset then.
   mutating func closeAll() {
     for number in 0..<LogicalChannels.count where number != self.number { close(number) }
-    current = LogicalChannel()
+    current.reset()
+  }
+
+  /// As after a reset of the card: the basic channel alone is open.
+  mutating func reset() {
+    enter(0)
+    closeAll()
   }
 }

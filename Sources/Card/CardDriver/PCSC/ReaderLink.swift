@@ -1,3 +1,4 @@
+import Glibc
 import ISO7816
 
 /// One connection to the card in one reader, in a context of its own.
@@ -17,8 +18,14 @@ struct ReaderLink: Sendable {
   ) throws(CardTransportError) {
     let (established, context) = library.establishContext()
     guard established == .success else { throw CardTransportError(.establishContext, established) }
-    let (connected, card, activeProtocol) = library.connect(
-      context, reader: reader, sharing: sharing, protocols: sharing == .direct ? [] : .any)
+    func attempt() -> (ReturnCode, CardHandle, ProtocolSet) {
+      library.connect(context, reader: reader, sharing: sharing, protocols: sharing == .direct ? [] : .any)
+    }
+    var (connected, card, activeProtocol) = attempt()
+    for _ in 0..<ReaderLink.patience where connected == .protocolMismatch {
+      usleep(ReaderLink.pause)
+      (connected, card, activeProtocol) = attempt()
+    }
     guard connected == .success else {
       _ = library.releaseContext(context)
       throw CardTransportError(.connect, connected)
@@ -28,7 +35,35 @@ struct ReaderLink: Sendable {
     self.context = context
     self.card = card
     self.activeProtocol = activeProtocol
+    guard sharing != .direct, !activeProtocol.isSettled else { return }
+    let (settled, agreed) = reconnect(sharing: sharing, .leave)
+    guard settled == .success else {
+      close(.leave)
+      throw CardTransportError(.connect, settled)
+    }
+    self.activeProtocol = agreed
   }
+
+  /// `SCardReconnect`: the code, and the protocol that commands go by from now on.
+  ///
+  /// While somebody else's reset is under way the card has no protocol. pcscd then agrees to none, or says that what is
+  /// wanted does not match, and a moment later all is well.
+  func reconnect(sharing: ShareMode, _ initialization: Disposition) -> (ReturnCode, ProtocolSet) {
+    func attempt(_ initialization: Disposition) -> (ReturnCode, ProtocolSet) {
+      let (code, agreed) = library.reconnect(card, sharing: sharing, protocols: .any, initialization: initialization)
+      return code == .success && sharing != .direct && !agreed.isSettled ? (.protocolMismatch, []) : (code, agreed)
+    }
+    var outcome = attempt(initialization)
+    for _ in 0..<ReaderLink.patience where outcome.0 == .protocolMismatch {
+      usleep(ReaderLink.pause)
+      outcome = attempt(.leave)
+    }
+    return outcome
+  }
+
+  /// How often to ask again for a protocol, and after how many microseconds each time: half a second altogether.
+  private static let patience = 50
+  private static let pause: UInt32 = 10_000
 
   /// Gives it all back. Nobody can do anything about what fails here.
   func close(_ disposition: Disposition) {
@@ -43,4 +78,9 @@ struct ReaderLink: Sendable {
     } late: { _ in
     }
   }
+}
+
+extension ProtocolSet {
+  /// Whether it is the one that commands go by.
+  fileprivate var isSettled: Bool { self == .t0 || self == .t1 }
 }

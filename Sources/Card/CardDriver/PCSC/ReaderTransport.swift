@@ -5,6 +5,10 @@ import ISO7816
 ///
 /// Blocking; one thread at a time. What it sent may have left security state in the card, so it ends with a reset of
 /// the card. Nothing that could change the card is ever sent twice by itself.
+///
+/// A process that is killed cannot reset anything. In a transaction pcscd (1.9.9) does it; outside of one it leaves the
+/// card to whoever comes next, until it takes its power a second after the last connection. So a PIN belongs into a
+/// transaction, and ``CardConnection`` resets a card before it does anything else with it.
 public final class ReaderTransport: APDUTransport {
   /// The reader's whole name.
   public let reader: String
@@ -50,14 +54,22 @@ public final class ReaderTransport: APDUTransport {
   // MARK: Commands
 
   /// Resets the card, or connects anew where the connection was lost; answers its answer to reset.
+  ///
+  /// In a turn of our own: the service asks whether a reset is allowed, and only then waits for the reader, so without one
+  /// it could come into a transaction that somebody has begun meanwhile.
   public func reset() throws(CardTransportError) -> [UInt8] {
     try checkCancellation(.reconnect)
-    let link = try connected()
-    let isClaimed = try claim(link) == .success
-    try reconnect(link, .reset)
-    let answer = try answerToReset()
-    if isClaimed { try release() }
-    return answer
+    let hasTurn = isInTransaction || sharing != .shared
+    if !hasTurn { try takeTurn(withoutState: true) }
+    do throws(CardTransportError) {
+      try reconnect(try connected(), .reset)
+      let answer = try answerToReset()
+      if !hasTurn { try giveBack() }
+      return answer
+    } catch {
+      if !hasTurn { try? giveBack() }
+      throw error
+    }
   }
 
   /// Sends one command APDU.
@@ -69,11 +81,12 @@ public final class ReaderTransport: APDUTransport {
     let link = try existing(.transmit)
     let hadState = holdsState
     var (function, code, answer) = try send(command, link)
-    if code == .resetCard, !hadState, !isInTransaction {
+    if code == .protocolMismatch && !hadState || code == .resetCard && !hadState && !isInTransaction {
       // Nothing was sent, and nothing of ours was in the card: this is the card that we wanted.
       try reconnect(link, .leave)
       (function, code, answer) = try send(command, try existing(.transmit))
     }
+    if code == .protocolMismatch { throw forgotten(by: function) }
     guard code == .success else { throw lost(function, code) }
     // vpcd gives nothing, and no error, for a card that was pulled in mid-command.
     guard answer.count >= 2 else {
@@ -94,7 +107,7 @@ public final class ReaderTransport: APDUTransport {
       link.library.transmit(link.card, activeProtocol: link.activeProtocol, command, limit: Self.answerLimit)
     }
     // The answer stands, whatever becomes of the connection now.
-    try? release()
+    if claimsEachCall { try? giveBack() }
     return (.transmit, code, answer)
   }
 
@@ -151,20 +164,25 @@ public final class ReaderTransport: APDUTransport {
   public func beginTransaction() throws(CardTransportError) {
     guard !isInTransaction else { return }
     try checkCancellation(.beginTransaction)
+    try takeTurn(withoutState: false)
+    isInTransaction = true
+  }
+
+  /// Waits until nobody else has the card.
+  ///
+  /// - Parameter withoutState: whether it makes no difference that what we left in the card is gone.
+  private func takeTurn(withoutState: Bool) throws(CardTransportError) {
     // Others may reset the card again between our reconnecting and our turn.
     for _ in 0..<ReaderTransport.beginLimit {
       let link = try connected()
       let code = try call(.beginTransaction, link) { $0.library.beginTransaction($0.card) }
       switch code {
-      case .success:
-        isInTransaction = true
-        return
+      case .success: return
       case .resetCard, .removedCard:
         let hadState = holdsState
         try reconnect(link, .leave)
-        if hadState { throw CardTransportError(.beginTransaction, code) }
-      default:
-        throw lost(.beginTransaction, code)
+        if hadState, !withoutState { throw CardTransportError(.beginTransaction, code) }
+      default: throw lost(.beginTransaction, code)
       }
     }
     throw CardTransportError(.beginTransaction, .sharingViolation)
@@ -203,8 +221,8 @@ public final class ReaderTransport: APDUTransport {
   }
 
   /// Gives the card back after one call, as it is.
-  private func release() throws(CardTransportError) {
-    guard claimsEachCall, let link else { return }
+  private func giveBack() throws(CardTransportError) {
+    guard let link else { return }
     let code = try call(.endTransaction, link) { $0.library.endTransaction($0.card, .leave) }
     // The service may believe that we still hold the card: closing the connection frees it in any case.
     if code != .success { giveUp(CardTransportError(.endTransaction, code)) }
@@ -267,7 +285,7 @@ public final class ReaderTransport: APDUTransport {
   private func reconnect(_ link: ReaderLink, _ initialization: Disposition) throws(CardTransportError) {
     let sharing = sharing
     let (code, activeProtocol) = try call(.reconnect, link) { link in
-      link.library.reconnect(link.card, sharing: sharing, protocols: .any, initialization: initialization)
+      link.reconnect(sharing: sharing, initialization)
     }
     guard code == .success else {
       let error = CardTransportError(.reconnect, code)
@@ -320,6 +338,14 @@ public final class ReaderTransport: APDUTransport {
     {
       error = CardTransportError(function, .removedCard)
     }
+    return error
+  }
+
+  /// The card has no protocol, or another one: somebody reset it, and the service told us too early, when we could still
+  /// reconnect to the card from before. As the service would never tell again, the connection remembers it by its end.
+  private func forgotten(by function: SmartCardFunction) -> CardTransportError {
+    let error = CardTransportError(function, .resetCard)
+    giveUp(error)
     return error
   }
 

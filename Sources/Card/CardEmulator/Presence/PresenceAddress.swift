@@ -55,7 +55,7 @@ public enum PresenceEvent: Hashable, Sendable {
   case readerGone
   /// It was taken out.
   case ejected
-  /// A planned fault took it out; it comes back by itself.
+  /// It was taken out, by a planned fault or for the reader's sake; it comes back by itself.
   case pulled(Cause)
   /// A planned fault keeps it from answering.
   case hanging
@@ -68,5 +68,7 @@ public enum PresenceEvent: Hashable, Sendable {
     case powerCut
     /// It was pulled before it answered.
     case pull
+    /// The reader had not noticed that the card before it went, and takes this one for that.
+    case overlooked
   }
 }

@@ -15,6 +15,8 @@ final class PresenceWorker {
   private var pause = PresenceWorker.shortestPause
   /// Whether it was said already that there is no reader.
   private var hasComplained = false
+  /// How often in a row a reader took it for another card. One that does so again and again must have its own ways.
+  private var timesOverlooked = 0
   /// Before this moment the card stays out, so that the reader notices that it was.
   private var returnTime = ContinuousClock.now
 
@@ -23,6 +25,7 @@ final class PresenceWorker {
   /// pcscd looks every 400 ms whether the card is there.
   private static let absence = Duration.seconds(1)
   private static let patience = Duration.seconds(5)
+  private static let longestSuspicion = 3
 
   /// - Throws: ``SocketError`` when the address cannot be used at all.
   init(
@@ -81,7 +84,8 @@ final class PresenceWorker {
   }
 
   private func serve(_ socket: StreamSocket) {
-    var session = ReaderSession(card, socket, address, orders.alarm, log: log)
+    var session = ReaderSession(
+      card, socket, address, orders.alarm, isSuspicious: timesOverlooked < PresenceWorker.longestSuspicion, log: log)
     var ending = ReaderSession.Ending.closed
     var wasServed = false
     orders.whileInterruptible(at: socket) {
@@ -90,6 +94,7 @@ final class PresenceWorker {
     }
     socket.interrupt()
     guard wasServed else { return }
+    timesOverlooked = if case .pulled(.overlooked) = ending { timesOverlooked + 1 } else { 0 }
     switch ending {
     case .closed: readerLeft(wasHeard: session.wasHeard)
     case .pulled(let cause): leave(.pulled(cause))

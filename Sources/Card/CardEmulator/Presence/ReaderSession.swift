@@ -22,6 +22,10 @@ struct ReaderSession {
   private let alarm: Alarm
   private let log: (PresenceEvent) -> Void
   private var isPowered = false
+  /// Whether the reader has to show that it noticed the card.
+  private var isSuspicious: Bool
+  /// How often, and since when, it only asked whether the card is there.
+  private var glances = (count: 0, first: ContinuousClock.now)
   /// Whether a reader was heard at all.
   private(set) var wasHeard = false
   /// Whether the last frame was one that has no answer.
@@ -29,11 +33,16 @@ struct ReaderSession {
 
   /// How long a reader may be silent before the card looks whether it waits for something. vpcd is heard every 400 ms.
   private static let silence = Duration.seconds(5)
+  /// So many glances over so long a time are pcscd's for a card that it knows. It powers a card that it has just noticed
+  /// after three, at once.
+  private static let overlooking = (glances: 5, time: Duration.milliseconds(1_200))
 
+  /// - Parameter isSuspicious: whether the card goes when the reader takes it for the one before it.
   init(
-    _ card: EmulatedCard, _ socket: StreamSocket, _ address: PresenceAddress, _ alarm: Alarm,
+    _ card: EmulatedCard, _ socket: StreamSocket, _ address: PresenceAddress, _ alarm: Alarm, isSuspicious: Bool,
     log: @escaping (PresenceEvent) -> Void
   ) {
+    self.isSuspicious = isSuspicious && !address.isListening
     self.card = card
     self.alarm = alarm
     self.log = log
@@ -82,18 +91,32 @@ struct ReaderSession {
       isAnswerless = true
       isPowered = false
       card.powerOff()
+    case .reset where isSuspicious:
+      // Nobody resets a card that was never on, but for one who takes it for another.
+      return .pulled(.overlooked)
     case .powerOn, .reset:
       isAnswerless = true
+      isSuspicious = false
       do throws(CardTransportError) { _ = try card.reset() } catch { return .broken(error) }
       isPowered = true
     case .answerToResetRequest:
       let answerToReset = card.answerToReset.octets
       try line.send(answerToReset.span.bytes)
+      if isSuspicious, isOverlooked() { return .pulled(.overlooked) }
     case nil:
       // A command of one octet: the card says what it says to any that is too short.
       return try execute(&faults)
     }
     return nil
+  }
+
+  /// Whether the reader has been looking at this card for so long without switching it on that it must take it for the one
+  /// that was here before: pcscd looks every 400 ms, and misses it when one card goes and another comes in between. It would
+  /// then never tell anybody of this one.
+  private mutating func isOverlooked() -> Bool {
+    if glances.count == 0 { glances.first = .now }
+    glances.count += 1
+    return glances.count >= ReaderSession.overlooking.glances && .now - glances.first >= ReaderSession.overlooking.time
   }
 
   /// Passes the command at hand to the card, and its response to the reader.

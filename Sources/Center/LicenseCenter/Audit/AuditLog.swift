@@ -2,7 +2,7 @@ import Cryptography
 import Formats
 import Octets
 
-/// The chain of everything that changed (center.md, truth 4): each record's hash covers the record before it.
+/// The chain of everything that changed: each record's hash covers the record before it.
 ///
 /// Details name serials, numbers and amounts, never a code, a key or a person.
 enum AuditLog {

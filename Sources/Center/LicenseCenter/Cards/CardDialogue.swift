@@ -213,7 +213,7 @@ final class CardDialogue {
   /// The error for a status word.
   func refused(_ status: StatusWord) -> CenterError {
     CenterError(
-      .cardRefused, operation, remedy: "The card refused; look the status word up in docs/card-protocol.md.",
+      .cardRefused, operation, remedy: "The card refused; look the status word up in docs/status-words.md.",
       statusWord: status, cardMayHaveChanged: mayHaveChanged)
   }
 

@@ -7,7 +7,7 @@ import Octets
 import SecureChannel
 
 /// Charges retrieval codes onto cards (P6): each reaches the card once and is billed once, over a line that may break at
-/// any message (center.md, truth 2).
+/// any message.
 ///
 /// A charge is opened in the database with its codes reserved, sent, and booked when the card's receipt proves that it
 /// holds this very batch. While its fate is unknown it stays open, and nothing else is charged onto that card: the next

@@ -1,4 +1,4 @@
-/// The centre's database: SQLite in one folder now, PostgreSQL when one machine is not enough (center.md).
+/// The centre's database: SQLite in one folder now, PostgreSQL when one machine is not enough.
 ///
 /// One set of SQL statements serves every engine. They keep to what SQLite since 3.35 and PostgreSQL since 12 share
 /// (`ON CONFLICT`, `RETURNING`), and write their parameters `$1`, `$2`, ...

@@ -25,7 +25,7 @@ enum Schema {
     }
     return [
       table("counters", "name TEXT PRIMARY KEY, value \(integer) NOT NULL"),
-      // Every change, chained by hashes (center.md, truth 4).
+      // Every change, chained by hashes.
       table(
         "audit_log",
         """

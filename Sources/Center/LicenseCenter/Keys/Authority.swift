@@ -57,7 +57,7 @@ enum Authority {
   }
 }
 
-/// Tells cards the time (card.md): a card believes only the centre's signature over its own challenge.
+/// Tells cards the time: a card believes only the centre's signature over its own challenge.
 public struct CardTime: Sendable {
   let context: CenterContext
 

@@ -2,7 +2,7 @@ import Cryptography
 import Octets
 import SecureChannel
 
-/// What a key of the centre is for. One purpose per key (crypto.md); the numbers stand in the key store's file.
+/// What a key of the centre is for. One purpose per key; the numbers stand in the key store's file.
 public enum KeyPurpose: UInt8, Sendable, CaseIterable {
   /// Individual keys of cards come from it.
   case issuerMaster = 1

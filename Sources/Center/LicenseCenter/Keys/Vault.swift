@@ -2,7 +2,7 @@ import Cryptography
 import Octets
 import SecureChannel
 
-/// Seals what the database may not hold in clear (center.md, truth 6): AES-256-GCM under a key of the key store, bound
+/// Seals what the database may not hold in clear: AES-256-GCM under a key of the key store, bound
 /// to the column and row, so that a sealed value works nowhere else.
 ///
 /// A sealed value is key version (4) ‖ nonce ‖ ciphertext ‖ tag.

@@ -40,7 +40,7 @@ public struct LedgerLine: Hashable, Sendable {
 }
 
 /// The double-entry ledger: money only ever moves from one account to another, in integer minor units, and every
-/// entry adds up to nothing (requirements, resolution 11; center.md, truth 4).
+/// entry adds up to nothing.
 public struct Ledger: Sendable {
   let context: CenterContext
 

@@ -4,7 +4,7 @@ import Identifiers
 import Octets
 import SecureChannel
 
-/// The cryptography of a copy licence (M5; crypto.md): KEYc, CS, E_KU(KEYc) and E(Kd).
+/// The cryptography of a copy licence (M5): KEYc, CS, E_KU(KEYc) and E(Kd).
 enum LicenseMaker {
   /// A licence without its signature.
   static func make(

@@ -55,7 +55,7 @@ enum CodeOwner {
 }
 
 /// Makes codes and keeps them: a keyed hash for look-up, and a sealed copy only as long as the code must still reach a
-/// card or paper (crypto.md).
+/// card or paper.
 enum CodeSales {
   /// Makes `count` codes for `owner`.
   static func make(

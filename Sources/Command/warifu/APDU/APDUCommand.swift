@@ -54,7 +54,7 @@ struct APDUSend: AsyncParsableCommand {
       throw Failure(
         refused == exchanges.count ? .failed : .partFailed,
         "the card refused \(refused) of \(Words.count(exchanges.count, "command"))",
-        remedy: "look up their status words in docs/card-protocol.md")
+        remedy: "look up their status words in docs/status-words.md")
     }
   }
 

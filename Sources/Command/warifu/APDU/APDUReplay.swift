@@ -37,7 +37,7 @@ struct APDUReplay: AsyncParsableCommand {
     try output.write(ReplayReport(replay, of: recording))
     if let difference = replay.difference {
       throw Failure(
-        .failed, "event \(difference.event + 1) of \(recording.events.count) differs: \(difference.kind.words)",
+        .failed, "event \(difference.event + 1) of \(recording.events.count) differs, \(difference.kind.words)",
         remedy: "put the card into the state it was recorded in; a secure channel repeats only under a seed")
     }
   }

@@ -12,7 +12,9 @@ struct BatchRehearsal {
   let known: [TitleRecord]
   let cardKey: SecretSource?
 
-  /// Tells it for every card; answers an empty sum, for nothing failed.
+  /// Tells it for every card; answers an empty sum, for nothing was done.
+  ///
+  /// - Throws: when some would fail, once all is told: with the exit code that the run would have.
   func tell(_ supplies: [BatchSupply], journal: String, json: Bool) async throws -> BatchSum {
     let done = (try? BatchJournal.read(journal)) ?? BatchRecord()
     let rows = supplies.map { supply in
@@ -24,13 +26,23 @@ struct BatchRehearsal {
     if json {
       for row in rows { try Terminal.write(try JSONLine.of(row)) }
     } else {
-      try Terminal.write(
-        Columns.table(
-          ["SERIAL", "WOULD", "CODES", "COST", "FILE"],
-          rows.map { [$0.serial ?? "unknown", $0.would, "\($0.codes)", $0.cost, $0.source] })
-          + "Nothing was changed.\n")
+      try Terminal.write(BatchRehearsal.table(rows) + "Nothing was changed.\n")
+    }
+    let failing = rows.count { $0.reason != nil }
+    guard failing == 0 else {
+      throw Failure(
+        failing == rows.count ? .failed : .partFailed, "\(failing) of \(Words.count(rows.count, "card")) would fail",
+        remedy: "see to the reasons first")
     }
     return BatchSum(total: 0, journal: journal)
+  }
+
+  /// A line for each card, with the reasons of those that would fail below.
+  private static func table(_ rows: [Row]) -> String {
+    let table = Columns.table(
+      ["SERIAL", "WOULD", "CODES", "COST", "FILE"],
+      rows.map { [$0.serial ?? "unknown", $0.would, "\($0.codes)", $0.cost, $0.source] })
+    return table + rows.compactMap { row in row.reason.map { "\(row.source): \($0).\n" } }.joined()
   }
 
   private struct Row: Encodable {
@@ -41,6 +53,8 @@ struct BatchRehearsal {
     let would: String
     let codes: Int
     let cost: String
+    /// Why it would fail.
+    var reason: String?
   }
 
   private func row(_ card: BatchCard, _ before: BatchRecord.Card?) -> Row {
@@ -83,6 +97,6 @@ struct BatchRehearsal {
   }
 
   private func failing(_ source: String, _ error: any Error) -> Row {
-    Row(source: source, serial: nil, would: "fail: \(Failure(error).sentence)", codes: 0, cost: "nothing")
+    Row(source: source, serial: nil, would: "fail", codes: 0, cost: "nothing", reason: Failure(error).sentence)
   }
 }

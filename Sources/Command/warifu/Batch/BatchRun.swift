@@ -25,7 +25,7 @@ struct BatchRun: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Where the journal is; PLAN.journal if nothing is said.", valueName: "file"))
   var journal: String?
 
-  @Option(help: "Stop after so many cards in a row have failed.")
+  @Option(help: ArgumentHelp("Stop after so many cards in a row have failed.", valueName: "number"))
   var haltAfter = 3
 
   @Option(

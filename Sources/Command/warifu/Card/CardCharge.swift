@@ -17,12 +17,13 @@ struct CardCharge: AsyncParsableCommand {
       Example:
         warifu card charge --title OpenSSL --count 5 --card-file alice.card \\
           --center center --passphrase file:passphrase
+        warifu card charge --title OpenSSL --count 5 --reader "Virtual PCD 00 00"
       """)
 
   @Option(help: ArgumentHelp("Software id, or unique name, of what the codes buy.", valueName: "title"))
   var title: TitleChoice
 
-  @Option(help: "How many codes.")
+  @Option(help: ArgumentHelp("How many codes.", valueName: "number"))
   var count: UInt16
 
   @Flag(help: "Take fewer when the card has room, or its limit allows, for no more.")
@@ -42,6 +43,7 @@ struct CardCharge: AsyncParsableCommand {
 
   func run() async throws {
     let card = try card.open()
+    try card.checkIsIssued()
     let status = try card.status()
     let serial = status.serial
     if dry.dryRun { return try output.write(try await plan(status)) }

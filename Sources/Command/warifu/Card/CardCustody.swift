@@ -75,7 +75,8 @@ struct CustodyOptions: ParsableArguments {
       let commands = CardPlan.Step.channel + [CardPlan.Step(.setStatus(state, serial: serial), secured: true)]
       return try output.write(CardPlan(serial, custody.verb, commands))
     }
-    if let consequence = custody.consequence {
+    // Nobody should be asked about what cannot be done.
+    if let consequence = custody.consequence, status.lifeCycle != .terminated {
       try confirmation.confirm("\(consequence) card \(serial) (\(status.loss))", for: serial, named: cardOptions.serial)
     }
     let changed = try await center.use { center in

@@ -17,7 +17,7 @@ struct CardHandOver: AsyncParsableCommand {
         warifu card hand-over --index 0 --pin file:pin --card-file alice.card
       """)
 
-  @Option(help: "The code's number, as 'card codes' shows it.")
+  @Option(help: ArgumentHelp("The code's number, as 'card codes' shows it.", valueName: "number"))
   var index: UInt16
 
   @OptionGroup var pin: PINOptions

@@ -19,10 +19,10 @@ struct CardIssue: AsyncParsableCommand {
           --center center --passphrase file:passphrase
       """)
 
-  @Option(help: "Who buys the card; the centre keeps the name encrypted.")
+  @Option(help: ArgumentHelp("Who buys the card; the centre keeps the name encrypted.", valueName: "name"))
   var purchaser: String
 
-  @Option(help: "The most codes that may ever be sold with it.")
+  @Option(help: ArgumentHelp("The most codes that may ever be sold with it.", valueName: "number"))
   var maximumCodes: UInt32 = 100
 
   @Option(

@@ -132,8 +132,7 @@ private struct KeyListReport: Report {
       purpose =
         switch (key.version, key.identifier) {
         case (KeyVersion.individualKey, _): "individual"
-        case (KeyVersion.generationKeyBase + 1...KeyVersion.generationKeyBase + CardProtocol.generationKeyCount, _):
-          "generation \(key.version - KeyVersion.generationKeyBase)"
+        case (KeyVersion.generationKeys, _): "generation \(key.version - KeyVersion.generationKeyBase)"
         case (_, 1): "ENC"
         case (_, 2): "MAC"
         case (_, 3): "DEK"
@@ -155,10 +154,14 @@ private struct KeyListReport: Report {
 private struct PlacedKeysReport: Report {
   struct Key: Encodable {
     let version: UInt8
+    let purpose: String
     let checkValues: [String]
 
     init(_ key: PlacedKey) {
       version = key.version
+      purpose =
+        KeyVersion.generationKeys.contains(version)
+        ? "generation \(version - KeyVersion.generationKeyBase)" : "ENC, MAC, DEK"
       checkValues = key.checkValues.map(Hex.encode)
     }
   }
@@ -170,6 +173,7 @@ private struct PlacedKeysReport: Report {
     guard !keys.isEmpty else { return "Nothing to put: the card has them.\n" }
     return Columns.fields([("Card", card)])
       + Columns.table(
-        ["VERSION", "CHECK VALUES"], keys.map { ["\($0.version)", $0.checkValues.joined(separator: " ")] })
+        ["VERSION", "KEY", "CHECK VALUES"],
+        keys.map { ["\($0.version)", $0.purpose, $0.checkValues.joined(separator: " ")] })
   }
 }

@@ -75,8 +75,8 @@ private struct ReceiptReport: Report {
     }
     return Columns.fields(
       [
-        ("Card", card), ("Receipt", "charge \(receipt.number), the card's own word"),
-        ("Codes", "\(receipt.codes), \(receipt.codesEverCharged) ever"), ("Charge", charge(receipt)),
+        ("Card", card), ("Receipt", "charge \(receipt.number), authentic"),
+        ("Codes", "\(receipt.codes), of \(receipt.codesEverCharged) ever charged"), ("Charge", charge(receipt)),
         ("Billed", receipt.amount ?? "nothing"), ("Operation", receipt.operation ?? "none of this centre's"),
       ] + unsettled)
   }

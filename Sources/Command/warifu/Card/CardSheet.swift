@@ -21,7 +21,7 @@ struct CardSheet: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Software id, or unique name, of what the codes buy.", valueName: "title"))
   var title: TitleChoice?
 
-  @Option(help: "How many codes, 1 to 1000.")
+  @Option(help: ArgumentHelp("How many codes, 1 to 1000.", valueName: "number"))
   var count: UInt16?
 
   @Option(help: "Where the codes are redeemed.")

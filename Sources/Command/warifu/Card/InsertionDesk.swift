@@ -32,7 +32,7 @@ final class InsertionDesk {
     _ card: EmulatedCard, file: String, at address: PresenceAddress, reach: SocketReach, faults: LineFaults
   ) throws {
     let index = cards.count
-    let serial = try WarifuCard(CardConnection(card)).status().serial.description
+    let serial = try CardConnection(card).applicationStatus().serial.description
     let insertion = try CardInsertion(card, into: address, reach: reach, faults: faults) { [events, alarm] event in
       events.add(index, event)
       alarm.ring()
@@ -44,7 +44,7 @@ final class InsertionDesk {
   func run() throws {
     defer { for card in cards { card.insertion.stop() } }
     for card in cards { try card.insertion.start() }
-    if commands.isTerminal { Terminal.complain("Type eject, insert or quit; Ctrl-C ends too.") }
+    if commands.isSomebodyThere { Terminal.complain("Type eject, insert or quit; Ctrl-C ends too.") }
     while true {
       alarm.wait(orInputAt: [signals, commands.descriptor])
       alarm.silence()
@@ -155,6 +155,8 @@ private struct InsertionReport: Report {
     case .readerGone: words = ("reader-gone", "It is inserted again as soon as there is a reader.")
     case .ejected: words = ("ejected", nil)
     case .pulled(.powerCut): words = ("power-cut", "The planned power cut; it comes back by itself.")
+    case .pulled(.overlooked):
+      words = ("overlooked", "The reader takes it for the card before it; it goes and comes again.")
     case .pulled(.pull): words = ("pulled", "As planned; it comes back by itself.")
     case .hanging: words = ("hanging", "As planned; eject it, or end what waits for it.")
     case .failed(let reason): words = ("failed", reason)
@@ -177,8 +179,9 @@ private struct InsertionReport: Report {
   }
 
   var text: String {
-    let what = "\(file) (\(serial)), \(place): \(event.replacing("-", with: " "))"
-    return detail.map { "\(what). \($0)\n" } ?? what + "\n"
+    let what = "\(file) (\(serial)), \(place): \(event.replacing("-", with: " "))\n"
+    guard let detail else { return what }
+    return what + FoldedText.fold(detail, columns: 78).split(separator: "\n").map { "  \($0)\n" }.joined()
   }
 }
 
@@ -188,7 +191,10 @@ private struct CommandLines {
   private var isOpen = true
   private var rest: [UInt8] = []
 
-  let isTerminal = isatty(STDIN_FILENO) == 1
+  private let isTerminal = isatty(STDIN_FILENO) == 1
+
+  /// Whether what is typed comes here: from the background a terminal belongs to somebody else.
+  var isSomebodyThere: Bool { isTerminal && tcgetpgrp(STDIN_FILENO) == getpgrp() }
 
   /// What to wait at; none once it has ended.
   var descriptor: Int32? { isOpen ? STDIN_FILENO : nil }
@@ -197,8 +203,8 @@ private struct CommandLines {
   mutating func read() -> [String] {
     var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
     guard isOpen, poll(&entry, 1, 0) > 0 else { return [] }
-    // Reading a terminal from the background would stop the process: such a terminal belongs to somebody else.
-    if isTerminal, tcgetpgrp(STDIN_FILENO) != getpgrp() {
+    // Reading a terminal from the background would stop the process.
+    if isTerminal, !isSomebodyThere {
       isOpen = false
       return []
     }

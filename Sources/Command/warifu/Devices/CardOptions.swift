@@ -44,13 +44,18 @@ struct CardOptions: ParsableArguments {
   var record: String?
 
   func validate() throws {
-    guard [cardFile != nil, cardSocket != nil, reader != nil].count(where: { $0 }) <= 1 else {
+    guard places.count <= 1 else {
       throw ValidationError("Only one of --card-file, --card-socket and --reader can be meant.")
     }
   }
 
+  private var places: [String] { [cardFile, cardSocket?.address.description, reader].compactMap(\.self) }
+
+  /// Where an option says that the card is.
+  private var place: String? { places.first }
+
   /// Whether an option names a card.
-  var isGiven: Bool { cardFile != nil || cardSocket != nil || reader != nil || serial != nil }
+  var isGiven: Bool { place != nil || serial != nil }
 
   /// Whether a card was named at all.
   var namesCard: Bool { isGiven || variable != nil }
@@ -63,7 +68,7 @@ struct CardOptions: ParsableArguments {
   func connect() throws -> CardConnection {
     let connection = try CardConnection(try transport())
     guard let serial else { return connection }
-    try CardOptions.check(try connection.applicationStatus().serial, serial.serial)
+    try check(try connection.applicationStatus().serial, serial.serial)
     try connection.reset()
     return connection
   }
@@ -71,15 +76,19 @@ struct CardOptions: ParsableArguments {
   /// The card with its application selected.
   func open() throws -> WarifuCard {
     let card = try WarifuCard(try CardConnection(try transport()))
-    if let serial { try CardOptions.check(try card.status().serial, serial.serial) }
+    if let serial { try check(try card.status().serial, serial.serial) }
     return card
   }
 
-  private static func check(_ found: CardSerial, _ serial: CardSerial) throws {
-    guard found == serial else {
+  private func check(_ found: CardSerial, _ serial: CardSerial) throws {
+    guard found != serial else { return }
+    guard place == nil else {
       throw Failure(
         .noDevice, "that is card \(found), not \(serial)", remedy: "insert the right card, or say where it is")
     }
+    throw Failure(
+      .noDevice, "WARIFU_CARD names card \(found), not \(serial)",
+      remedy: "say where that one is, with --card-file, --card-socket or --reader")
   }
 
   /// The way to the card: where an option says, else the file of WARIFU_CARD, else a reader.
@@ -94,7 +103,7 @@ struct CardOptions: ParsableArguments {
   }
 
   private func untraced(_ seed: UInt64?) throws -> any APDUTransport {
-    let path = cardFile ?? (cardSocket == nil && reader == nil ? variable : nil)
+    let path = cardFile ?? (place == nil ? variable : nil)
     if let path { return try file(path, seed) }
     guard seed == nil else {
       throw Failure(

@@ -50,6 +50,11 @@ extension CardStateError: FailureConvertible {
       case .notAuthentic: .refused
       case .storage: .transport
       }
+    guard code != .busy else {
+      return Failure(
+        status, "the card \(path) is in use by another process",
+        remedy: "if 'warifu card insert' has it, name its --reader or --card-socket; else end that process")
+    }
     return Failure(status, "cannot use the card", remedy: description)
   }
 }

@@ -49,7 +49,8 @@ struct ManualPage {
     return (argument.abstract ?? "") + standard
   }
 
-  /// Paragraphs; lines that are indented, as examples are, stay as they are.
+  /// Paragraphs; lines that are indented, as examples are, stay as they are. Examples are up to 76 columns wide: they
+  /// stand further left than the text, so that 80 columns hold them unfolded.
   private static func paragraphs(_ text: String?) -> [String] {
     guard let text, !text.isEmpty else { return [] }
     var lines: [String] = []
@@ -57,12 +58,15 @@ struct ManualPage {
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       if line.hasPrefix("  ") != isExample {
         isExample.toggle()
-        lines.append(isExample ? ".PP\n.nf" : ".fi")
+        lines.append(isExample ? ManualPage.exampleBegins : ManualPage.exampleEnds)
       }
-      lines.append(line.isEmpty ? ".PP" : escaped(String(line)))
+      lines.append(line.isEmpty ? ".PP" : escaped(String(isExample ? line.dropFirst(2) : line)))
     }
-    return [".PP"] + lines + (isExample ? [".fi"] : [])
+    return [".PP"] + lines + (isExample ? [ManualPage.exampleEnds] : [])
   }
+
+  private static let exampleBegins = ".PP\n.nf\n.in 4n"
+  private static let exampleEnds = ".in\n.fi"
 
   /// Text that means nothing to the formatter.
   private static func escaped(_ text: String) -> String {

@@ -18,20 +18,21 @@ final class ProgressBar {
   }
 
   deinit {
-    if isShown { Terminal.tell("\r\u{1B}[K") }
+    if isShown { Terminal.clearLine() }
   }
 
   /// Shows how far things have come; failed ones count among the done.
   func show(done: Int, failed: Int) {
     guard isShown else { return }
     shown = line(done: done, failed: failed, after: clock.now - start)
-    Terminal.tell("\r" + shown + "\u{1B}[K")
+    Terminal.show(shown)
   }
 
   /// Tells somebody something, above the bar.
   func say(_ line: String) {
-    Terminal.tell((isShown ? "\r\u{1B}[K" : "") + line + "\n")
-    if isShown { Terminal.tell(shown) }
+    if isShown { Terminal.clearLine() }
+    Terminal.complain(line)
+    if isShown { Terminal.show(shown) }
   }
 
   /// The line for a state of things.

@@ -10,7 +10,7 @@ final class ProgressLine {
   init(_ what: String) { self.what = what }
 
   deinit {
-    if shown >= 0 { Terminal.tell("\r\u{1B}[K") }
+    if shown >= 0 { Terminal.clearLine() }
   }
 
   /// Shows the new state; answers whether to go on.
@@ -18,7 +18,7 @@ final class ProgressLine {
     let percent = progress.total == 0 ? 100 : Int(Double(progress.done) / Double(progress.total) * 100)
     if Terminal.showsProgress, percent != shown {
       shown = percent
-      Terminal.tell("\r\(what)  \(percent) % of \((progress.total + (1 << 20) - 1) >> 20) MiB\u{1B}[K")
+      Terminal.show("\(what)  \(percent) % of \((progress.total + (1 << 20) - 1) >> 20) MiB")
     }
     return !watch.isInterrupted
   }

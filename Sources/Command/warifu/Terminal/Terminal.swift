@@ -27,8 +27,21 @@ enum Terminal {
     }
   }
 
-  /// Tells somebody something on standard error, as a line.
-  static func complain(_ line: String) { tell(line + "\n") }
+  /// Tells somebody something on standard error, as a line; a terminal gets as many as it needs.
+  static func complain(_ line: String) { tell(FoldedText.fold(line, columns: columns) + "\n") }
+
+  /// Shows a line on the terminal in place of the one that was shown before; what it has no room for is left out.
+  static func show(_ line: String) { tell("\r" + line.prefix((columns ?? .max) - 1) + "\u{1B}[K") }
+
+  /// Takes away the line that was shown.
+  static func clearLine() { show("") }
+
+  /// How wide the terminal at standard error is; `nil` where there is none, or none that tells.
+  private static var columns: Int? {
+    var size = winsize()
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
 
   /// Tells somebody something on standard error. If that is closed or full, nobody can be told, and that is no failure.
   static func tell(_ text: String) { _ = writeAll(text, to: STDERR_FILENO) }

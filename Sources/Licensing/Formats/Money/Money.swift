@@ -1,4 +1,4 @@
-/// An amount of money: integer minor units and an ISO 4217 currency (requirements, resolution 11).
+/// An amount of money: integer minor units and an ISO 4217 currency.
 ///
 /// Arithmetic is checked: it throws rather than wraps, mixes currencies or loses a unit.
 public struct Money: Hashable, Sendable {

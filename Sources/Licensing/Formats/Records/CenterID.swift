@@ -26,7 +26,7 @@ public struct CenterID: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "C-" + Hex.encode(octets) }
 }
 
-/// The caller's name for one operation: repeating it never repeats its effect (center.md, truth 3). 16 random octets.
+/// The caller's name for one operation: repeating it never repeats its effect. 16 random octets.
 public struct OperationID: Hashable, Sendable, CustomStringConvertible {
   /// Octets in every operation id.
   public static let octetCount = 16

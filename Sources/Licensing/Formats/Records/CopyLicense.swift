@@ -119,7 +119,7 @@ public struct CopyLicense: Hashable, Sendable {
     try reader.expectEnd()
   }
 
-  /// Checks the centre's signature. Nothing else of a licence may be used before (crypto.md).
+  /// Checks the centre's signature. Nothing else of a licence may be used before.
   ///
   /// - Throws: ``FormatError/Code/notAuthentic``.
   public func verify(under key: VerificationKey) throws(FormatError) {

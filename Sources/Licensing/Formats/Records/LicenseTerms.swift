@@ -51,7 +51,7 @@ public struct LicenseTerms: Hashable, Sendable {
   }
 }
 
-/// How much a medium id is worth: who vouches for it (disc.md).
+/// How much a medium id is worth: who vouches for it.
 public enum MediumIDStrength: UInt8, Hashable, Sendable, CaseIterable {
   /// The host says so.
   case hostAsserted = 0

@@ -2,7 +2,7 @@ import Cryptography
 import Identifiers
 import Octets
 
-/// What the maker of a blank card tells the issuer (card.md): who the card is, and the random transport key set with
+/// What the maker of a blank card tells the issuer: who the card is, and the random transport key set with
 /// which its individual key can enter, once.
 ///
 /// Holds secrets: its encoding is a ``Secret`` too, and the centre keeps it sealed.

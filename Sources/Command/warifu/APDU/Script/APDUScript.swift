@@ -96,6 +96,6 @@ private struct ScriptReport: Report {
     let lines = events.map { event in
       event.reset.map { "= reset\n" + APDUReport.wrapped($0) } ?? event.exchange?.text ?? ""
     }
-    return lines.joined() + "\(events.count) of \(Words.count(steps, "step")) sent, \(matched) compared.\n"
+    return lines.joined() + "\(events.count) of \(Words.count(steps, "step")) sent, \(matched) answered as wanted.\n"
   }
 }

@@ -4,7 +4,7 @@ import CardProtocol
 
 /// How many tries must be left before a PIN or PUK is tried at all.
 struct RetryOptions: ParsableArguments {
-  @Option(help: "Try only while the card leaves at least so many tries.")
+  @Option(help: ArgumentHelp("Try only while the card leaves at least so many tries.", valueName: "number"))
   var minRetries: Int?
 
   func validate() throws {
