@@ -85,6 +85,29 @@ import Testing
     #expect(error?.code == .transport(.cardRemoved) && error?.cardMayHaveChanged == true)
   }
 
+  /// The keypad is there while a session is recorded, and the recording has nothing of what it sent.
+  @Test func aRecordedSession() throws {
+    let library = library()
+    let transport = try ReaderTransport(library, reader: "Reader", sharing: .shared, timeout: .seconds(60))
+    let recorder = RecordingTransport(scripted(transport))
+    let card = try WarifuCard(CardConnection(recorder))
+    let recorded = recorder.recording
+    #expect(card.pinPadAbilities == [.verify, .modify] && recorded.exchangeCount > 0)
+    _ = library.takeCalls()
+    try card.verifyAtPINPad()
+    try card.changeAtPINPad(.pin)
+    #expect(library.calls.map { $0.prefix(16) } == ["control 42330006", "control 42330007"])
+    #expect(recorder.recording == recorded)
+  }
+
+  @Test func aRecordedSessionWithoutKeypad() throws {
+    let recorder = RecordingTransport(try ScriptedTransport(answers: [[0x90, 0x00]]))
+    #expect(recorder.pinPadAbilities.isEmpty)
+    let entry = PINEntry.verify(ins: 0x20, p1: 0, p2: 0x81, PINFormat(fieldOctets: 8, shortest: 4, longest: 8))
+    let error = #expect(throws: CardTransportError.self) { try recorder.enter(entry) }
+    #expect(error?.code == .protocolViolation && error?.cardMayHaveChanged == false)
+  }
+
   /// Without a card, over a connection to the reader alone, which leaves the card as it is.
   @Test func theReaderItselfIsAsked() throws {
     let library = library()

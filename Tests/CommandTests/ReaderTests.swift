@@ -69,4 +69,23 @@ import Testing
     #expect(shown.status == 0 && shown.complaint.contains("> GET DATA (application status)"))
     #expect(try bench.run(["card", "info", "--trace", "nope/trace"]).status == 66)
   }
+  /// A trace overwrites nothing, least of all a card, and waits for nobody to read it.
+  @Test(.timeLimit(.minutes(1)))
+  func aTraceTakesANewNameOnly() throws {
+    let bench = try Story.copy()
+    let card = try Data(bench.octets(of: "alice.card"))
+    try #require(mkfifo(bench.path("fifo"), 0o600) == 0)
+    try FileManager.default.createSymbolicLink(atPath: bench.path("link"), withDestinationPath: "nowhere")
+    try bench.write("mine", to: "note")
+    for name in ["alice.card", "fifo", "link", "note"] {
+      let outcome = try bench.run(["card", "info", "--trace", name])
+      #expect(outcome.status == 1 && outcome.octets.isEmpty, "\(name): \(outcome.complaint)")
+      #expect(outcome.complaint.contains("\(name) already"), "\(outcome.complaint)")
+    }
+    #expect(try bench.octets(of: "alice.card") == card)
+    #expect(try bench.octets(of: "note") == Data("mine".utf8))
+    #expect(!FileManager.default.fileExists(atPath: bench.path("nowhere")))
+    try bench.succeed("card", "info", "--trace", "trace")
+    #expect(try bench.run(["card", "info", "--trace", "trace"]).status == 1)
+  }
 }

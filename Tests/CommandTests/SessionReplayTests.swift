@@ -54,8 +54,9 @@ import WarifuTesting
     }
 
     /// A session in which the card signs twice.
-    func signing(_ pin: [UInt8]) throws -> CardRecording {
-      let recorder = RecordingTransport(try insert())
+    func signing(_ pin: [UInt8], inPieces: Bool = false) throws -> CardRecording {
+      let card = try insert()
+      let recorder = RecordingTransport(inPieces ? Halves(card) : card)
       let connection = try CardConnection(recorder)
       for command: CommandAPDU in [
         .select(applicationID: CardProtocol.applicationID), .verify(.pin, value: pin),
@@ -128,6 +129,82 @@ import WarifuTesting
       #expect(difference.kind == kind, "\(number)")
       // The answer to reset is event 0.
       #expect(difference.event == number + 1)
+    }
+  }
+
+  /// Over T=0 a signature comes in pieces: one that differs is enough to have the whole verified.
+  @Test func signaturesInPiecesAreVerifiedAsOne() async throws {
+    let scene = try await Scene.set()
+    let recording = try scene.signing(try await scene.pin(), inPieces: true)
+    let replay = try RecordingReplay.run(recording, on: Halves(try scene.insert()))
+    #expect(replay.difference == nil && replay.verifiedSignatures == 2)
+    // Answer to reset, SELECT, VERIFY, then twice a signature and its GET RESPONSE.
+    try #require(recording.events.count == 7)
+    guard case .exchange(_, let first) = recording.events[3], case .exchange(_, let last) = recording.events[4]
+    else { throw CocoaError(.coderInvalidValue) }
+    let recorded = Array(first.dropLast(2) + last.dropLast(2))
+    for position in [0, recorded.count - 1] {
+      var forged = recorded
+      forged[position] ^= 1
+      let difference = try RecordingReplay.run(recording, on: Halves(try scene.insert(), forged: forged)).difference
+      #expect(difference?.kind == .signature && difference?.event == 3 && difference?.answer == forged, "\(position)")
+    }
+    #expect(
+      try RecordingReplay.run(recording, on: Halves(try scene.insert(), forged: recorded)).verifiedSignatures == 1)
+  }
+
+  /// What cannot be verified any more, since its rest was never fetched, is a difference.
+  @Test(arguments: [(3, 4), (5, 6)])
+  func aSignatureThatIsNeverWhole(_ signature: Int, _ getResponse: Int) async throws {
+    let scene = try await Scene.set()
+    let recording = try scene.signing(try await scene.pin(), inPieces: true)
+    for next in [nil, CardRecording.Event.reset([0x3B]), .broken(command: [0x00, 0x84, 0x00, 0x00, 0x08])] {
+      var cut = recording
+      cut.events.replaceSubrange(getResponse...getResponse, with: next.map { [$0] } ?? [])
+      let difference = try RecordingReplay.run(cut, on: Halves(try scene.insert())).difference
+      #expect(difference?.kind == .response && difference?.event == signature)
+    }
+  }
+
+  /// A card whose signatures come in two pieces.
+  private final class Halves: APDUTransport {
+    private let card: EmulatedCard
+    private var forged: [UInt8]?
+    private var rest: [UInt8] = []
+
+    /// - Parameter forged: what comes in place of the first signature.
+    init(_ card: EmulatedCard, forged: [UInt8]? = nil) { (self.card, self.forged) = (card, forged) }
+
+    var limits: CardTransportLimits { card.limits }
+
+    func reset() throws(CardTransportError) -> [UInt8] { try card.reset() }
+
+    func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+      guard command[1] != 0xC0 else { return rest }
+      var answer = try card.transmit(command)
+      guard answer.count == 66 else { return answer }
+      if let forged { answer.replaceSubrange(..<64, with: forged) }
+      forged = nil
+      rest = Array(answer[32...])
+      return answer[..<32] + [0x61, 32]
+    }
+  }
+
+  /// What was stopped before it was sent, never was on the line.
+  @Test func aCommandThatWasNotSentIsNotRecorded() throws {
+    let recorder = RecordingTransport(Stopped())
+    #expect(throws: CardTransportError.self) { try recorder.transmit([0x00, 0x84, 0x00, 0x00, 0x08]) }
+    #expect(recorder.recording.events.isEmpty)
+  }
+
+  /// A card that nothing is sent to.
+  private final class Stopped: APDUTransport {
+    var limits: CardTransportLimits { .wide }
+
+    func reset() throws(CardTransportError) -> [UInt8] { [0x3B, 0x00] }
+
+    func transmit(_ command: [UInt8]) throws(CardTransportError) -> [UInt8] {
+      throw CardTransportError(.cancelled, operation: "transmit", cardMayHaveChanged: false, remedy: "Begin again.")
     }
   }
 

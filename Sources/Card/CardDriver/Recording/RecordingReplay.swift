@@ -47,50 +47,86 @@ public struct RecordingReplay: Sendable {
   ) throws(CardError) -> RecordingReplay {
     let line = ReplayLine(transport)
     var replay = RecordingReplay()
-    var claims: [SignatureClaim] = []
-    var open: SignatureClaim?
+    var claims = SignatureClaims()
     for (index, event) in recording.events.enumerated() {
       switch event {
       case .reset(let expected):
+        if let difference = claims.end() { return replay.differing(difference) }
         let answer = try line.reset()
-        guard answer == expected else { return replay.differing(index, .answerToReset, answer) }
+        guard answer == expected else { return replay.differing(Difference(index, .answerToReset, answer)) }
       case .broken(let command):
+        if let difference = claims.end() { return replay.differing(difference) }
         // Whether it reached the card then, nobody knows; now it does.
-        if let answer = line.answer(to: command) { return replay.differing(index, .line, answer) }
+        if let answer = line.answer(to: command) { return replay.differing(Difference(index, .line, answer)) }
       case .exchange(let command, let expected):
         let answer = try line.transmit(command)
         replay.exchanges += 1
-        var claim = SignatureClaim(command, event: index) ?? open
-        open = nil
-        if answer == expected {
-          // A signature in pieces may have one that happens to be the same.
-          if claim?.take(answer) == .more { open = claim }
-          continue
-        }
-        guard answer.count == expected.count, answer.suffix(2) == expected.suffix(2), let progress = claim?.take(answer)
-        else { return replay.differing(index, .response, answer) }
-        switch progress {
-        case .more: open = claim
-        case .whole: claims += claim.map { [$0] } ?? []
-        case .none: return replay.differing(index, .response, answer)
-        }
+        let difference = claims.take(answer, to: command, expected: expected, event: index)
+        if let difference { return replay.differing(difference) }
       }
     }
+    if let difference = claims.end() { return replay.differing(difference) }
     // The keys are read last: reading them earlier would be another session.
-    let connection = claims.isEmpty ? nil : try CardConnection(transport)
-    for claim in claims {
+    let connection = claims.unproven.isEmpty ? nil : try CardConnection(transport)
+    for claim in claims.unproven {
       guard let connection, try claim.isGood(on: connection) else {
-        return replay.differing(claim.event, .signature, claim.signature)
+        return replay.differing(Difference(claim.event, .signature, claim.signature))
       }
       replay.verifiedSignatures += 1
     }
     return replay
   }
 
-  private func differing(_ event: Int, _ kind: Difference.Kind, _ answer: [UInt8]) -> RecordingReplay {
+  private func differing(_ difference: Difference) -> RecordingReplay {
     var replay = self
-    replay.difference = Difference(event: event, kind: kind, answer: answer)
+    replay.difference = difference
     return replay
+  }
+}
+
+extension RecordingReplay.Difference {
+  fileprivate init(_ event: Int, _ kind: Kind, _ answer: [UInt8]) {
+    self.init(event: event, kind: kind, answer: answer)
+  }
+}
+
+/// The signatures of a session, in one piece or in several that GET RESPONSE fetches.
+private struct SignatureClaims {
+  typealias Difference = RecordingReplay.Difference
+
+  /// Those that are whole and not the recorded ones.
+  private(set) var unproven: [SignatureClaim] = []
+  /// The one that has pieces to come.
+  private var open: SignatureClaim?
+
+  /// Takes what the card answered to a command.
+  ///
+  /// - Returns: a difference that no signature can explain.
+  mutating func take(_ answer: [UInt8], to command: [UInt8], expected: [UInt8], event: Int) -> Difference? {
+    let isContinued = open != nil && command.starts(with: [0x00, Instruction.getResponse.rawValue])
+    if !isContinued, let difference = end() { return difference }
+    let difference = answer == expected ? nil : Difference(event, .response, answer)
+    guard var claim = isContinued ? open : SignatureClaim(command, event: event) else { return difference }
+    open = nil
+    if let difference {
+      guard answer.count == expected.count, answer.suffix(2) == expected.suffix(2) else { return difference }
+      // Whatever the other pieces are, the signature is not the recorded one.
+      if claim.difference == nil { claim.difference = difference }
+    }
+    switch claim.take(answer) {
+    case .more: open = claim
+    case .whole: if claim.difference != nil { unproven.append(claim) }
+    case .none: return claim.difference
+    }
+    return nil
+  }
+
+  /// Gives up the signature whose other pieces nobody fetched.
+  ///
+  /// - Returns: where it differed, as it can be verified no more.
+  mutating func end() -> Difference? {
+    defer { open = nil }
+    return open?.difference
   }
 }
 
@@ -110,6 +146,8 @@ private struct SignatureClaim {
 
   let event: Int
   private(set) var signature: [UInt8] = []
+  /// The first piece that is not the recorded one.
+  var difference: RecordingReplay.Difference?
   private let subject: Subject
 
   /// What this command asks to be signed; `nil` for any other, or inside a secure channel, where nobody can tell.

@@ -33,8 +33,25 @@ public final class RecordingTransport: APDUTransport {
       recording.events.append(.exchange(command: command, response: response))
       return response
     } catch {
-      recording.events.append(.broken(command: command))
+      // What was stopped before it was sent is no part of the session.
+      if error.code != .cancelled || error.cardMayHaveChanged { recording.events.append(.broken(command: command)) }
       throw error
     }
+  }
+}
+
+extension RecordingTransport: PINPad {
+  /// Those of the reader underneath.
+  public var pinPadAbilities: PINPadAbilities { (transport as? any PINPad)?.pinPadAbilities ?? [] }
+
+  /// Has a PIN entered. Nothing of it is kept, as this computer never had what the reader sent: a session that needed
+  /// the PIN cannot be repeated.
+  public func enter(_ entry: PINEntry) throws(CardTransportError) -> [UInt8] {
+    guard let pad = transport as? any PINPad else {
+      throw CardTransportError(
+        .protocolViolation, operation: "have the PIN entered on the reader", cardMayHaveChanged: false,
+        remedy: "The reader has no keypad.")
+    }
+    return try pad.enter(entry)
   }
 }

@@ -102,9 +102,14 @@ struct CardPINChange: AsyncParsableCommand {
       return try output.write(try CardPlan.pin(card, "change the PIN", CardPlan.Step(change)))
     }
     try retries.check(.pin, of: card)
-    let old = try SecretRequest(what: "PIN", option: "--pin").answer(pin.pin)
-    let new = try SecretRequest(what: "new PIN", option: "--new-pin").answer(newPin, confirming: true)
-    try card.change(.pin, from: old, to: new)
+    if pin.pin == nil, newPin == nil, card.pinPadAbilities.contains(.modify) {
+      Terminal.complain("Enter the PIN and twice the new one on the reader.")
+      try card.changeAtPINPad(.pin)
+    } else {
+      let old = try SecretRequest(what: "PIN", option: "--pin").answer(pin.pin)
+      let new = try SecretRequest(what: "new PIN", option: "--new-pin").answer(newPin, confirming: true)
+      try card.change(.pin, from: old, to: new)
+    }
     try output.write(PINReport(card: try card.status().serial.description, outcome: "The PIN is changed."))
   }
 }
@@ -145,9 +150,14 @@ struct CardPINUnblock: AsyncParsableCommand {
           cost: CardPlan.Cost(pukTries: 1, pukTriesLeft: status.pukTries)))
     }
     try retries.check(.puk, of: card)
-    let key = try SecretRequest(what: "PUK", option: "--puk").answer(puk)
-    let new = try SecretRequest(what: "new PIN", option: "--new-pin").answer(newPin, confirming: true)
-    try card.unblock(puk: key, newPIN: new)
+    if puk == nil, newPin == nil, card.pinPadAbilities.contains(.modify) {
+      Terminal.complain("Enter the PUK and twice the new PIN on the reader.")
+      try card.unblockAtPINPad()
+    } else {
+      let key = try SecretRequest(what: "PUK", option: "--puk").answer(puk)
+      let new = try SecretRequest(what: "new PIN", option: "--new-pin").answer(newPin, confirming: true)
+      try card.unblock(puk: key, newPIN: new)
+    }
     try output.write(PINReport(card: try card.status().serial.description, outcome: "The PIN is set anew."))
   }
 }
