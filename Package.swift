@@ -38,6 +38,9 @@ let package = Package(
     .library(name: "CardEmulator", targets: ["CardEmulator", "ISO7816", "Cryptography", "Sockets"]),
     .library(name: "DiscDriver", targets: ["DiscDriver", "SCSI", "Identifiers"]),
     .library(name: "DiscEmulator", targets: ["DiscEmulator", "SCSI"]),
+    .library(name: "ISCSITarget", targets: ["ISCSITarget", "DiscEmulator"]),
+    // What nbdkit loads: `nbdkit ./libwarifu-nbd.so disc=IMAGE`.
+    .library(name: "warifu-nbd", type: .dynamic, targets: ["NBDPlugin"]),
     .library(name: "CopyLicensing", targets: ["CopyLicensing", "Formats", "Identifiers"]),
     .library(name: "LicenseCenter", targets: ["LicenseCenter", "Formats", "Identifiers"]),
     .library(name: "WarifuTesting", targets: ["WarifuTesting"]),
@@ -46,6 +49,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
   ],
   targets: [
     // System: module maps and shim headers, no logic.
@@ -56,6 +60,8 @@ let package = Package(
     .systemLibrary(
       name: "CPCSC", path: "Sources/System/CPCSC", pkgConfig: "libpcsclite", providers: [.apt(["libpcsclite-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
+    .systemLibrary(
+      name: "CNBDKit", path: "Sources/System/CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
 
     // Wire: pure values and codecs, shared by firmware and host.
     room("Octets", in: "Sources/Wire"),
@@ -64,6 +70,7 @@ let package = Package(
     room("SecureChannel", in: "Sources/Wire", ["Octets", "ISO7816"]),
     room("SCSI", in: "Sources/Wire", ["Octets"]),
     room("CardProtocol", in: "Sources/Wire", ["Octets", "Identifiers", "ISO7816"]),
+    room("ISCSI", in: "Sources/Wire", ["Octets"]),
 
     // What runs inside the devices.
     room("CardFirmware", in: "firmware-sim", wire),
@@ -78,7 +85,18 @@ let package = Package(
     // Card and disc, each an emulator and a driver that never meet but in bytes.
     room("CardEmulator", in: "Sources/Card", ["CardFirmware", "Cryptography", "Sockets", "CLinux"] + wire),
     room("CardDriver", in: "Sources/Card", ["Cryptography", "Sockets", "CLinux", "CPCSC"] + wire),
-    room("DiscEmulator", in: "Sources/Disc", ["DriveFirmware", "SCSI", "Octets", "Identifiers", "CLinux"]),
+    room(
+      "DiscEmulator", in: "Sources/Disc", ["DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography", "CLinux"]),
+    // The emulated drive for other programs: over iSCSI, and as a plugin of nbdkit.
+    room(
+      "ISCSITarget", in: "Sources/Disc",
+      [
+        "DiscEmulator", "DriveFirmware", "ISCSI", "SCSI", "Octets", "Cryptography", "CLinux",
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+    room(
+      "NBDPlugin", in: "Sources/Disc",
+      ["DiscEmulator", "DriveFirmware", "SCSI", "Octets", "Identifiers", "CNBDKit", "CLinux"]),
     room("DiscDriver", in: "Sources/Disc", ["SCSI", "Octets", "Identifiers", "Cryptography", "CArchive", "CLinux"]),
 
     // Licensing.
@@ -103,15 +121,17 @@ let package = Package(
     .executableTarget(
       name: "warifu",
       dependencies: [
-        "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing", "LicenseCenter",
-        "Cryptography", "Sockets", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "ISCSITarget", "DriveFirmware", "SCSI", "Formats",
+        "CopyLicensing", "LicenseCenter", "Cryptography", "Sockets", "CLinux",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + wire,
       path: "Sources/Command/warifu", swiftSettings: house),
     .executableTarget(
       name: "warifu-bench",
       dependencies: [
         "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing",
-        "LicenseCenter", "Cryptography", "COpenSSL", "CLinux", "PCSCRig", "answer-at-once",
+        "LicenseCenter", "Cryptography", "COpenSSL", "CLinux", "PCSCRig", "DriveRig", "ISCSITarget", "DriveFirmware",
+        "answer-at-once",
       ] + wire,
       path: "Benchmarks", exclude: ["Reference/AnswerAtOnce"], swiftSettings: house),
     // What cards are measured against, in C and in a process of its own.
@@ -136,9 +156,25 @@ let package = Package(
       name: "CardConformance", dependencies: ["TestSupport", "CardDriver", "Cryptography"] + wire,
       path: "Tests/Support/CardConformance", swiftSettings: house),
 
+    // Exports and foreign programs that use them, and what every way to a drive must do.
+    .target(
+      name: "DriveRig",
+      dependencies: [
+        "TestSupport", "ISCSITarget", "DiscEmulator", "DriveFirmware", "SCSI", "Octets", "Identifiers", "CLinux",
+      ],
+      path: "Tests/Support/DriveRig", exclude: ["Shim"], swiftSettings: house),
+    .target(
+      name: "DriveConformance", dependencies: ["TestSupport", "DiscDriver", "SCSI", "Octets", "Identifiers"],
+      path: "Tests/Support/DriveConformance", swiftSettings: house),
+    // What tests run in a process of its own, so that a shim can stand between it and the kernel.
+    .executableTarget(
+      name: "drive-probe", dependencies: ["DriveConformance", "DiscDriver", "SCSI", "Octets", "Identifiers"],
+      path: "Tests/Support/DriveProbe", swiftSettings: house),
+
     // What libFuzzer feeds; `make fuzz` builds it with coverage, the tests replay its corpora.
     .target(
-      name: "FuzzTargets", dependencies: ["CardFirmware", "Cryptography"] + wire, path: "Tests/Fuzz/Targets",
+      name: "FuzzTargets", dependencies: ["CardFirmware", "DriveFirmware", "SCSI", "ISCSI", "Cryptography"] + wire,
+      path: "Tests/Fuzz/Targets",
       swiftSettings: house),
 
     tests(of: "Fuzz", ["FuzzTargets"]),
@@ -168,7 +204,22 @@ let package = Package(
       of: "DriveFirmware", ["TestSupport", "DriveFirmware", "DiscEmulator", "SCSI", "Octets", "Identifiers", "CLinux"]),
     tests(
       of: "Disc",
-      ["DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography", "CLinux"]),
+      [
+        "TestSupport", "DriveConformance", "DiscEmulator", "DiscDriver", "DriveFirmware", "SCSI", "Octets",
+        "Identifiers", "Cryptography", "CLinux",
+      ]),
+    tests(
+      of: "ISCSI",
+      [
+        "TestSupport", "DriveRig", "ISCSI", "ISCSITarget", "DiscEmulator", "DriveFirmware", "SCSI", "Octets",
+        "Identifiers", "Cryptography", "CLinux",
+      ]),
+    tests(
+      of: "Export",
+      [
+        "TestSupport", "DriveRig", "DriveConformance", "drive-probe", "ISCSITarget", "NBDPlugin", "DiscEmulator",
+        "DiscDriver", "DriveFirmware", "SCSI", "Octets", "Identifiers", "Cryptography", "CLinux", "warifu",
+      ]),
     tests(of: "Formats", ["Formats", "Cryptography", "Octets", "Identifiers", "ISO7816"]),
     tests(
       of: "LicenseCenter",

@@ -8,13 +8,14 @@ import re
 
 from house import files, report, text
 
-WIRE = {"Octets", "Identifiers", "ISO7816", "SecureChannel", "SCSI", "CardProtocol"}
+WIRE = {"Octets", "Identifiers", "ISO7816", "SecureChannel", "SCSI", "CardProtocol", "ISCSI"}
 FIRMWARE = {"CardFirmware", "DriveFirmware"}
 EMULATORS = {"CardEmulator", "DiscEmulator"}
 DRIVERS = {"CardDriver", "DiscDriver"}
 LICENSING = {"Formats", "CopyLicensing"}
 HOST = {"Foundation", "FoundationEssentials", "Glibc", "Dispatch", "Synchronization", "CLinux"}
-BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | {"LicenseCenter"} | HOST
+NIO = {"NIOCore", "NIOPosix"}
+BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | {"LicenseCenter", "ISCSITarget"} | HOST
 EVERY_ROOM = BELOW_COMMAND | FIRMWARE | {"WarifuTesting"}
 
 # Folder → what its files may import. The longest folder that holds a file decides.
@@ -30,6 +31,9 @@ DOORS = {
     "Sources/Card/CardEmulator": WIRE | HOST | {"Cryptography", "Sockets", "CardFirmware"},
     "Sources/Card/CardDriver": WIRE | HOST | {"Cryptography", "Sockets", "CPCSC"},
     "Sources/Disc/DiscEmulator": WIRE | HOST | {"Cryptography", "DriveFirmware"},
+    # The emulated drive for other programs.
+    "Sources/Disc/ISCSITarget": WIRE | HOST | NIO | {"Cryptography", "DriveFirmware", "DiscEmulator"},
+    "Sources/Disc/NBDPlugin": WIRE | HOST | {"CNBDKit", "DriveFirmware", "DiscEmulator"},
     "Sources/Disc/DiscDriver": WIRE | HOST | {"Cryptography", "CArchive"},
     # Records: no device, no network.
     "Sources/Licensing/Formats": WIRE | HOST | {"Cryptography"},
@@ -37,10 +41,10 @@ DOORS = {
     # No driver in the server.
     "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "GRDB"},
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
-    "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser"},
+    "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser", "DriveFirmware"},
     # Measures against the bare OpenSSL calls that an exchange needs, and through a pcscd of its own.
-    "Benchmarks": EVERY_ROOM | {"COpenSSL", "PCSCRig"},
-    "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets"},
+    "Benchmarks": EVERY_ROOM | {"COpenSSL", "PCSCRig", "DriveRig"},
+    "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets", "DriveRig", "DriveConformance"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
     # Another project: the products for cards, and nothing else of ours.

@@ -1,0 +1,1 @@
+// Room made; its first file replaces this one.
