@@ -72,6 +72,11 @@ static inline int warifu_unlock(int descriptor) {
   return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
 
+// fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE: octets become zero and take no space any more. -1 and errno.
+static inline int warifu_punch_hole(int descriptor, int64_t offset, int64_t length) {
+  return (int)syscall(SYS_fallocate, descriptor, 0x02 | 0x01, offset, length);
+}
+
 // renameat2(2) with RENAME_NOREPLACE: a rename that fails with EEXIST instead of replacing a file. File systems without
 // it (NFS) get link(2), which does not replace either, and unlink(2).
 static inline int warifu_rename_new(const char *from, const char *to) {

@@ -26,7 +26,8 @@ extension DiscImageError: FailureConvertible {
       switch code {
       case .notFound, .notPermitted: .noDevice
       case .inUse: .busy
-      case .notAnImage, .unsupportedVersion, .wrongSize, .damagedHeader, .damagedFactoryRecord, .damagedSectorStates,
+      case .notAnImage, .unsupportedVersion, .wrongSize, .damagedHeader, .damagedFactoryRecord, .damagedDefectLists,
+        .damagedSectorStates,
         .invalidParameter:
         .badInput
       case .exists, .diskFull: .failed

@@ -1,13 +1,19 @@
 import DriveFirmware
 import SCSI
+import Synchronization
 
 /// The two copies of an image's header. One of them is always whole, also when the host dies between two writes.
-struct HeaderPair {
-  /// The header that counts.
-  private(set) var current: ImageHeader
-  /// Which copy holds it; the other one is written first.
-  private var currentCopy: Int
+final class HeaderPair: Sendable {
+  private struct Content: Sendable {
+    /// The header that counts.
+    var current: ImageHeader
+    /// Which copy holds it; the other one is written first.
+    var copy: Int
+  }
+
+  private let content: Mutex<Content>
   private let copies: [FileWindow]
+  private let file: ImageFile
 
   /// Reads both copies and takes the later intact one; checks that the file has the size it states.
   init(reading file: ImageFile, _ path: String) throws(DiscImageError) {
@@ -15,40 +21,44 @@ struct HeaderPair {
     do throws(SyscallFailure) { size = try file.regularFileSize() } catch { throw .syscall(error, path) }
     guard let size else { throw .foreign(path) }
 
-    var found: (copy: Int, header: ImageHeader)?
+    var found: Content?
     var failures: [ImageHeader.ParsingError] = []
     for (copy, offset) in ImageLayout.headerOffsets.enumerated() where offset + UInt64(ImageLayout.pageOctets) <= size {
       let page = try file.page(at: offset, path)
       do throws(ImageHeader.ParsingError) {
         let header = try ImageHeader(parsing: page)
-        if found.map({ $0.header.generation < header.generation }) ?? true { found = (copy, header) }
+        if found.map({ $0.current.generation < header.generation }) ?? true {
+          found = Content(current: header, copy: copy)
+        }
       } catch {
         failures.append(error)
       }
     }
     guard let found else { throw .header(failures, path) }
-    let expected = ImageLayout(geometry: found.header.geometry).fileOctets
+    let expected = ImageLayout(geometry: found.current.geometry).fileOctets
     guard size == expected else { throw .size(size, expected, path) }
-    current = found.header
-    currentCopy = found.copy
+    content = Mutex(found)
     copies = ImageLayout.headerOffsets.map {
       FileWindow(file, start: $0, length: UInt64(ImageLayout.pageOctets))
     }
     self.file = file
   }
 
-  private let file: ImageFile
+  /// The header that counts.
+  var current: ImageHeader { content.withLock { $0.current } }
 
   /// Changes the header: the stale copy first, then, when that is lasting, the other one.
-  mutating func update(_ change: (inout ImageHeader) -> Void) throws(SyscallFailure) {
-    var header = current
-    change(&header)
-    header.generation &+= 1
-    let page = header.page()
-    let other = 1 - currentCopy
-    try write(page, other)
-    (current, currentCopy) = (header, other)
-    try write(page, 1 - other)
+  func update(_ change: (inout ImageHeader) -> Void) throws(SyscallFailure) {
+    try content.withLock { (content) throws(SyscallFailure) in
+      var header = content.current
+      change(&header)
+      header.generation &+= 1
+      let page = header.page()
+      let other = 1 - content.copy
+      try write(page, other)
+      content = Content(current: header, copy: other)
+      try write(page, 1 - other)
+    }
   }
 
   private func write(_ page: [UInt8], _ copy: Int) throws(SyscallFailure) {
@@ -57,36 +67,14 @@ struct HeaderPair {
   }
 }
 
-extension FileWindow {
-  /// Writes all of `octets` from `offset` in the window on.
-  func write(at offset: UInt64, _ octets: [UInt8]) throws(SyscallFailure) {
-    let failure = octets.withUnsafeBytes { bytes -> SyscallFailure? in
-      do throws(SyscallFailure) {
-        try write(at: offset, bytes)
-        return nil
-      } catch {
-        return error
-      }
-    }
-    if let failure { throw failure }
-  }
-}
-
 extension ImageFile {
   /// Reads one page.
   func page(at offset: UInt64, _ path: String) throws(DiscImageError) -> [UInt8] {
-    var failure: SyscallFailure?
-    let page = [UInt8](unsafeUninitializedCapacity: ImageLayout.pageOctets) { buffer, count in
-      buffer.initialize(repeating: 0)
-      count = ImageLayout.pageOctets
-      do throws(SyscallFailure) {
-        try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
-      } catch {
-        failure = error
-      }
+    do throws(SyscallFailure) {
+      return try read(at: offset, count: ImageLayout.pageOctets)
+    } catch {
+      throw .syscall(error, path)
     }
-    if let failure { throw .syscall(failure, path) }
-    return page
   }
 }
 

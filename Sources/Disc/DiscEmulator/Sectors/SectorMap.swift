@@ -1,10 +1,14 @@
 import DriveFirmware
+import SCSI
 
 /// On which sector each block lies.
 ///
 /// Sectors of the primary list are slipped: the blocks behind one lie a sector further on, into the spares of their band. A
 /// sector of the grown list is replaced by a spare, taken from the end of the band, or of the nearest with one left.
-struct SectorMap: Hashable {
+///
+/// The blocks' octets lie in an image by their addresses for ever. What moves is the sector: its state, and the time that
+/// the head takes to reach it.
+struct SectorMap: Hashable, Sendable {
   let geometry: MediumGeometry
   private let bands: [MediumBand]
   /// Defective sectors of the primary list, ascending.
@@ -16,6 +20,26 @@ struct SectorMap: Hashable {
   init(_ geometry: MediumGeometry) {
     self.geometry = geometry
     bands = geometry.bands
+  }
+
+  /// A medium with defect lists that were read; `nil` if they cannot be those of such a medium.
+  init?(_ geometry: MediumGeometry, primary: [UInt32], grown: [(sector: UInt32, spare: UInt32)]) {
+    self.init(geometry)
+    guard zip(primary, primary.dropFirst()).allSatisfy({ $0 < $1 }),
+      (primary.last ?? 0) < geometry.sectorCount
+    else { return nil }
+    self.primary = primary
+    for band in bands where slipped(in: band).count > Int(band.spareCount) { return nil }
+    var homes: [UInt32: Int] = [:]
+    for (sector, spare) in grown {
+      guard sector < geometry.sectorCount, spare < geometry.sectorCount, self.grown[sector] == nil,
+        block(at: spare) == nil, !isSlipped(spare), !isSlipped(sector)
+      else { return nil }
+      self.grown[sector] = spare
+      if block(at: sector) != nil { homes[spare, default: 0] += 1 }
+    }
+    // Each spare in use holds one block, and is not defective itself.
+    for spare in self.grown.values where homes[spare] != 1 || self.grown[spare] != nil { return nil }
   }
 
   // MARK: Looking up
@@ -49,6 +73,34 @@ struct SectorMap: Hashable {
       offset -= 1
     }
     return offset < band.blockCount ? band.firstBlock + UInt64(offset) : nil
+  }
+
+  /// Whether every block lies where it lay when the disc was made.
+  var isPlain: Bool { primary.isEmpty && grown.isEmpty }
+
+  /// The blocks of `range` that lie on sectors on which `original` lay when the disc was made.
+  func blocks(of range: BlockRange, lyingOn original: ClosedRange<UInt64>) -> [UInt64] {
+    guard range.count > 0 else { return [] }
+    let blocks = range.first...(range.first + UInt64(range.count) - 1)
+    guard isPlain else { return blocks.filter { original.contains(UInt64(index(of: sector(of: $0)))) } }
+    return blocks.overlaps(original) ? Array(blocks.clamped(to: original)) : []
+  }
+
+  /// The places in the image's tables of the sectors on which `range` lies, in runs, in the order of the blocks.
+  func runs(of range: BlockRange) -> [Range<Int>] {
+    guard range.count > 0 else { return [] }
+    let blocks = range.first..<(range.first + UInt64(range.count))
+    if isPlain { return [Int(blocks.lowerBound)..<Int(blocks.upperBound)] }
+    var runs: [Range<Int>] = []
+    for block in blocks {
+      let index = index(of: sector(of: block))
+      if let last = runs.last, last.upperBound == index {
+        runs[runs.count - 1] = last.lowerBound..<(index + 1)
+      } else {
+        runs.append(index..<(index + 1))
+      }
+    }
+    return runs
   }
 
   /// Where a sector stands in the image's tables, which have all user sectors before all spares.

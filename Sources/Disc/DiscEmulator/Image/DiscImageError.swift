@@ -20,6 +20,8 @@ public struct DiscImageError: Error, Hashable, Sendable, CustomStringConvertible
     case damagedHeader
     /// Both copies of the factory record are damaged.
     case damagedFactoryRecord
+    /// All copies of the defect lists are damaged.
+    case damagedDefectLists
     /// The states of the sectors are damaged.
     case damagedSectorStates
     /// A parameter is not one that an image can have.

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// An open file with the calls an image needs: positioned, uninterrupted and complete, or a failure.
-final class ImageFile {
+final class ImageFile: Sendable {
   /// The kernel's number for the file.
   let descriptor: Int32
   /// Whether it may be written.
@@ -74,6 +74,22 @@ final class ImageFile {
     }
   }
 
+  /// Reads `count` octets from `offset` on.
+  func read(at offset: UInt64, count: Int) throws(SyscallFailure) -> [UInt8] {
+    var failure: SyscallFailure?
+    let octets = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      buffer.initialize(repeating: 0)
+      initialized = count
+      do throws(SyscallFailure) {
+        try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return octets
+  }
+
   /// Writes all of `buffer` from `offset` on: one call, unless the kernel takes less.
   func write(at offset: UInt64, _ buffer: UnsafeRawBufferPointer) throws(SyscallFailure) {
     var done = 0
@@ -88,6 +104,32 @@ final class ImageFile {
         throw .last("pwrite", done: done)
       }
     }
+  }
+
+  /// Makes `length` octets from `offset` on zero, and gives their space back where the file system can.
+  func clear(at offset: UInt64, _ length: UInt64) throws(SyscallFailure) {
+    guard length > 0 else { return }
+    if warifu_punch_hole(descriptor, Int64(clamping: offset), Int64(clamping: length)) == 0 { return }
+    guard [EOPNOTSUPP, ENOSYS, EINTR].contains(errno) else { throw .last("fallocate") }
+    var done: UInt64 = 0
+    while done < length {
+      let count = min(length - done, 65_536)
+      try write(at: offset + done, [UInt8](repeating: 0, count: Int(count)))
+      done += count
+    }
+  }
+
+  /// Writes all of `octets` from `offset` on.
+  func write(at offset: UInt64, _ octets: [UInt8]) throws(SyscallFailure) {
+    let failure = octets.withUnsafeBytes { bytes -> SyscallFailure? in
+      do throws(SyscallFailure) {
+        try write(at: offset, bytes)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let failure { throw failure }
   }
 
   /// Makes everything written so far lasting.
@@ -110,7 +152,7 @@ final class ImageFile {
 /// A part of a file; nothing outside it can be reached through it.
 ///
 /// An open disc holds windows on its headers, its sector states and its blocks, and none on the factory record (M3).
-struct FileWindow {
+struct FileWindow: Sendable {
   private let file: ImageFile
   private let start: UInt64
   private let length: UInt64
@@ -132,6 +174,24 @@ struct FileWindow {
   func write(at offset: UInt64, _ buffer: UnsafeRawBufferPointer) throws(SyscallFailure) {
     try require(offset, buffer.count, "pwrite")
     try file.write(at: start + offset, buffer)
+  }
+
+  /// Writes all of `octets` from `offset` in the window on.
+  func write(at offset: UInt64, _ octets: [UInt8]) throws(SyscallFailure) {
+    try require(offset, octets.count, "pwrite")
+    try file.write(at: start + offset, octets)
+  }
+
+  /// Reads `count` octets from `offset` in the window on.
+  func read(at offset: UInt64, count: Int) throws(SyscallFailure) -> [UInt8] {
+    try require(offset, count, "pread")
+    return try file.read(at: start + offset, count: count)
+  }
+
+  /// Makes `count` octets from `offset` in the window on zero.
+  func clear(at offset: UInt64, _ count: UInt64) throws(SyscallFailure) {
+    guard offset <= length, count <= length - offset else { throw SyscallFailure(call: "fallocate", number: EFAULT) }
+    try file.clear(at: start + offset, count)
   }
 
   private func require(_ offset: UInt64, _ count: Int, _ call: String) throws(SyscallFailure) {

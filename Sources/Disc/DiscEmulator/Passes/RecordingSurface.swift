@@ -22,16 +22,31 @@ public enum SectorState: UInt8, Hashable, Sendable, CaseIterable {
   }
 }
 
+/// A medium that says on which sector each block lies.
+public protocol SectorMedium: Medium {
+  /// The sector on which a block, which exists, lies; numbered as in `DefectLists`.
+  func sector(of block: UInt64) -> UInt32
+}
+
 /// A medium whose sectors can be worked on pass by pass, as the head of a magneto-optical drive does.
 ///
 /// ``Medium/write(_:from:)`` makes all passes at once; ``PassMedium`` makes them one by one over any surface.
-public protocol RecordingSurface: Medium {
-  /// What the last pass over a user sector left behind.
+public protocol RecordingSurface: SectorMedium {
+  /// What the last pass over the sector of a block left behind.
   func state(of block: UInt64) -> SectorState
+
+  /// The erase pass: what was in these sectors is gone.
+  func clear(_ range: BlockRange) throws(MediumError)
 
   /// The write pass over sectors, which leaves them unverified. `data` has exactly `count` × `blockSize` octets.
   func record(_ range: BlockRange, from data: RawSpan) throws(MediumError)
 
+  /// The verify pass over sectors: a block that does not verify moves to a spare sector.
+  func confirm(_ range: BlockRange) throws(MediumError)
+
   /// Changes what counts as the last pass over these sectors, and nothing else.
   func mark(_ range: BlockRange, as state: SectorState) throws(MediumError)
+
+  /// The first step of formatting, after which no block can be used until ``Medium/format(_:)`` has made the others.
+  func beginFormatting(_ request: FormatRequest) throws(MediumError)
 }

@@ -5,11 +5,15 @@ import SCSI
 /// What can change about a disc beside its blocks: kept twice in the image, written one after the other.
 struct ImageHeader: Hashable {
   static let magic: [UInt8] = Array("WARIFUMO".utf8)
-  static let version: UInt16 = 1
+  /// Version 1 had neither defect lists nor embossed blocks; such an image becomes version 2 with its first defect list.
+  static let version: UInt16 = 2
   static let maximumProtectedRanges = 64
 
+  var version = ImageHeader.version
   var geometry: MediumGeometry
   var protection: WriteProtection
+  /// The blocks that can only be read, if it is a medium with an embossed part.
+  var embossed: BlockRange?
   /// Grows with every change; the copy with the greater one counts.
   var generation: UInt64
 
@@ -20,7 +24,7 @@ struct ImageHeader: Hashable {
   /// The 4096 octets of one copy, the last four their CRC-32C.
   func page() -> [UInt8] {
     ImagePage.encode(ImageHeader.magic) { (buffer) throws(OctetError) in
-      try buffer.append(ImageHeader.version)
+      try buffer.append(version)
       try buffer.append(UInt16(protection.isWhole ? 1 : 0))
       try buffer.append(generation)
       try buffer.append(geometry.nominalMegabytes)
@@ -35,6 +39,9 @@ struct ImageHeader: Hashable {
         try buffer.append(range.first)
         try buffer.append(range.count)
       }
+      guard version >= 2 else { return }
+      try buffer.append(embossed?.first ?? 0)
+      try buffer.append(embossed?.count ?? 0)
     }
   }
 
@@ -43,9 +50,9 @@ struct ImageHeader: Hashable {
     do {
       var reader = OctetReader(page.span.bytes)
       guard try reader.take(8).octets == ImageHeader.magic else { throw ParsingError.foreign }
-      let version = try reader.u16()
+      version = try reader.u16()
       guard ImagePage.isIntact(page) else { throw ParsingError.damaged }
-      guard version == ImageHeader.version else { throw ParsingError.newer }
+      guard (1...ImageHeader.version).contains(version) else { throw ParsingError.newer }
       let isWhole = try reader.u16() & 1 == 1
       generation = try reader.u64()
       let numbers = [
@@ -64,6 +71,10 @@ struct ImageHeader: Hashable {
       for _ in 0..<count {
         protection.ranges.append(BlockRange(first: try reader.u64(), count: try reader.u32()))
       }
+      guard version >= 2 else { return }
+      let zone = BlockRange(first: try reader.u64(), count: try reader.u32())
+      guard zone.count == 0 || zone.isWithin(UInt64(geometry.blockCount)) else { throw ParsingError.damaged }
+      embossed = zone.count == 0 ? nil : zone
     } catch let error as ParsingError {
       throw error
     } catch {
@@ -71,9 +82,10 @@ struct ImageHeader: Hashable {
     }
   }
 
-  init(geometry: MediumGeometry, protection: WriteProtection, generation: UInt64) {
+  init(geometry: MediumGeometry, protection: WriteProtection, embossed: BlockRange?, generation: UInt64) {
     self.geometry = geometry
     self.protection = protection
+    self.embossed = embossed
     self.generation = generation
   }
 }

@@ -8,7 +8,7 @@ import DriveFirmware
 /// | 4096 | 4096 | header, copy B |
 /// | 8192 | 4096 | factory record, copy A |
 /// | 12288 | 4096 | factory record, copy B |
-/// | 16384 | 4 × 131072 | defect management areas: primary and secondary defect list, four copies |
+/// | 16384 | 4 × 131072 | defect management areas: primary and secondary defect list, four copies: ``DefectArea`` |
 /// | 540672 | to 2097152 | one octet for each sector, spares behind user sectors: ``SectorState`` |
 /// | 2097152 | | the blocks, contiguous: `image.img@@2M` for mtools, `offset=2097152` for others |
 /// | behind, 4 KiB aligned | | the spare sectors |
@@ -17,7 +17,9 @@ struct ImageLayout {
   static let headerOffsets: [UInt64] = [0, 4096]
   static let factoryOffsets: [UInt64] = [8192, 12288]
   static let defectAreasOffset: UInt64 = 16384
+  static let defectAreaCount = 4
   static let defectAreaOctets: UInt64 = 131_072
+  static let defectAreaOffsets = (0..<defectAreaCount).map { defectAreasOffset + UInt64($0) * defectAreaOctets }
   static let stateOffset: UInt64 = defectAreasOffset + 4 * defectAreaOctets
   static let dataOffset: UInt64 = 2_097_152
 

@@ -14,6 +14,12 @@ struct SyscallFailure: Error {
     SyscallFailure(call: call, number: errno, done: done)
   }
 
+  /// Whether the storage failed.
+  var isInputOutput: Bool { number == EIO }
+
+  /// Whether there was no room.
+  var isNoSpace: Bool { [ENOSPC, EDQUOT, EFBIG].contains(number) }
+
   /// The kernel's words for it.
   var words: String { number == 0 ? "the file ends too early" : String(cString: strerror(number)) }
 }
