@@ -4,5 +4,5 @@ import ArgumentParser
 struct DiscCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "disc", abstract: "The magneto-optical disc: making one, and what it holds.",
-    subcommands: [DiscNew.self, DiscInfo.self, DiscList.self, DiscLicense.self])
+    subcommands: [DiscNew.self, DiscInfo.self, DiscID.self, DiscList.self, DiscLicense.self, DiscServe.self])
 }
