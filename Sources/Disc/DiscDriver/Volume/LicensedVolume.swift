@@ -111,14 +111,16 @@ extension LicensedVolume {
   /// Checks that the volume may be changed, and first brings all copies up to date: so a change never leaves a copy
   /// behind that describes what is gone.
   func prepareToChange(_ operation: String) throws(DiscError) {
-    guard !isForeign else {
-      throw DiscError(
-        .foreign, operation,
-        remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
-    }
+    guard !isForeign else { throw LicensedVolume.foreign(operation) }
     try restorePartitionTable()
     try store.settle(&headerPair)
     try store.settle(&cataloguePair)
+  }
+
+  static func foreign(_ operation: String) -> DiscError {
+    DiscError(
+      .foreign, operation,
+      remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
   }
 
   /// Writes the partition table again if a power cut tore it.
