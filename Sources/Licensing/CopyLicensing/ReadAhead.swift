@@ -67,7 +67,7 @@ private final class Reading: @unchecked Sendable {
   // MARK: The reading thread
 
   func run() {
-    var hasher = SHA256Hasher()
+    var hasher = PieceDigest()
     var done: UInt64 = 0
     var index = 0
     while takeFreeSlot() {
