@@ -77,7 +77,8 @@ import Testing
     let (one, two) = (try VolumeBench.software(1), try VolumeBench.software(2))
     try cut("cuts of titles", quick: 120) { random, geometry in
       // Of one segment, but for one in eight.
-      let length = Int.random(in: 0...Int.random(in: 0..<8, using: &random) == 0 ? 2_500_000 : 200_000, using: &random)
+      let limit = Int.random(in: 0..<8, using: &random) == 0 ? 2_500_000 : 200_000
+      let length = Int.random(in: 0...limit, using: &random)
       let content = PowerCutTests.octets(random.next(), length)
       let install: (SoftwareID) -> (any Medium) throws -> Void = { id in
         { try VolumeBench.install(content, as: id, on: try VolumeBench.open($0)) }

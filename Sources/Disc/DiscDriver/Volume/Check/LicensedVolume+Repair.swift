@@ -49,12 +49,17 @@ extension LicensedVolume {
     }
   }
 
-  /// Brings all second copies up to date, and forgets what a cut left of a licence that was never there.
+  /// Brings all second copies up to date.
   private func settle() throws(DiscError) {
     try LicensedVolume.passingFlaws { () throws(DiscError) in try restorePartitionTable() }
     try LicensedVolume.passingFlaws { () throws(DiscError) in try store.settle(&headerPair) }
     try LicensedVolume.passingFlaws { () throws(DiscError) in try store.settle(&cataloguePair) }
-    for index in licencePairs.indices {
+    try settleLicences()
+  }
+
+  /// Brings the second copies of all licences up to date, and forgets what a cut left of one that was never there.
+  func settleLicences() throws(DiscError) {
+    for index in licencePairs.indices where !licencePairs[index].isSettled {
       try LicensedVolume.passingFlaws { () throws(DiscError) in
         if licencePairs[index].wasInterruptedAtStart {
           try store.clear(&licencePairs[index])
