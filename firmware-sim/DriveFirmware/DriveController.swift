@@ -15,9 +15,13 @@ public final class DriveController {
   private var ejected: (any Medium)?
 
   /// Whether the medium turns; without that it can be neither read nor written.
-  private var isSpinning = false
+  var isSpinning = false
 
-  private var nexuses: [Nexus] = []
+  /// The initiators that are connected.
+  var nexuses: [Nexus] = []
+
+  /// How many initiators connected that no transport names.
+  var localInitiators: UInt32 = 0
 
   /// Where answers other than blocks are made.
   let response = OctetBuffer(capacity: 1024)
@@ -146,18 +150,6 @@ extension DriveController {
     case notSynchronized
   }
 
-  /// Makes an initiator known; its first command meets 6/29/00.
-  public func connect() -> Nexus {
-    let nexus = Nexus()
-    nexuses.append(nexus)
-    return nexus
-  }
-
-  /// Forgets an initiator, with its lock on the medium.
-  public func disconnect(_ nexus: Nexus) {
-    nexuses.removeAll { $0 === nexus }
-  }
-
   /// Puts a medium in and spins it up; every initiator is told 6/28/00.
   public func insert(_ medium: any Medium) throws(MechanismError) {
     guard self.medium == nil else { throw .occupied }
@@ -184,12 +176,6 @@ extension DriveController {
   public func takeEjected() -> (any Medium)? {
     defer { ejected = nil }
     return ejected
-  }
-
-  /// The drive is switched on, or reset: locks are gone, every initiator is told 6/29/00.
-  public func powerOn() {
-    for nexus in nexuses { nexus.reset() }
-    isSpinning = medium != nil
   }
 
   /// Whether any initiator has locked the medium in.

@@ -58,6 +58,15 @@ extension SenseCode {
   /// 6/29/00: the drive was switched on or reset.
   public static let powerOnOrReset = SenseCode(.unitAttention, 0x29, 0x00)
 
+  /// 6/29/02: the drive was reset as a whole.
+  public static let busReset = SenseCode(.unitAttention, 0x29, 0x02)
+  /// 6/29/03: the logical unit was reset.
+  public static let busDeviceReset = SenseCode(.unitAttention, 0x29, 0x03)
+  /// 6/29/07: the connection between initiator and drive was lost.
+  public static let nexusLost = SenseCode(.unitAttention, 0x29, 0x07)
+  /// 6/2F/00: another initiator cleared commands of this one.
+  public static let commandsCleared = SenseCode(.unitAttention, 0x2F, 0x00)
+
   /// 7/27/00: the block, or the whole medium, is write protected.
   public static let writeProtected = SenseCode(.dataProtect, 0x27, 0x00)
 

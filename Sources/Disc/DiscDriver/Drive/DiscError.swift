@@ -11,6 +11,8 @@ public struct DiscError: Error, Hashable, Sendable, CustomStringConvertible {
     case noDrive
     /// There is no medium in the drive.
     case noMedium
+    /// The system does not let this user send commands to the drive.
+    case notPermitted
     /// The drive is busy, or reserved by somebody else.
     case busy
     /// The medium was changed, or the drive reset, since the session began. Begin a new one.
@@ -84,7 +86,10 @@ extension DiscError {
   init(_ error: DriveTransportError, _ operation: String) {
     let code: Code =
       switch error.code {
-      case .noDrive, .storage: .noDrive
+      case .noDrive, .notADrive, .storage: .noDrive
+      case .notPermitted: .notPermitted
+      case .busy: .busy
+      case .timedOut: .driveFailure
       case .powerLost: .powerLost
       case .protocolViolation: .driveFailure
       }
