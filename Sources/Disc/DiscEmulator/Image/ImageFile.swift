@@ -8,6 +8,10 @@ final class ImageFile: Sendable {
   /// Whether it may be written.
   let isWritable: Bool
 
+  /// Octets written since the system was last asked to begin writing them out.
+  private var waiting = 0
+  private static let writebackLength = 8 << 20
+
   private init(descriptor: Int32, isWritable: Bool) {
     self.descriptor = descriptor
     self.isWritable = isWritable
@@ -104,6 +108,16 @@ final class ImageFile: Sendable {
         throw .last("pwrite", done: done)
       }
     }
+    startWriteback(done)
+  }
+
+  /// Has the system write out now and then what a long transfer leaves in memory, so that ``synchronize()`` in the end
+  /// waits for the last of it only. A hint: whether it works is for ``synchronize()`` to tell.
+  private func startWriteback(_ written: Int) {
+    waiting += written
+    guard waiting >= ImageFile.writebackLength else { return }
+    waiting = 0
+    _ = warifu_start_writeback(descriptor, 0, 0)
   }
 
   /// Makes `length` octets from `offset` on zero, and gives their space back where the file system can.
