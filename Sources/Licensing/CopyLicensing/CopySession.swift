@@ -7,11 +7,13 @@ import ISO7816
 import Identifiers
 import Octets
 
-/// Copying licensed titles onto one medium with one card: embodiment 1 of the copying system (M1 to M10).
+/// Copying licensed titles onto one medium with one card: embodiment 1 of the copying system (M1 to M10) and embodiment 2
+/// (M11 to M15), whichever the licence on the medium is for.
 ///
 /// The six means of Fig 1 and who they are here: reading the software id (``LicensedMaster``), reading the medium id
 /// (``LicensedVolume``), generating the signature (the centre), writing it (``install(_:)``), generating and comparing
-/// it again (the card, in ``certify(_:)``), copying the data (``copy(_:from:progress:)``).
+/// it again (the card, in ``certify(_:)``), copying the data (``copy(_:from:progress:)``). Under conversion keys the centre
+/// generates keys in place of the signature, and the card opens them in place of comparing.
 public final class CopySession {
   /// The target medium's licensed volume.
   public let volume: LicensedVolume
@@ -28,63 +30,6 @@ public final class CopySession {
     self.card = card
     self.anchor = anchor
     serial = try licensing("read the card's status") { try card.status().serial }
-  }
-
-  // MARK: Licences
-
-  /// What to ask the centre for (S1): the title, this medium's id as just read, this card.
-  public func request(
-    for softwareID: SoftwareID, operationID: OperationID, terms: LicenseTerms = .unlimited
-  ) throws(LicensingError) -> LicenseRequest {
-    LicenseRequest(
-      operationID: operationID, cardSerial: serial, softwareID: softwareID, mediumID: volume.identity.id, terms: terms)
-  }
-
-  /// Writes the centre's answer into the predetermined region of the medium (S3, M6), if it is authentic and for this
-  /// medium and this card.
-  public func install(_ license: CopyLicense) throws(LicensingError) {
-    let operation = "write the licence to the disc"
-    try check(license, operation)
-    try licensing(operation) { try volume.install(licence: license.encoded, for: license.softwareID) }
-  }
-
-  /// The licence on the medium. The centre's signature is checked before anything else of it is looked at.
-  ///
-  /// - Throws: ``LicensingError/Code/notLicensed``, ``LicensingError/Code/notAuthentic``,
-  ///   ``LicensingError/Code/wrongMedium``, ``LicensingError/Code/wrongCard``.
-  public func license(for softwareID: SoftwareID) throws(LicensingError) -> CopyLicense {
-    let operation = "read the licence for \(softwareID)"
-    guard let installed = volume.licence(for: softwareID) else {
-      guard volume.damagedLicenceCount == 0 else {
-        throw LicensingError(
-          .damaged, operation,
-          remedy: "A licence on this disc is damaged in both its copies, maybe this one; get it from the centre again.")
-      }
-      throw LicensingError(
-        .notLicensed, operation, remedy: "There is none on this disc; get one from the centre first.")
-    }
-    let license = try licensing(operation) {
-      try CopyLicense.open(installed.octets.span.bytes, under: anchor.licenseKey)
-    }
-    guard license.softwareID == softwareID else {
-      throw LicensingError(
-        .notAuthentic, operation, remedy: "The licence is for another title; remove it and get the right one.")
-    }
-    try check(license, operation)
-    return license
-  }
-
-  private func check(_ license: CopyLicense, _ operation: String) throws(LicensingError) {
-    try licensing(operation) { try license.verify(under: anchor.licenseKey) }
-    guard license.mediumID == volume.identity.id else {
-      throw LicensingError(
-        .wrongMedium, operation,
-        remedy: "The licence is for another disc; use that disc, or get a licence for this one.")
-    }
-    guard license.cardSerial == serial else {
-      throw LicensingError(
-        .wrongCard, operation, remedy: "The licence is for card \(license.cardSerial); use that card.")
-    }
   }
 
   // MARK: Certification
