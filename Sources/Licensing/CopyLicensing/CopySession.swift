@@ -84,17 +84,16 @@ public final class CopySession {
     var writer = try licensing(operation) {
       try volume.install(title: softwareID, length: file.length, information: information)
     }
-    let source = ReadAhead(file, of: master.disc)
     var done: UInt64 = 0
-    while let piece = try source.next(operation) {
-      try writer.writing(piece, operation)
+    try TitlePipeline(file: file, disc: master.disc).run { (piece, digest) throws(LicensingError) in
+      try writer.writing(piece, digest, operation)
       done += UInt64(piece.count)
       guard progress(TransferProgress(done: done, total: file.length)) else {
         throw LicensingError(
           .cancelled, operation, remedy: "It was cancelled; the disc is as it was.", discMayHaveChanged: false)
       }
     }
-    guard source.digest() == title.ciphertextDigest else {
+    guard writer.contentDigest == title.ciphertextDigest else {
       throw LicensingError(
         .damaged, operation,
         remedy: "The file on the master disc is not what the centre signed; use another copy of it.")
@@ -135,14 +134,9 @@ public final class CopySession {
 
 extension TitleWriter {
   /// Writes, with this layer's errors.
-  fileprivate mutating func writing(_ piece: UnsafeRawBufferPointer, _ operation: String) throws(LicensingError) {
-    do { try write(piece) } catch { throw LicensingError(error, during: operation) }
-  }
-}
-
-extension ReadAhead {
-  /// Reads, with this layer's errors.
-  fileprivate func next(_ operation: String) throws(LicensingError) -> UnsafeRawBufferPointer? {
-    do { return try next() } catch { throw LicensingError(error, during: operation) }
+  fileprivate mutating func writing(
+    _ piece: UnsafeRawBufferPointer, _ digest: [UInt8], _ operation: String
+  ) throws(LicensingError) {
+    do { try write(segment: piece, digest: digest) } catch { throw LicensingError(error, during: operation) }
   }
 }
