@@ -69,23 +69,25 @@ public final class CopySession {
 
   // MARK: Copying
 
-  /// Copies the sealed title from the master disc (S7, M8), after the card's comparison and not one octet before (M7).
+  /// Copies the sealed title from the master disc, as the licence on the medium is for: as it is (S7, M8), or converted
+  /// (S16, S17, M14). The card compares or opens the keys before one octet is copied (M7, M13).
   ///
-  /// Only ciphertext passes here. What was read is compared with the signed catalogue's digest before the title is
+  /// Only ciphertext is written. What was read is compared with the signed catalogue's digest before the title is
   /// committed; until then the disc shows its old state, whatever happens.
   @discardableResult
   public func copy(
     _ softwareID: SoftwareID, from master: LicensedMaster, progress: ProgressHandler = withoutProgress
   ) throws(LicensingError) -> InstalledTitle {
     let operation = "copy \(softwareID)"
-    try certify(softwareID)
+    let license = try titleLicense(for: softwareID)
     let (title, file) = try master.title(softwareID, operation)
+    let way = try wayToCopy(license, file, on: master.disc)
     let information = try licensing(operation) { try CopySession.information(title, of: master.catalogue) }
     var writer = try licensing(operation) {
       try volume.install(title: softwareID, length: file.length, information: information)
     }
     var done: UInt64 = 0
-    try TitlePipeline(file: file, disc: master.disc).run { (piece, digest) throws(LicensingError) in
+    try TitlePipeline(file: file, disc: master.disc, stages: way.stages).run { (piece, digest) throws(LicensingError) in
       try writer.writing(piece, digest, operation)
       done += UInt64(piece.count)
       guard progress(TransferProgress(done: done, total: file.length)) else {
@@ -93,7 +95,7 @@ public final class CopySession {
           .cancelled, operation, remedy: "It was cancelled; the disc is as it was.", discMayHaveChanged: false)
       }
     }
-    guard writer.contentDigest == title.ciphertextDigest else {
+    guard way.masterDigest(written: writer.contentDigest) == title.ciphertextDigest else {
       throw LicensingError(
         .damaged, operation,
         remedy: "The file on the master disc is not what the centre signed; use another copy of it.")
@@ -112,23 +114,35 @@ public final class CopySession {
 
   // MARK: Execution
 
-  /// Opens a title to run or show it (M10): the licence, the medium and the card are checked again, and only now does
-  /// the card release the content key.
+  /// Opens a title to run or show it (M10, M15): the licence, the medium and the card are checked again, and only now
+  /// does the card release the content key, or open Ku.
   public func open(_ softwareID: SoftwareID) throws(LicensingError) -> CertifiedTitle {
     let operation = "open \(softwareID)"
-    let license = try license(for: softwareID)
+    let license = try titleLicense(for: softwareID)
     let reader = try licensing(operation) { try volume.open(title: softwareID) }
     let part = try licensing(operation) { try MasterCatalogue(json: reader.information) }
     guard let title = part.title(softwareID), title.ciphertextOctets == reader.length else {
       throw LicensingError(.damaged, operation, remedy: "What the disc says of the title is wrong; copy it again.")
     }
-    let key: Secret
+    switch license {
+    case .certificate(let license):
+      return CertifiedTitle(
+        title: title, reader: reader, key: try contentKey(license, operation),
+        associatedData: Content.associatedData(softwareID))
+    case .conversion(let license):
+      return CertifiedTitle(
+        title: title, reader: reader, key: try mediumKey(license, operation),
+        associatedData: ConvertedContent.associatedData(softwareID, on: volume.identity.id))
+    }
+  }
+
+  /// Kd, after one more comparison.
+  private func contentKey(_ license: CopyLicense, _ operation: String) throws(LicensingError) -> Secret {
     do {
-      key = try card.releaseContentKey(certificate(license), wrappedContentKey: license.wrappedContentKey)
+      return try card.releaseContentKey(certificate(license), wrappedContentKey: license.wrappedContentKey)
     } catch {
       throw CopySession.refusal(error, operation)
     }
-    return CertifiedTitle(title: title, reader: reader, key: key)
   }
 }
 
