@@ -27,11 +27,3 @@ public final class PrivateFolder: Sendable {
     try Data(octets).write(to: URL(fileURLWithPath: self(name)))
   }
 }
-
-/// Why something foreign did not do its part.
-public struct RigError: Error, CustomStringConvertible {
-  /// A sentence, with what was said.
-  public let description: String
-
-  init(_ description: String) { self.description = description }
-}
