@@ -25,14 +25,25 @@ import Testing
     arguments: ["/dev/sg77", "/dev/bsg/7:0:0:0", "/dev/sdzz"], [PeripheralType.opticalMemory, .directAccess])
   func theDriveConformsOverSGIO(_ device: String, _ type: PeripheralType) throws {
     let target = try PrivateTarget(type)
-    let lines = try conform(target, through: device)
-    #expect(lines == DriveConformance.checks.map { "ok \($0.name)" }[...].map { $0[...] })
+    let lines = try conform(target, through: device).map(String.init)
+    #expect(lines == DriveConformance.checks.map { "ok \($0.name)" })
   }
 
   @Test func theDriveConformsWithLargeBlocksAndSenseOfDescriptors() throws {
     let target = try PrivateTarget(.opticalMemory, geometry: .mb640)
     let lines = try conform(target, through: "/dev/sg77", environment: ["WARIFU_SHIM_SENSE": "descriptor"])
     #expect(lines.count == DriveConformance.checks.count)
+  }
+
+  @Test func M3_protectedBlocksAreSafeOverSGIO() throws {
+    let record = try #require(FactoryRecord(mediumID: [1, 2, 3, 4], manufactured: 0))
+    let disc = MemoryDisc(geometry: .mb128, factoryRecord: record)
+    disc.protection.ranges = [BlockRange(first: 100_000, count: 16)]
+    let target = try PrivateTarget(serving: SharedDrive(medium: disc))
+    let device = try ShimmedDevice(url: target.url())
+    let answer = try device.run(
+      try BuiltProgram.path("drive-probe"), ["conform", device.path, "01020304", "100000", "16"])
+    #expect(answer.status == 0, "\(answer.text.split(separator: "\n").filter { !$0.hasPrefix("ok ") })")
   }
 
   /// A drive that does not conform does not pass: the probe can tell.
