@@ -8,7 +8,7 @@ final class ServedDrive: TargetDevice {
 
   init(_ drive: SharedDrive) { self.drive = drive }
 
-  func connect(_ identity: InitiatorIdentity) -> any TargetPort { drive.connect(identity) }
+  func connect(_ identity: InitiatorIdentity) -> any TargetPort { drive.connect(identity, reportsResiduals: true) }
 }
 
 extension DrivePort: TargetPort {

@@ -16,7 +16,7 @@ extension TargetConnection {
 
     switch task.transfer {
     case .toHost(let octets): executeReading(task, port, min(octets, UInt64(node.limits.transferOctets)))
-    case .none, .toDrive:
+    case .none, .toDrive, .listToDrive:
       var outcome: CDBOutcome?
       if let memory = task.memory {
         memory.withBytes { outcome = run(task, port, dataOut: $0.extracting(0..<task.wantedOctets)) }
@@ -24,8 +24,8 @@ extension TargetConnection {
         outcome = run(task, port, dataOut: lent.extracting(0..<min(task.wantedOctets, lent.byteCount)))
       }
       guard let outcome else { return }
-      let taken = outcome.status == .good || task.wantedOctets > 0 ? task.wantedOctets : 0
-      respond(to: task, outcome, moved: UInt64(taken))
+      let moved = outcome.status == .good ? task.intendedOctets : UInt64(task.wantedOctets)
+      respond(to: task, outcome, moved: moved)
     }
   }
 
@@ -109,10 +109,7 @@ extension TargetConnection {
   }
 
   private func refuse(_ task: TargetTask, _ refusal: TargetTask.Refusal) {
-    var moved: UInt64 = 0
-    if case .toDrive(let octets) = task.transfer { moved = octets }
     switch refusal {
-    case .informationUnit: respond(to: task, .check(SenseData(.invalidFieldInCommandInformationUnit)), moved: moved)
     case .tooLong: respond(to: task, .check(SenseData(.invalidFieldInCDB)), moved: 0)
     case .taskSetFull: respond(to: task, CDBOutcome(status: .taskSetFull), moved: 0)
     case .damagedData: respond(to: task, .check(SenseData(.protocolServiceCRCError)), moved: 0)
@@ -164,8 +161,6 @@ enum LogicalUnit {
 }
 
 extension SenseCode {
-  /// 5/0E/03: what the transport says of a command does not fit the command.
-  static let invalidFieldInCommandInformationUnit = SenseCode(.illegalRequest, 0x0E, 0x03)
   /// 5/25/00: there is no such logical unit.
   static let logicalUnitNotSupported = SenseCode(.illegalRequest, 0x25, 0x00)
   /// B/47/05: data did not come as they were sent.

@@ -38,7 +38,7 @@ extension TargetConnection {
     do throws(TextError) { pairs = try TextPair.parse(incomingText) } catch { throw .init(.initiatorError) }
     incomingText = []
     guard let answer = try login?.answer(header, pairs) else { return }
-    outgoingText = answer.pairs.flatMap(\.octets)
+    outgoingText = answer.pairs.flatMap { $0.octets }
     if answer.nextStage == .fullFeature { try enterSession(header) }
     respond(to: header, answer.nextStage)
     if answer.nextStage == .fullFeature { beginFullFeature() }

@@ -48,7 +48,7 @@ extension TargetConnection {
       node.abort(Array(session.tasks.values))
       port.abortTaskSet()
     case .clearTaskSet:
-      let losers = node.sessions.filter { $0 !== session && !$0.tasks.isEmpty }.compactMap(\.port)
+      let losers = node.sessions.filter { $0 !== session && !$0.tasks.isEmpty }.compactMap { $0.port }
       node.abortAllTasks()
       port.clearTaskSet(losers: losers)
     case .logicalUnitReset:

@@ -22,7 +22,7 @@ extension TargetConnection {
         incomingText = []
         return reject(header, .protocolError)
       }
-      outgoingText = pairs.flatMap { answer($0).flatMap(\.octets) }
+      outgoingText = pairs.flatMap { answer($0).flatMap { $0.octets } }
     }
     incomingText = []
     respond(toText: header, isWhole: true)

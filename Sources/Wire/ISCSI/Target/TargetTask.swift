@@ -14,6 +14,8 @@ final class TargetTask {
   let transfer: DataTransfer
   /// Why the command is not to be executed.
   private(set) var refusal: Refusal?
+  /// Octets that the command as such takes from the initiator.
+  private(set) var intendedOctets: UInt64 = 0
   /// Octets that the drive wants of the initiator's data; the rest is passed over.
   private(set) var wantedOctets = 0
   /// Octets of data that have come.
@@ -40,8 +42,6 @@ final class TargetTask {
 
   /// Why a command is not executed.
   enum Refusal {
-    /// 5/0E/03: the initiator says it moves less than the command does.
-    case informationUnit
     /// 5/24/00: it moves more than any command may.
     case tooLong
     /// The status TASK SET FULL.
@@ -58,11 +58,14 @@ final class TargetTask {
     let cdb = header.cdb
     transfer = session.port?.transfer(of: cdb.span.bytes) ?? .none
     isUnsolicitedOpen = header.isWrite && !header.isFinal
-    guard case .toDrive(let octets) = transfer else { return }
     let expected = header.isWrite ? UInt64(header.expectedDataTransferLength) : 0
-    if octets > expected {
-      refusal = .informationUnit
-    } else if octets > UInt64(limits.transferOctets) {
+    switch transfer {
+    case .none, .toHost: return
+    case .toDrive(let octets): intendedOctets = octets
+    case .listToDrive(let most): intendedOctets = min(expected, most)
+    }
+    let octets = min(intendedOctets, expected)
+    if octets > UInt64(limits.transferOctets) {
       refusal = .tooLong
     } else if session.waitingOctets + Int(octets) > limits.waitingOctets {
       refusal = .taskSetFull
