@@ -96,6 +96,11 @@ static inline int warifu_accept(int listener) {
   return (int)syscall(SYS_accept4, listener, NULL, NULL, 02000000 /* SOCK_CLOEXEC */);
 }
 
+// sync_file_range(2): begins to write out what is in memory of a file's range (0 octets: to its end), and returns.
+static inline int warifu_start_writeback(int descriptor, int64_t offset, int64_t octets) {
+  return (int)syscall(SYS_sync_file_range, descriptor, offset, octets, 2U /* SYNC_FILE_RANGE_WRITE */);
+}
+
 // eventfd(2): a descriptor that can be read while its count is not zero.
 static inline int warifu_eventfd(void) {
   return (int)syscall(SYS_eventfd2, 0, 02000000 /* EFD_CLOEXEC */ | 00004000 /* EFD_NONBLOCK */);

@@ -63,8 +63,8 @@ public final class PassMedium: SectorMedium {
   public var isWriteProtected: Bool { surface.isWriteProtected }
   /// The first protected block of the surface.
   public func firstProtectedBlock(in range: BlockRange) -> UInt64? { surface.firstProtectedBlock(in: range) }
-  /// The sector on which a block of the surface lies.
-  public func sector(of block: UInt64) -> UInt32 { surface.sector(of: block) }
+  /// The sectors on which blocks of the surface lie.
+  public func sectors(of range: BlockRange) -> [Range<UInt32>] { surface.sectors(of: range) }
   /// The surface's defect lists.
   public var defects: DefectLists { surface.defects }
   /// What the surface recovered from.
@@ -151,7 +151,7 @@ public final class PassMedium: SectorMedium {
       let end = start + Int(track.count) * blockSize
       try makeErasePass(over: track)
       try makeWritePass(over: track, data.extracting(start..<end))
-      for sector in sectors(of: track) {
+      for sector in singles(of: track) {
         try step()
         try surface.confirm(sector)
       }
@@ -160,7 +160,7 @@ public final class PassMedium: SectorMedium {
   }
 
   private func makeErasePass(over range: BlockRange) throws(MediumError) {
-    for sector in sectors(of: range) {
+    for sector in singles(of: range) {
       try step()
       try surface.clear(sector)
     }
@@ -169,7 +169,7 @@ public final class PassMedium: SectorMedium {
   private func makeWritePass(over track: BlockRange, _ data: RawSpan) throws(MediumError) {
     let blockSize = Int(geometry.blockSize)
     var start = 0
-    for sector in sectors(of: track) {
+    for sector in singles(of: track) {
       try step()
       try surface.mark(sector, as: .halfWritten)
       try step()
@@ -232,7 +232,7 @@ public final class PassMedium: SectorMedium {
     return parts
   }
 
-  private func sectors(of track: BlockRange) -> some Sequence<BlockRange> {
+  private func singles(of track: BlockRange) -> some Sequence<BlockRange> {
     (0..<UInt64(track.count)).lazy.map { BlockRange(first: track.first + $0, count: 1) }
   }
 }

@@ -86,6 +86,27 @@ struct SectorMap: Hashable, Sendable {
     return blocks.overlaps(original) ? Array(blocks.clamped(to: original)) : []
   }
 
+  /// The sectors on which blocks lie, in runs of consecutive ones, in the order of the blocks.
+  func sectors(of range: BlockRange) -> [Range<UInt32>] {
+    guard range.count > 0 else { return [] }
+    let blocks = range.first..<(range.first + UInt64(range.count))
+    if isPlain {
+      return bands.compactMap { band in
+        let part = blocks.clamped(to: band.firstBlock..<(band.firstBlock + UInt64(band.blockCount)))
+        return part.isEmpty ? nil : sector(of: part.lowerBound)..<(sector(of: part.upperBound - 1) + 1)
+      }
+    }
+    var runs: [Range<UInt32>] = []
+    for sector in blocks.lazy.map(sector(of:)) {
+      if let last = runs.last, last.upperBound == sector {
+        runs[runs.count - 1] = last.lowerBound..<(sector + 1)
+      } else {
+        runs.append(sector..<(sector + 1))
+      }
+    }
+    return runs
+  }
+
   /// The places in the image's tables of the sectors on which `range` lies, in runs, in the order of the blocks.
   func runs(of range: BlockRange) -> [Range<Int>] {
     guard range.count > 0 else { return [] }
