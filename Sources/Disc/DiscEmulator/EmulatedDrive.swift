@@ -54,7 +54,7 @@ public final class EmulatedDrive: CDBTransport {
     }
   }
 
-  private static func powerLost(discMayHaveChanged: Bool) -> DriveTransportError {
+  static func powerLost(discMayHaveChanged: Bool) -> DriveTransportError {
     DriveTransportError(
       .powerLost, operation: "command to the emulated drive", discMayHaveChanged: discMayHaveChanged,
       remedy: "Switch the drive on again and check what was being written.")
