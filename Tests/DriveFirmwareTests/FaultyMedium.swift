@@ -13,6 +13,12 @@ final class FaultyMedium: Medium {
   init(_ good: any Medium) { self.good = good }
 
   var geometry: MediumGeometry { good.geometry }
+  var profile: MediumProfile { good.profile }
+  var defects: DefectLists { good.defects }
+  var isCaching: Bool {
+    get { good.isCaching }
+    set { good.isCaching = newValue }
+  }
   var factoryRecord: FactoryRecord { good.factoryRecord }
   var isWriteProtected: Bool { good.isWriteProtected }
   func firstProtectedBlock(in range: BlockRange) -> UInt64? { good.firstProtectedBlock(in: range) }
@@ -32,6 +38,23 @@ final class FaultyMedium: Medium {
     if let readFailure { throw readFailure }
     try good.verify(range)
   }
+
+  func erase(_ range: BlockRange) throws(MediumError) {
+    if let writeFailure { throw writeFailure }
+    try good.erase(range)
+  }
+
+  func reassign(_ block: UInt64) throws(MediumError) {
+    if let writeFailure { throw writeFailure }
+    try good.reassign(block)
+  }
+
+  func format(_ request: FormatRequest) throws(MediumError) {
+    if let writeFailure { throw writeFailure }
+    try good.format(request)
+  }
+
+  func takeRecovery() -> MediumRecovery? { good.takeRecovery() }
 
   func synchronize() throws(MediumError) {
     synchronizations += 1

@@ -130,6 +130,8 @@ enum CommandFailure: Error {
     case .unreadable(let block): self = .sense(SenseData(.unrecoveredReadError, information: block))
     case .blank(let block): self = .sense(SenseData(.blankBlock, information: block))
     case .notWritten(let block): self = .sense(SenseData(.writeError, information: block))
+    case .noSpareSector(let block): self = .sense(SenseData(.noDefectSpareLocation, information: block))
+    case .formatCorrupted: self = .sense(SenseData(.mediumFormatCorrupted))
     case .failure: self = .sense(SenseData(.internalTargetFailure))
     case .powerLost: self = .powerLost
     }

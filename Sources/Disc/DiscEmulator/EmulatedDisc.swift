@@ -26,6 +26,12 @@ public final class EmulatedDisc: RecordingSurface {
   private var headers: HeaderPair
   private let states: SectorStates
   private let blocks: FileWindow
+  private var map: SectorMap
+
+  /// Whether all of it can be rewritten.
+  public let profile = MediumProfile.rewritable
+  /// Whether a write may be lasting only after SYNCHRONIZE CACHE.
+  public var isCaching = true
 
   /// Opens an image, for reading only if the file cannot be written or `readOnly` is set; then the disc is write protected.
   ///
@@ -43,6 +49,7 @@ public final class EmulatedDisc: RecordingSurface {
     factoryRecord = try EmulatedDisc.readFactoryRecord(file, path)
     states = try SectorStates(reading: file, geometry, path)
     blocks = FileWindow(file, start: ImageLayout.dataOffset, length: geometry.userOctets)
+    map = SectorMap(geometry)
   }
 
   private static func readFactoryRecord(_ file: ImageFile, _ path: String) throws(DiscImageError) -> FactoryRecord {
@@ -102,6 +109,7 @@ public final class EmulatedDisc: RecordingSurface {
   public func write(_ range: BlockRange, from data: RawSpan) throws(MediumError) {
     try put(range, data)
     try mark(range, as: .good)
+    if !isCaching { try synchronize() }
   }
 
   /// Reads blocks to see that they can be read.
@@ -124,6 +132,41 @@ public final class EmulatedDisc: RecordingSurface {
     guard file.isWritable else { return }
     do throws(SyscallFailure) { try file.synchronize() } catch { throw failure(error) }
   }
+
+  // MARK: Defects
+
+  /// The defect lists.
+  public var defects: DefectLists { map.lists }
+
+  /// Moves a block to a spare sector.
+  public func reassign(_ block: UInt64) throws(MediumError) {
+    let state = state(of: block)
+    guard map.reassign(block) != nil else { throw .noSpareSector(block: block) }
+    guard state != .erased else { return }
+    let range = BlockRange(first: block, count: 1)
+    if case .unreadable = state.failure(at: block) { try erase(range) }
+    try mark(range, as: .good)
+    try synchronize()
+  }
+
+  /// Formats the disc.
+  public func format(_ request: FormatRequest) throws(MediumError) {
+    let primary = Set((request.keepsPrimaryDefects ? map.primary : []) + request.defectiveBlocks.map(map.sector(of:)))
+    guard let formatted = map.formatted(primary: primary, grown: request.keepsGrownDefects ? Set(map.grown.keys) : [])
+    else { throw .noSpareSector(block: 0) }
+    map = formatted
+    let block = (0..<Int(geometry.blockSize)).map {
+      request.pattern.isEmpty ? 0 : request.pattern[$0 % request.pattern.count]
+    }
+    for number in 0..<UInt64(geometry.blockCount) {
+      try put(BlockRange(first: number, count: 1), block.span.bytes)
+    }
+    try mark(BlockRange(first: 0, count: geometry.blockCount), as: .good)
+    try synchronize()
+  }
+
+  /// Nothing was recovered from.
+  public func takeRecovery() -> MediumRecovery? { nil }
 
   // MARK: Passes
 

@@ -11,6 +11,12 @@ public final class MemoryDisc: RecordingSurface {
   /// Which blocks must not be written.
   public var protection: WriteProtection
 
+  /// Whether all of it can be rewritten.
+  public let profile = MediumProfile.rewritable
+  /// Memory makes no difference.
+  public var isCaching = true
+
+  private var map: SectorMap
   private var blocks: [UInt64: [UInt8]] = [:]
   private var states: [UInt64: SectorState] = [:]
 
@@ -21,6 +27,7 @@ public final class MemoryDisc: RecordingSurface {
     self.geometry = geometry
     self.factoryRecord = factoryRecord
     self.protection = protection
+    map = SectorMap(geometry)
   }
 
   /// Another disc, factory record and all, as this one is now: what no real disc can be.
@@ -28,6 +35,7 @@ public final class MemoryDisc: RecordingSurface {
     let copy = MemoryDisc(geometry: geometry, factoryRecord: factoryRecord, protection: protection)
     copy.blocks = blocks
     copy.states = states
+    copy.map = map
     return copy
   }
 
@@ -66,6 +74,32 @@ public final class MemoryDisc: RecordingSurface {
       if let failure = state(of: block).failure(at: block) { throw failure }
     }
   }
+
+  /// The defect lists.
+  public var defects: DefectLists { map.lists }
+
+  /// Moves a block to a spare sector.
+  public func reassign(_ block: UInt64) throws(MediumError) {
+    guard map.reassign(block) != nil else { throw .noSpareSector(block: block) }
+    if case .unreadable = state(of: block).failure(at: block) { blocks[block] = nil }
+    if state(of: block) != .erased { states[block] = nil }
+  }
+
+  /// Empties the disc.
+  public func format(_ request: FormatRequest) throws(MediumError) {
+    let primary = Set((request.keepsPrimaryDefects ? map.primary : []) + request.defectiveBlocks.map(map.sector(of:)))
+    guard let formatted = map.formatted(primary: primary, grown: request.keepsGrownDefects ? Set(map.grown.keys) : [])
+    else { throw .noSpareSector(block: 0) }
+    map = formatted
+    blocks = [:]
+    states = [:]
+    guard !request.pattern.isEmpty else { return }
+    let block = (0..<Int(geometry.blockSize)).map { request.pattern[$0 % request.pattern.count] }
+    for number in 0..<UInt64(geometry.blockCount) { blocks[number] = block }
+  }
+
+  /// Nothing goes wrong in memory.
+  public func takeRecovery() -> MediumRecovery? { nil }
 
   /// Memory lasts as long as it lasts.
   public func synchronize() {}

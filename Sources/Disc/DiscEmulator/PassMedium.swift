@@ -44,6 +44,15 @@ public final class PassMedium: Medium {
 
   /// The surface's layout.
   public var geometry: MediumGeometry { surface.geometry }
+  /// The surface's profile.
+  public var profile: MediumProfile { surface.profile }
+  /// The surface's defect lists.
+  public var defects: DefectLists { surface.defects }
+  /// The surface's write cache.
+  public var isCaching: Bool {
+    get { surface.isCaching }
+    set { surface.isCaching = newValue }
+  }
   /// The surface's factory record.
   public var factoryRecord: FactoryRecord { surface.factoryRecord }
   /// Whether the surface is write protected.
@@ -82,6 +91,30 @@ public final class PassMedium: Medium {
     try surface.synchronize()
     journal?.appendSynchronization()
   }
+
+  /// Makes the erase pass.
+  public func erase(_ range: BlockRange) throws(MediumError) {
+    try requirePower()
+    for sector in sectors(of: range) {
+      try step()
+      try surface.erase(sector)
+    }
+  }
+
+  /// Moves a block to a spare sector.
+  public func reassign(_ block: UInt64) throws(MediumError) {
+    try requirePower()
+    try surface.reassign(block)
+  }
+
+  /// Formats the surface.
+  public func format(_ request: FormatRequest) throws(MediumError) {
+    try requirePower()
+    try surface.format(request)
+  }
+
+  /// What the surface recovered from.
+  public func takeRecovery() -> MediumRecovery? { surface.takeRecovery() }
 
   private func makePasses(over track: BlockRange, _ data: RawSpan, _ blockSize: Int) throws(MediumError) {
     for sector in sectors(of: track) {

@@ -29,9 +29,6 @@ public protocol RecordingSurface: Medium {
   /// What the last pass over a user sector left behind.
   func state(of block: UInt64) -> SectorState
 
-  /// The erase pass: what was in these sectors is gone.
-  func erase(_ range: BlockRange) throws(MediumError)
-
   /// The write pass over sectors, which leaves them unverified. `data` has exactly `count` × `blockSize` octets.
   func record(_ range: BlockRange, from data: RawSpan) throws(MediumError)
 

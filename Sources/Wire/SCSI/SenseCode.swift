@@ -38,6 +38,10 @@ extension SenseCode {
   public static let writeError = SenseCode(.mediumError, 0x0C, 0x00)
   /// 3/11/00: a block could not be read.
   public static let unrecoveredReadError = SenseCode(.mediumError, 0x11, 0x00)
+  /// 3/31/00: formatting was cut off; the medium must be formatted again.
+  public static let mediumFormatCorrupted = SenseCode(.mediumError, 0x31, 0x00)
+  /// 3/32/00: a block needs a spare sector, and there is none left.
+  public static let noDefectSpareLocation = SenseCode(.mediumError, 0x32, 0x00)
 
   /// 4/44/00: the drive failed.
   public static let internalTargetFailure = SenseCode(.hardwareError, 0x44, 0x00)
