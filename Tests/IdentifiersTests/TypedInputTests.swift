@@ -70,6 +70,7 @@ import Testing
     let frozen: Set = [
       "individual key", "SCP03 ENC", "SCP03 MAC", "SCP03 DEK", "copy-licence user key", "charge receipt",
       "conversion secret", "shared key", "right", "message", "wrapping", "certification key", "content",
+      "target medium", "master medium",
     ]
     #expect(frozen.isSubset(of: labels))
     #expect(Set(labels).count == labels.count)

@@ -17,6 +17,8 @@ public struct LicensingError: Error, Sendable, Equatable, CustomStringConvertibl
     case wrongMedium
     /// The licence is for another card.
     case wrongCard
+    /// The licence is of the other profile than this wants: by conversion keys, or by certificate code.
+    case wrongProfile
     /// The card recomputed the certificate code and found another one, or cannot open its key (M7).
     case notCertified
     /// The licence or the card's codes are past their date.

@@ -68,6 +68,14 @@ public enum TitleLicense: Hashable, Sendable {
     }
   }
 
+  /// Version of the root key that the licence's keys come from.
+  public var rootVersion: UInt32 {
+    switch self {
+    case .certificate(let license): license.rootVersion
+    case .conversion(let license): license.rootVersion
+    }
+  }
+
   /// The card that can use it.
   public var cardSerial: CardSerial {
     switch self {

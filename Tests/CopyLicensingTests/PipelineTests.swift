@@ -4,8 +4,8 @@ import Glibc
 import Testing
 import WarifuTesting
 
-/// Copying while the master disc is read ahead on another thread.
-@Suite struct ReadAheadTests {
+/// Copying through several lanes at once.
+@Suite struct PipelineTests {
   @Test func M8_masterThatBecomesShorterLeavesTheDiscAsItWas() async throws {
     let scene = try await CopyingTests.Scene.set()
     try await scene.bench.license(scene.titles[0], in: scene.session)
