@@ -13,7 +13,7 @@ extension DiscError: FailureConvertible {
     case .noDrive, .noMedium, .notPermitted: .noDevice
     case .busy, .mediumChanged, .writing: discMayHaveChanged ? .transport : .busy
     case .powerLost, .mediumFailure, .driveFailure: .transport
-    case .noIdentity, .unformatted, .damaged, .foreign, .unsupported, .notFound, .invalidArgument: .badInput
+    case .noIdentity, .notAuthentic, .unformatted, .damaged, .foreign, .unsupported, .notFound, .invalidArgument: .badInput
     case .writeProtected, .refused, .notEmpty, .full: .failed
     }
   }

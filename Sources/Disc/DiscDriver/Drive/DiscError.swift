@@ -29,6 +29,8 @@ public struct DiscError: Error, Hashable, Sendable, CustomStringConvertible {
     case refused
     /// The medium has no id that a licence could be bound to (M3).
     case noIdentity
+    /// What a drive says of the medium is not authentic.
+    case notAuthentic
 
     // The licensed volume.
 

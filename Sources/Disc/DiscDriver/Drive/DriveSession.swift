@@ -1,4 +1,3 @@
-import Identifiers
 import Octets
 import SCSI
 
@@ -114,30 +113,6 @@ public final class DriveSession {
       guard error.sense?.code == .invalidOperationCode else { throw error }
     }
   }
-
-  /// Which medium this is (M3): its own number if the drive gives it, else that of a device with a fixed medium.
-  public func mediumIdentity() throws(DiscError) -> MediumIdentity {
-    let operation = "cannot tell which medium this is"
-    if let answer = try fetch(.readMediaSerialNumber(), upTo: 260, operation),
-      let id = MediumID(octets: (try? MediaSerialNumber(parsing: answer.span.bytes))?.octets ?? []),
-      id.octets.contains(where: { $0 != 0 })
-    {
-      return MediumIdentity(id: id, source: .readMediaSerialNumber, strength: .hostAsserted)
-    }
-    if inquiry.peripheralType == .directAccess,
-      let answer = try fetch(.inquiry(page: .unitSerialNumber), upTo: 252, operation),
-      let page = try? VitalProductData(parsing: answer.span.bytes),
-      page.page == VitalProductDataPage.unitSerialNumber.rawValue
-    {
-      let isPadding: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0 }
-      let serial = page.content.octets.drop(while: isPadding).reversed().drop(while: isPadding).reversed()
-      if let id = MediumID(octets: Array(serial)) {
-        return MediumIdentity(id: id, source: .unitSerialNumber, strength: .hostAsserted)
-      }
-    }
-    throw DiscError(
-      .noIdentity, operation, remedy: "use a disc with a medium id, and a drive that reads it")
-  }
 }
 
 // MARK: - Commands
@@ -152,7 +127,7 @@ extension DriveSession {
   }
 
   @discardableResult
-  private func execute(
+  func execute(
     _ cdb: CDB, dataOut: RawSpan = RawSpan(), isWrite: Bool = false, _ operation: String
   ) throws(DiscError) -> CDBOutcome {
     var nothing = MutableRawSpan()
@@ -175,7 +150,7 @@ extension DriveSession {
   }
 
   /// What a drive answers; `nil` if it does not know the question.
-  private func fetch(_ cdb: CDB, upTo count: Int, _ operation: String) throws(DiscError) -> [UInt8]? {
+  func fetch(_ cdb: CDB, upTo count: Int, _ operation: String) throws(DiscError) -> [UInt8]? {
     var data = [UInt8](repeating: 0, count: count)
     do {
       var span = data.mutableSpan
