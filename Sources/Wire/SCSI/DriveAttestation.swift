@@ -24,7 +24,7 @@ public struct DriveAttestation: Hashable, Sendable {
   public let challenge: [UInt8]
   /// The medium's id as READ MEDIA SERIAL NUMBER gives it, 4 to 64 octets.
   public let mediumID: [UInt8]
-  /// The certificate of the drive's key, X.509 DER.
+  /// The drive's card-verifiable certificate.
   public let certificate: [UInt8]
   /// The drive's signature, r ‖ s.
   public let signature: [UInt8]
