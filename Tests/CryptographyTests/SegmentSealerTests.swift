@@ -59,14 +59,14 @@ import Testing
   /// The same source gives the same header for ever, and any other source, key or context another one.
   @Test func derivedHeaderFollowsFromKeySourceAndContext() throws {
     let source = [40] + SeededRandom(seed: 1).octets(39)
-    func header(_ key: UInt8 = 7, _ source: [UInt8], _ context: String = "title") throws -> [UInt8] {
+    func header(_ source: [UInt8], key: UInt8 = 7, _ context: String = "title") throws -> [UInt8] {
       try StreamingAEAD.header(
         derivedFrom: Secret(copying: [UInt8](repeating: key, count: 32)), source: source, context: Array(context.utf8))
     }
     let first = try header(source)
     #expect(first.count == 40 && first[0] == 40)
     #expect(try header(source) == first)
-    #expect(try header(8, source) != first)
+    #expect(try header(source, key: 8) != first)
     #expect(try header(source, "another title") != first)
     for index in source.indices {
       var changed = source

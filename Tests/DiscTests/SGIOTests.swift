@@ -1,4 +1,5 @@
 import Foundation
+import Identifiers
 import Octets
 import SCSI
 import Testing
@@ -68,7 +69,7 @@ import Testing
     for octets in [
       [0x72], [0x73, 1], [0x00, 1, 2], [UInt8](repeating: 0xFF, count: 96), [0x70, 0, 5, 0, 0, 0, 0, 0xFF],
     ] {
-      let outcome = try outcome(completion(status: 2, senseCount: octets.count), sense: octets.map { UInt8($0) })
+      let outcome = try outcome(completion(status: 2, senseCount: octets.count), sense: octets)
       #expect(outcome.status == .checkCondition)
       _ = outcome.senseData
     }
@@ -189,5 +190,32 @@ import Testing
       #expect(mayChange([operation]))
     }
     #expect(!mayChange([]))
+  }
+}
+
+/// What udev keeps of media, for users who may not ask a drive.
+@Suite struct DeviceDatabaseTests {
+  @Test func M3_theIDThatTheRulesKeptIsFound() throws {
+    let folder = try TemporaryFolder()
+    let manager = FileManager.default
+    let block = folder.file("sys/dev/char/21:300/device/block/sdb")
+    try manager.createDirectory(atPath: block, withIntermediateDirectories: true)
+    try Data("8:16\n".utf8).write(to: URL(fileURLWithPath: block + "/dev"))
+    try manager.createDirectory(atPath: folder.file("data"), withIntermediateDirectories: true)
+    func keep(_ lines: String) throws {
+      try Data(lines.utf8).write(to: URL(fileURLWithPath: folder.file("data/b8:16")))
+    }
+    let database = DeviceDatabase(system: folder.file("sys"), data: folder.file("data"))
+    let (disk, sg): (dev_t, dev_t) = (8 << 8 | 16, 21 << 8 | 300 & 0xFF | (300 & ~0xFF) << 12)
+
+    try keep("S:disk/by-medium-id/M-0102\nI:1234\nE:ID_BUS=scsi\nE:WARIFU_MEDIUM_ID=M-0102\nG:uaccess\n")
+    #expect(database.mediumID(inDriveOf: disk, kind: .block)?.octets == [1, 2])
+    #expect(database.mediumID(inDriveOf: sg, kind: .sg)?.octets == [1, 2])
+    #expect(database.mediumID(inDriveOf: sg + 1, kind: .sg) == nil)
+    #expect(database.mediumID(inDriveOf: disk + 1, kind: .block) == nil)
+    for other in ["", "E:WARIFU_MEDIUM_ID=\n", "E:WARIFU_MEDIUM_ID=M-01zz\n", "E:XWARIFU_MEDIUM_ID=M-01\n"] {
+      try keep(other)
+      #expect(database.mediumID(inDriveOf: disk, kind: .block) == nil, "\(other)")
+    }
   }
 }

@@ -53,7 +53,7 @@ import Testing
       for copy in [0, 4096] { bench.put([0xFF], into: path, at: copy + 20) }
     },
     Damage(what: "a later version", code: .unsupportedVersion) { bench, path in
-      for copy in [0, 4096] { try bench.patch(path, page: copy, at: 8, [0, 2]) }
+      for copy in [0, 4096] { try bench.patch(path, page: copy, at: 8, [0, 3]) }
     },
     Damage(what: "an impossible geometry", code: .damagedHeader) { bench, path in
       for copy in [0, 4096] { try bench.patch(path, page: copy, at: 28, [0xFF, 0xFF, 0xFF, 0xFF]) }

@@ -24,13 +24,10 @@ import Testing
       cause: "unknown code", cdb: CDB(octets: [0xFF] + .init(repeating: 0, count: 9)), code: .invalidOperationCode,
       pointer: .init(octet: 0)),
     Row(
-      cause: "ERASE is not there yet", cdb: CDB(octets: [0x2C] + .init(repeating: 0, count: 9)),
-      code: .invalidOperationCode, pointer: .init(octet: 0)),
-    Row(
       cause: "bad field", cdb: CDB(octets: [0x28, 0x20, 0, 0, 0, 0, 0, 0, 1, 0]), code: .invalidFieldInCDB,
       pointer: .init(octet: 1, bit: 5)),
     Row(
-      cause: "unknown VPD page", cdb: CDB(octets: [0x12, 1, 0xB0, 0, 255, 0]), code: .invalidFieldInCDB,
+      cause: "unknown VPD page", cdb: CDB(octets: [0x12, 1, 0xB5, 0, 255, 0]), code: .invalidFieldInCDB,
       pointer: .init(octet: 2)),
     Row(
       cause: "unknown mode page", cdb: .modeSense(page: 0x2A), code: .invalidFieldInCDB,
@@ -104,10 +101,6 @@ import Testing
     Row(
       cause: "no medium to start", cdb: .startStopUnit(start: true), arrange: { drive, _, _ in try drive.eject() },
       code: .mediumNotPresent),
-    Row(
-      cause: "stopped", cdb: .testUnitReady,
-      arrange: { drive, _, _ in _ = try drive.execute(.startStopUnit(start: false)) },
-      code: .initializingCommandRequired),
     Row(
       cause: "locked in", cdb: .startStopUnit(start: false, loadEject: true),
       arrange: { drive, _, _ in _ = try drive.execute(.preventAllowMediumRemoval(prevent: true)) },

@@ -72,6 +72,11 @@ static inline int warifu_unlock(int descriptor) {
   return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
 
+// fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE: octets become zero and take no space any more. -1 and errno.
+static inline int warifu_punch_hole(int descriptor, int64_t offset, int64_t length) {
+  return (int)syscall(SYS_fallocate, descriptor, 0x02 | 0x01, offset, length);
+}
+
 // renameat2(2) with RENAME_NOREPLACE: a rename that fails with EEXIST instead of replacing a file. File systems without
 // it (NFS) get link(2), which does not replace either, and unlink(2).
 static inline int warifu_rename_new(const char *from, const char *to) {
@@ -89,6 +94,11 @@ static inline int warifu_stream_socket(int family) {
 // accept4(2), which is behind _GNU_SOURCE, with SOCK_CLOEXEC.
 static inline int warifu_accept(int listener) {
   return (int)syscall(SYS_accept4, listener, NULL, NULL, 02000000 /* SOCK_CLOEXEC */);
+}
+
+// sync_file_range(2): begins to write out what is in memory of a file's range (0 octets: to its end), and returns.
+static inline int warifu_start_writeback(int descriptor, int64_t offset, int64_t octets) {
+  return (int)syscall(SYS_sync_file_range, descriptor, offset, octets, 2U /* SYNC_FILE_RANGE_WRITE */);
 }
 
 // eventfd(2): a descriptor that can be read while its count is not zero.

@@ -1,3 +1,5 @@
+import Octets
+
 /// One row of the drive's command table: an operation code, with its service action where it has such, and the bits of the
 /// CDB that the drive heeds.
 ///

@@ -16,21 +16,25 @@ public final class DriveSession {
   /// Octets in a block.
   public var blockSize: Int { Int(capacity.blockSize) }
 
-  private let transport: any CDBTransport
+  let transport: any CDBTransport
   private let maximumTransfer: Int
   private var ended: DiscError?
   private var canVerify = true
 
-  /// Begins a session with the medium in the drive, started if need be. Attentions that the drive raised before are
+  /// Begins a session with the medium in the drive. Attentions that the drive raised before are
   /// taken note of here: they tell of a past that this session does not know.
   ///
-  /// - Parameter maximumTransfer: the most octets a command transfers, for transports with a limit; at least one block.
-  ///   128 KiB is what any SCSI host adapter takes, and what stays in a processor's cache between one copy and the next:
-  ///   with an emulated disc, commands of 1 MiB cost twice the processor time.
-  public init(_ transport: any CDBTransport, maximumTransfer: Int = 128 << 10) throws(DiscError) {
+  /// - Parameters:
+  ///   - maximumTransfer: the most octets a command transfers, for transports with a limit; at least one block. 128 KiB
+  ///     is what any SCSI host adapter takes, and what stays in a processor's cache between one copy and the next: with
+  ///     an emulated disc, commands of 1 MiB cost twice the processor time.
+  ///   - startsMedium: whether to start a medium that stands still; without that it is ``DiscError/Code/busy``.
+  public init(
+    _ transport: any CDBTransport, maximumTransfer: Int = 128 << 10, startsMedium: Bool = true
+  ) throws(DiscError) {
     self.transport = transport
     inquiry = try DriveSession.inquire(transport)
-    try DriveSession.awaitReadiness(transport)
+    try DriveSession.awaitReadiness(transport, startsMedium: startsMedium)
     capacity = try DriveSession.readCapacity(transport)
     let blockSize = Int(capacity.blockSize)
     let (octets, overflow) = capacity.blockCount.multipliedReportingOverflow(by: UInt64(capacity.blockSize))
@@ -199,7 +203,7 @@ extension DriveSession {
     return inquiry
   }
 
-  private static func awaitReadiness(_ transport: any CDBTransport) throws(DiscError) {
+  private static func awaitReadiness(_ transport: any CDBTransport, startsMedium: Bool) throws(DiscError) {
     let operation = "cannot use the drive"
     var nothing = MutableRawSpan()
     var failure: DiscError?
@@ -212,7 +216,7 @@ extension DriveSession {
       } catch {
         failure = error
         if error.code == .mediumChanged { continue }
-        guard error.sense?.code == .initializingCommandRequired else { throw error }
+        guard startsMedium, error.sense?.code == .initializingCommandRequired else { throw error }
         _ = try execute(
           transport, .startStopUnit(start: true), dataOut: RawSpan(), dataIn: &nothing, isWrite: false, operation)
       }

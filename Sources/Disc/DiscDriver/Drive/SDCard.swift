@@ -19,7 +19,7 @@ public enum SDCard {
   /// - Returns: the card's id, host-asserted; `nil` if the device is no such card.
   public static func identity(of path: String, system: String = "/sys") -> MediumIdentity? {
     guard let device = deviceName(path), let name = cardName(device),
-      let text = firstLine("\(system)/block/\(name)/device/cid"), let register = Hex.decode(text),
+      let text = SmallFile.lines("\(system)/block/\(name)/device/cid").first, let register = Hex.decode(text),
       register.count == registerOctets, register.contains(where: { $0 != 0 }),
       let id = MediumID(octets: Array(register.dropLast()))
     else { return nil }
@@ -46,15 +46,5 @@ public enum SDCard {
       return nil
     }
     return "mmcblk" + number
-  }
-
-  /// The first line of a small file.
-  private static func firstLine(_ path: String) -> String? {
-    guard let file = fopen(path, "re") else { return nil }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 128)
-    guard fgets(&line, Int32(line.count), file) != nil else { return nil }
-    let octets = line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }
-    return String(decoding: octets, as: UTF8.self)
   }
 }

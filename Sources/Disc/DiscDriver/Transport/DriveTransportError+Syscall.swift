@@ -37,7 +37,8 @@ extension DriveTransportError {
       case EPERM, EACCES:
         (
           .notPermitted,
-          "the system lets only privileged programs send this command; run this as root or with CAP_SYS_RAWIO", false
+          "the system lets only root (CAP_SYS_RAWIO) send this command; run this as root, or let the rules in udev/ ask",
+          false
         )
       case ENODEV, ENXIO: (.noDrive, "the drive is not attached any more; check its cable and its power", true)
       case EBUSY, EAGAIN, EDOM: (.busy, "the drive has no room for another command; try again", false)

@@ -109,16 +109,19 @@ public final class LicensedVolume {
 
 extension LicensedVolume {
   /// Checks that the volume may be changed, and first brings all copies up to date: so a change never leaves a copy
-  /// behind that describes what is gone.
+  /// behind that describes what is gone, and settles whatever an earlier cut left.
   func prepareToChange(_ operation: String) throws(DiscError) {
-    guard !isForeign else {
-      throw DiscError(
-        .foreign, operation,
-        remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
-    }
+    guard !isForeign else { throw LicensedVolume.foreign(operation) }
     try restorePartitionTable()
     try store.settle(&headerPair)
     try store.settle(&cataloguePair)
+    try settleLicences()
+  }
+
+  static func foreign(_ operation: String) -> DiscError {
+    DiscError(
+      .foreign, operation,
+      remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
   }
 
   /// Writes the partition table again if a power cut tore it.
