@@ -1,6 +1,7 @@
 import CardProtocol
 import Identifiers
 import Octets
+import SecureChannel
 
 /// A drive's word for which medium it holds, beside the centre's word for the drive (docs/drive-attestation.md).
 public struct DriveWord: Hashable, Sendable {

@@ -54,7 +54,7 @@ extension DriveIdentity {
       Secret(copying: [UInt8(name.count)] + name + scalar.octets + certificate)
     }
     let box = try AEAD.seal(
-      content, key: try DriveIdentity.sealingKey(emulatorKey), random: random, associatedData: DriveIdentity.magic)
+      content, key: try DriveIdentity.sealingKey(emulatorKey), associatedData: DriveIdentity.magic, random: random)
     return DriveIdentity.magic + box
   }
 
@@ -67,14 +67,17 @@ extension DriveIdentity {
       let content = try AEAD.open(
         Array(octets.dropFirst(DriveIdentity.magic.count)), key: try DriveIdentity.sealingKey(emulatorKey),
         associatedData: DriveIdentity.magic)
-      let (name, scalar, certificate) = try content.withBytes { bytes throws(OctetError) in
+      var parts: (name: [UInt8], certificate: [UInt8]) = ([], [])
+      let scalar = try content.withBytes { (bytes) throws(OctetError) -> Secret in
         var reader = OctetReader(bytes)
-        let name = try reader.take(Int(try reader.u8())).octets
+        parts.name = try reader.take(Int(try reader.u8())).octets
         let scalar = Secret(copying: try reader.take(32).octets)
-        return (name, scalar.copy(), reader.takeRest().octets)
+        parts.certificate = reader.takeRest().octets
+        return scalar
       }
       self.init(
-        serial: String(decoding: name, as: UTF8.self), key: try SigningKey(scalar: scalar), certificate: certificate)
+        serial: String(decoding: parts.name, as: UTF8.self), key: try SigningKey(scalar: scalar),
+        certificate: parts.certificate)
     } catch {
       throw .notAuthentic
     }

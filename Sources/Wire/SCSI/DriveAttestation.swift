@@ -102,6 +102,30 @@ extension DriveAttestation {
   }
 }
 
+extension DriveCommand {
+  /// What SECURITY PROTOCOL IN or OUT is about.
+  public struct SecurityProtocol: Hashable, Sendable {
+    /// The protocol.
+    public var securityProtocol: UInt8
+    /// What it means by the field of that name.
+    public var specific: UInt16
+    /// Room at the host, or the length of what it sends.
+    public var octets: UInt32
+
+    /// A request.
+    public init(_ securityProtocol: UInt8, _ specific: UInt16, octets: UInt32) {
+      self.securityProtocol = securityProtocol
+      self.specific = specific
+      self.octets = octets
+    }
+
+    /// The fields of a CDB of 12 octets.
+    init(_ fields: RawSpan) {
+      self.init(fields[octet: 1], fields.bigEndian16(at: 2), octets: fields.bigEndian32(at: 6))
+    }
+  }
+}
+
 extension CDB {
   /// SECURITY PROTOCOL IN (SPC-4, 6.40), its allocation length in octets.
   public static func securityProtocolIn(_ securityProtocol: UInt8, _ specific: UInt16, allocation: UInt32) -> CDB {

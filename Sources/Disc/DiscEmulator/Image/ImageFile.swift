@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// An open file with the calls an image needs: positioned, uninterrupted and complete, or a failure.
 final class ImageFile: Sendable {
@@ -9,7 +10,7 @@ final class ImageFile: Sendable {
   let isWritable: Bool
 
   /// Octets written since the system was last asked to begin writing them out.
-  private var waiting = 0
+  private let waiting = Atomic(0)
   private static let writebackLength = 8 << 20
 
   private init(descriptor: Int32, isWritable: Bool) {
@@ -114,9 +115,9 @@ final class ImageFile: Sendable {
   /// Has the system write out now and then what a long transfer leaves in memory, so that ``synchronize()`` in the end
   /// waits for the last of it only. A hint: whether it works is for ``synchronize()`` to tell.
   private func startWriteback(_ written: Int) {
-    waiting += written
-    guard waiting >= ImageFile.writebackLength else { return }
-    waiting = 0
+    let count = waiting.wrappingAdd(written, ordering: .relaxed).newValue
+    guard count >= ImageFile.writebackLength else { return }
+    waiting.store(0, ordering: .relaxed)
     _ = warifu_start_writeback(descriptor, 0, 0)
   }
 
