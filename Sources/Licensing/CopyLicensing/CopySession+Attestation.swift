@@ -2,6 +2,7 @@ import CardDriver
 import Cryptography
 import DiscDriver
 import Formats
+import ISO7816
 
 /// The drive's word for which medium it holds, for licences that do not take the host's (docs/drive-attestation.md).
 extension CopySession {
@@ -18,7 +19,8 @@ extension CopySession {
     let word = try word(challenge: challenge, operation)
     do { try card.trust(drive: word.certificate) } catch {
       switch error.status {
-      case .securityStatusNotSatisfied, .conditionsNotSatisfied, .incorrectData: throw CopySession.notAttested(operation)
+      case .securityStatusNotSatisfied, .conditionsNotSatisfied, .incorrectData:
+        throw CopySession.notAttested(operation)
       default: throw LicensingError(error, during: operation)
       }
     }

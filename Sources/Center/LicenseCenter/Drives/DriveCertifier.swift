@@ -22,7 +22,7 @@ public struct DriveCertifier: Sendable {
   public func certify(serial: String, publicKey: [UInt8]) async throws(CenterError) -> [UInt8] {
     let operation = "Certifying drive \(serial)"
     let holder = Array(serial.utf8)
-    guard (1...16).contains(holder.count), holder.allSatisfy((0x21...0x7E).contains) else {
+    guard (1...16).contains(holder.count), holder.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw CenterError(
         .invalid, "Certifying a drive", remedy: "Give a serial number of 1 to 16 characters of ASCII without spaces.")
     }
