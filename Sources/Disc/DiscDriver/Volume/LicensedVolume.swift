@@ -159,3 +159,12 @@ extension LicensedVolume {
     return try? Catalogue(parsing: newest.record.payload, layout: layout)
   }
 }
+
+// MARK: - The drive's word
+
+extension LicensedVolume {
+  /// Has the drive sign which medium is inside; `nil` if it attests nothing. See ``DriveSession/attestation(challenge:)``.
+  public func attestation(challenge: [UInt8]) throws(DiscError) -> DriveAttestation? {
+    try store.session.attestation(challenge: challenge)
+  }
+}
