@@ -1,5 +1,7 @@
+import CLinux
 import ISCSI
 import NIOCore
+import Octets
 
 /// One connection between NIO and the protocol: octets in, PDUs out, and when to read.
 ///
@@ -132,6 +134,14 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
     channel.eventLoop.scheduleTask(in: ConnectionHandler.lingering) { channel.close(promise: nil) }
     context.read()
   }
+
+  func update(_ digest: inout CRC32C, with bytes: RawSpan) {
+    guard ConnectionHandler.hasInstruction else { return digest.update(bytes) }
+    digest = bytes.withUnsafeBytes { CRC32C(register: warifu_crc32c(digest.register, $0.baseAddress, $0.count)) }
+  }
+
+  /// Whether the processor computes digests itself.
+  private static let hasInstruction = warifu_has_crc32c() == 1
 
   private func writeSmall(_ context: ChannelHandlerContext) {
     guard small.readableBytes > 0 else { return }

@@ -115,8 +115,7 @@ final class ImageFile: Sendable {
   /// Has the system write out now and then what a long transfer leaves in memory, so that ``synchronize()`` in the end
   /// waits for the last of it only. A hint: whether it works is for ``synchronize()`` to tell.
   private func startWriteback(_ written: Int) {
-    let count = waiting.wrappingAdd(written, ordering: .relaxed).newValue
-    guard count >= ImageFile.writebackLength else { return }
+    guard waiting.add(written, ordering: .relaxed).newValue >= ImageFile.writebackLength else { return }
     waiting.store(0, ordering: .relaxed)
     _ = warifu_start_writeback(descriptor, 0, 0)
   }

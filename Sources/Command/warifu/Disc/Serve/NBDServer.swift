@@ -99,8 +99,8 @@ final class NBDServer: DiscServer {
   func carryOut(_ order: String) throws -> ServingReport { status }
 
   func stop() {
-    // SIGTERM lets nbdkit finish what it has begun.
-    nbdkit?.stop()
+    // SIGTERM lets nbdkit finish what it has begun; then it would wait for every client to leave.
+    nbdkit?.stop(patience: .seconds(2))
     if ownsSocket, case .socket(let path) = address { unlink(path) }
     ownsSocket = false
   }
