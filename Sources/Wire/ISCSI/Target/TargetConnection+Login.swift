@@ -37,7 +37,11 @@ extension TargetConnection {
     let pairs: [TextPair]
     do throws(TextError) { pairs = try TextPair.parse(incomingText) } catch { throw .init(.initiatorError) }
     incomingText = []
-    guard let answer = try login?.answer(header, pairs) else { return }
+    guard var exchange = login else { return }
+    // Kept whatever comes of it; a copy works meanwhile, since the target asks all logins for their challenges.
+    defer { login = phase == .login ? exchange : nil }
+    let answer = try exchange.answer(header, pairs)
+    login = exchange
     outgoingText = answer.pairs.flatMap { $0.octets }
     if answer.nextStage == .fullFeature { try enterSession(header) }
     respond(to: header, answer.nextStage)
