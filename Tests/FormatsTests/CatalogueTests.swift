@@ -27,9 +27,9 @@ import Testing
       String(decoding: try catalogue.json(), as: UTF8.self)
         == #"{"center":"C-C0C1C2C3C4C5C6C7C8C9CACBCCCDCECF","name":"Autumn disc 割符","pressedAt":1800000000,"titles":["#
         + #"{"ciphertextOctets":1000056,"#
-        + #""ciphertextSHA256":"000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F","currency":"JPY","#
+        + #""ciphertextPiecesSHA256":"000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F","currency":"JPY","#
         + #""name":"openssl","path":"TITLES/0001.ENC","plaintextOctets":1000000,"price":1200,"#
-        + #""softwareID":"S-101112131415161718191A1B1C1D1E1F","type":"program","version":"3.0"}],"version":1}"#)
+        + #""softwareID":"S-101112131415161718191A1B1C1D1E1F","type":"program","version":"3.0"}],"version":2}"#)
   }
 
   @Test func changedOctetsAreNotAuthentic() throws {
@@ -54,8 +54,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"center""#, #"{ "center""#), (#""version":1}"#, #""version":1,"more":2}"#),
-    (#""version":1}"#, #""version":1.0}"#),
+    (#"{"center""#, #"{ "center""#), (#""version":2}"#, #""version":2,"more":2}"#),
+    (#""version":2}"#, #""version":2.0}"#),
     (#"1200"#, #"1.2e3"#), (#""openssl""#, #""\u006fpenssl""#), (#""pressedAt""#, #""pressedAt":1,"pressedAt""#),
   ])
   func otherWaysToWriteItAreRefused(part: String, replacement: String) throws {

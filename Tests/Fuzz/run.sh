@@ -59,7 +59,7 @@ build() {
 
 # The firmware's buffers are as long as its longest command; what is longer only repeats what is refused already.
 declare -A longest=([atr]=64 [apdu]=1024 [tlv]=1024 [frame]=256 [channel-card]=600 [channel-host]=600 [card]=4096
-  [iscsi-pdu]=4096 [iscsi-login]=4096)
+  [drive]=4096 [iscsi-pdu]=4096 [iscsi-login]=4096)
 
 run() {
   local target=$1 log=$work/$1.log

@@ -25,7 +25,7 @@ import Testing
       mediumID: try #require(MediumID(octets: bytes(0x40, 12))), terms: LicenseTerms(expiry: 1_900_000_000))
     let keys = try KeyStore.fixed([.issuerMaster: bytes(0x80, 32), .certificationRoot: bytes(0xA0, 32)])
     return try LicenseMaker.make(
-      number: 7, request, centerID: try #require(CenterID(octets: bytes(0xC0, 16))), issuedAt: 1_800_000_000,
+      number: 7, request, .hostAsserted, centerID: try #require(CenterID(octets: bytes(0xC0, 16))), issuedAt: 1_800_000_000,
       individualKey: try CardKeys.individualKey(of: serial, version: 1, keys),
       contentKey: Secret(copying: bytes(0xE0, 32)), keys: keys)
   }
@@ -54,7 +54,7 @@ import Testing
 }
 
 /// Runs a script of the tests with the machine's Python.
-private func runPython(_ script: URL, input: Data) throws -> Data {
+func runPython(_ script: URL, input: Data) throws -> Data {
   let process = Process()
   process.executableURL = URL(filePath: "/usr/bin/env")
   process.arguments = ["python3", script.path]

@@ -144,8 +144,8 @@ public final class MemoryDisc: RecordingSurface {
   /// What the last pass over the sector of a block left behind.
   public func state(of block: UInt64) -> SectorState { sectors.look { $0.state(of: block) } }
 
-  /// The sector on which a block lies.
-  public func sector(of block: UInt64) -> UInt32 { sectors.look { $0.map.sector(of: block) } }
+  /// The sectors on which blocks lie.
+  public func sectors(of range: BlockRange) -> [Range<UInt32>] { sectors.look { $0.map.sectors(of: range) } }
 
   /// The erase pass.
   public func clear(_ range: BlockRange) throws(MediumError) {

@@ -14,12 +14,14 @@ public struct CertifiedTitle: ~Copyable {
 
   private let reader: TitleReader
   private let key: Secret
+  private let associatedData: [UInt8]
   private let operation: String
 
-  init(title: CatalogueTitle, reader: TitleReader, key: consuming Secret) {
+  init(title: CatalogueTitle, reader: TitleReader, key: consuming Secret, associatedData: [UInt8]) {
     self.title = title
     self.reader = reader
     self.key = key
+    self.associatedData = associatedData
     operation = "open \(title.name)"
   }
 
@@ -77,7 +79,7 @@ public struct CertifiedTitle: ~Copyable {
       let head = UnsafeMutableRawBufferPointer(rebasing: buffer.octets[..<StreamingAEAD.headerOctets])
       let header = Array(head[..<(try reader.read(at: 0, into: head))])
       var opener = try StreamOpener(
-        key: key, associatedData: Content.associatedData(title.softwareID), header: header, parameters: parameters)
+        key: key, associatedData: associatedData, header: header, parameters: parameters)
       for index in 0..<UInt32(clamping: count) {
         let range = try parameters.ciphertextRange(ofSegment: index, ciphertextLength: reader.length)
         let sealed = UnsafeMutableRawBufferPointer(rebasing: buffer.octets[..<range.count])

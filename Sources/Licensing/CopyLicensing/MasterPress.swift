@@ -95,7 +95,7 @@ public struct MasterPress: ~Copyable {
     catalogue.titles.append(
       CatalogueTitle(
         softwareID: title.softwareID, name: title.name, version: title.version, type: title.type, path: place,
-        plaintextOctets: source.length, ciphertextOctets: sealedLength, ciphertextDigest: sealer.digest(),
+        plaintextOctets: source.length, ciphertextOctets: sealedLength, ciphertextDigest: sealer.finish(),
         price: title.price))
   }
 
@@ -132,7 +132,7 @@ public struct MasterPress: ~Copyable {
 /// Seals a file segment by segment into one reused buffer.
 private struct SegmentSealer: ~Copyable {
   private var sealer: StreamSealer
-  private var hasher = SHA256Hasher()
+  private var digest = PieceDigest()
   private let buffer = SegmentBuffer()
   private let operation: String
 
@@ -176,10 +176,10 @@ private struct SegmentSealer: ~Copyable {
   private mutating func emit(
     _ octets: UnsafeRawBufferPointer, _ write: (UnsafeRawBufferPointer) throws(LicensingError) -> Void
   ) throws(LicensingError) {
-    hasher.update(octets)
+    digest.update(octets)
     try write(octets)
   }
 
-  /// SHA-256 of everything written.
-  consuming func digest() -> [UInt8] { hasher.finalize() }
+  /// The digest of everything written, as the catalogue gives it.
+  consuming func finish() -> [UInt8] { digest.finalize() }
 }

@@ -5,7 +5,9 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bsg.h>
 #include <mcheck.h>
+#include <scsi/sg.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -94,6 +96,11 @@ static inline int warifu_accept(int listener) {
   return (int)syscall(SYS_accept4, listener, NULL, NULL, 02000000 /* SOCK_CLOEXEC */);
 }
 
+// sync_file_range(2): begins to write out what is in memory of a file's range (0 octets: to its end), and returns.
+static inline int warifu_start_writeback(int descriptor, int64_t offset, int64_t octets) {
+  return (int)syscall(SYS_sync_file_range, descriptor, offset, octets, 2U /* SYNC_FILE_RANGE_WRITE */);
+}
+
 // eventfd(2): a descriptor that can be read while its count is not zero.
 static inline int warifu_eventfd(void) {
   return (int)syscall(SYS_eventfd2, 0, 02000000 /* EFD_CLOEXEC */ | 00004000 /* EFD_NONBLOCK */);
@@ -116,6 +123,31 @@ static inline void warifu_set_no_delay(int descriptor) {
 static inline void warifu_set_quick_acknowledgement(int descriptor) {
   int on = 1;
   syscall(SYS_setsockopt, descriptor, 6 /* IPPROTO_TCP */, 12 /* TCP_QUICKACK */, &on, sizeof on);
+}
+
+// ioctl(2), declared here because <sys/ioctl.h> brings names that Swift's own module of the C library has, too.
+extern int ioctl(int descriptor, unsigned long request, ...);
+
+// sg(4) and block devices, SG_IO: one SCSI command. Returns errno, or 0; the header says how the command ended.
+static inline int warifu_sg_io(int descriptor, sg_io_hdr_t *header) {
+  return ioctl(descriptor, SG_IO, header) < 0 ? errno : 0;
+}
+
+// bsg, SG_IO: the same with the header that bsg devices take.
+static inline int warifu_bsg_io(int descriptor, struct sg_io_v4 *header) {
+  return ioctl(descriptor, SG_IO, header) < 0 ? errno : 0;
+}
+
+// BLKSECTGET of a block device: the most sectors of 512 octets that one command moves. -1 if it does not say.
+static inline int warifu_block_most_sectors(int descriptor) {
+  unsigned short sectors = 0;
+  return ioctl(descriptor, 0x1267 /* BLKSECTGET */, &sectors) < 0 ? -1 : sectors;
+}
+
+// BLKSECTGET of an sg device: the most octets that one command moves. -1 if it does not say.
+static inline int warifu_sg_most_octets(int descriptor) {
+  int octets = 0;
+  return ioctl(descriptor, 0x1267 /* BLKSECTGET */, &octets) < 0 ? -1 : octets;
 }
 
 // Whether the processor has an instruction for CRC-32C (SSE 4.2).

@@ -37,6 +37,14 @@ public struct DriveTransportError: Error, Sendable, Hashable {
   public enum Code: Sendable, Hashable {
     /// There is no drive, or it went away.
     case noDrive
+    /// What was named is there, but it is no drive.
+    case notADrive
+    /// The system does not let this user, or this program, send commands to the drive.
+    case notPermitted
+    /// Another program has the drive to itself, or the system has no room for one more command now.
+    case busy
+    /// The drive did not answer in time.
+    case timedOut
     /// The image behind an emulated drive could not be read or written.
     case storage
     /// The drive lost power during the command.

@@ -10,10 +10,11 @@ extension DiscError: FailureConvertible {
 
   private var exitStatus: ExitStatus {
     switch code {
-    case .noDrive, .noMedium: .noDevice
+    case .noDrive, .noMedium, .notPermitted: .noDevice
     case .busy, .mediumChanged, .writing: discMayHaveChanged ? .transport : .busy
     case .powerLost, .mediumFailure, .driveFailure: .transport
-    case .noIdentity, .unformatted, .damaged, .foreign, .unsupported, .notFound, .invalidArgument: .badInput
+    case .noIdentity, .notAuthentic, .unformatted, .damaged, .foreign, .unsupported, .notFound, .invalidArgument:
+      .badInput
     case .writeProtected, .refused, .notEmpty, .full: .failed
     }
   }

@@ -11,6 +11,8 @@ public struct DiscError: Error, Hashable, Sendable, CustomStringConvertible {
     case noDrive
     /// There is no medium in the drive.
     case noMedium
+    /// The system does not let this user send commands to the drive.
+    case notPermitted
     /// The drive is busy, or reserved by somebody else.
     case busy
     /// The medium was changed, or the drive reset, since the session began. Begin a new one.
@@ -27,6 +29,8 @@ public struct DiscError: Error, Hashable, Sendable, CustomStringConvertible {
     case refused
     /// The medium has no id that a licence could be bound to (M3).
     case noIdentity
+    /// What a drive says of the medium is not authentic.
+    case notAuthentic
 
     // The licensed volume.
 
@@ -80,11 +84,14 @@ public struct DiscError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension DiscError {
-  /// The error for a command that never got an outcome.
-  init(_ error: DriveTransportError, _ operation: String) {
+  /// The error for a transport that could not be opened, or a command that never got an outcome.
+  public init(_ error: DriveTransportError, _ operation: String) {
     let code: Code =
       switch error.code {
-      case .noDrive, .storage: .noDrive
+      case .noDrive, .notADrive, .storage: .noDrive
+      case .notPermitted: .notPermitted
+      case .busy: .busy
+      case .timedOut: .driveFailure
       case .powerLost: .powerLost
       case .protocolViolation: .driveFailure
       }

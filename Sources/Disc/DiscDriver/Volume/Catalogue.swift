@@ -22,6 +22,15 @@ struct Catalogue: Hashable {
     var extents: [Extent]
 
     var octetCount: Int { 16 + 8 + 4 + 32 + 1 + 8 * extents.count }
+
+    /// Whether a volume of this layout has room for a title so large where this one says it is.
+    func isPossible(in layout: VolumeLayout) -> Bool {
+      let area = layout.softwareClusters
+      guard length <= layout.length, manifestLength <= Catalogue.maximumManifestLength,
+        extents.allSatisfy({ $0.count > 0 && $0.first >= area.lowerBound && $0.end <= area.upperBound })
+      else { return false }
+      return extents.reduce(0) { $0 + $1.count } >= Catalogue.clusters(length: length, manifestLength: manifestLength)
+    }
   }
 
   /// A title is split into at most so many extents.
@@ -36,8 +45,24 @@ struct Catalogue: Hashable {
   /// A catalogue of nothing.
   init() {}
 
+  /// What no catalogue of ours says, whatever its digest: only malice, or a bug, writes it.
+  enum Flaw: Hashable {
+    /// One title twice.
+    case repeated(SoftwareID)
+    /// A title with a length or an extent that no volume of this size has, or without room for all of it.
+    case impossible(SoftwareID)
+    /// Two titles in the same clusters, or one twice in them.
+    case overlapping(SoftwareID, SoftwareID)
+  }
+
   /// Reads a payload and checks it against the volume: no extent reaches out of the software area, none is taken twice.
   init(parsing payload: [UInt8], layout: VolumeLayout) throws(OctetError) {
+    try self.init(unchecked: payload)
+    guard flaws(in: layout).isEmpty else { throw .invalid }
+  }
+
+  /// Reads a payload that may list anything.
+  init(unchecked payload: [UInt8]) throws(OctetError) {
     var reader = OctetReader(payload.span.bytes)
     for _ in 0..<(try reader.u16()) {
       guard let softwareID = SoftwareID(octets: try reader.take(SoftwareID.octetCount).octets) else { throw .invalid }
@@ -54,23 +79,24 @@ struct Catalogue: Hashable {
           extents: extents))
     }
     try reader.expectEnd()
-    try validate(in: layout)
   }
 
-  private func validate(in layout: VolumeLayout) throws(OctetError) {
-    let area = layout.softwareClusters
-    guard Set(entries.map(\.softwareID)).count == entries.count else { throw .invalid }
+  /// What is wrong with the list, on a volume of this layout.
+  func flaws(in layout: VolumeLayout) -> [Flaw] {
+    var flaws: [Flaw] = []
+    var seen: Set<SoftwareID> = []
     for entry in entries {
-      let clusters = entry.extents.reduce(0) { $0 + $1.count }
-      guard entry.length <= layout.length, entry.manifestLength <= Catalogue.maximumManifestLength,
-        clusters >= Catalogue.clusters(length: entry.length, manifestLength: entry.manifestLength)
-      else { throw .invalid }
+      if !seen.insert(entry.softwareID).inserted { flaws.append(.repeated(entry.softwareID)) }
+      if !entry.isPossible(in: layout) { flaws.append(.impossible(entry.softwareID)) }
     }
-    var end = area.lowerBound
-    for extent in entries.flatMap(\.extents).sorted(by: { $0.first < $1.first }) {
-      guard extent.count > 0, extent.first >= end, extent.end <= area.upperBound else { throw .invalid }
-      end = extent.end
+    let runs = entries.flatMap { entry in entry.extents.map { (extent: $0, softwareID: entry.softwareID) } }
+      .sorted { $0.extent.first < $1.extent.first }
+    guard var reaching = runs.first else { return flaws }
+    for run in runs.dropFirst() {
+      if run.extent.first < reaching.extent.end { flaws.append(.overlapping(reaching.softwareID, run.softwareID)) }
+      if run.extent.end > reaching.extent.end { reaching = run }
     }
+    return flaws
   }
 
   /// The payload.
@@ -102,13 +128,14 @@ struct Catalogue: Hashable {
       + (UInt64(manifestLength) + VolumeLayout.clusterLength - 1) / VolumeLayout.clusterLength
   }
 
-  /// The runs that no title holds, in order.
+  /// The runs that no title holds and that can be written, in order.
   func freeExtents(in layout: VolumeLayout) -> [Extent] {
     var free: [Extent] = []
     var next = layout.softwareClusters.lowerBound
-    for extent in entries.flatMap(\.extents).sorted(by: { $0.first < $1.first }) {
+    let taken = entries.flatMap(\.extents) + (layout.embossed.map { [$0] } ?? [])
+    for extent in taken.sorted(by: { $0.first < $1.first }) {
       if extent.first > next { free.append(Extent(first: next, count: extent.first - next)) }
-      next = extent.end
+      next = max(next, extent.end)
     }
     let end = layout.softwareClusters.upperBound
     if end > next { free.append(Extent(first: next, count: end - next)) }

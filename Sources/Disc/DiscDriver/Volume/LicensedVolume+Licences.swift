@@ -85,7 +85,7 @@ extension LicensedVolume {
         found.append(try store.find(.licence, at: store.layout.offset(ofLicenceSlot: index, copy: copy), length))
       }
     }
-    return found
+    return found.map { $0.checked { content(of: $0) != nil } }
   }
 }
 
@@ -98,7 +98,7 @@ private enum LicenceState: UInt8 {
 }
 
 extension LicensedVolume {
-  private func installedLicence(_ pair: VolumeStore.Pair) -> InstalledLicence? {
+  func installedLicence(_ pair: VolumeStore.Pair) -> InstalledLicence? {
     guard let record = pair.newest?.record, let content = LicensedVolume.content(of: record),
       content.state == .present
     else { return nil }
@@ -122,7 +122,7 @@ extension LicensedVolume {
   }
 
   /// The slot of a title's licence. We never write two; on a disc that has them the later one holds.
-  private func slot(of softwareID: SoftwareID) -> Int? {
+  func slot(of softwareID: SoftwareID) -> Int? {
     licencePairs.indices
       .filter { installedLicence(licencePairs[$0])?.softwareID == softwareID }
       .max { sequence($0) < sequence($1) }
@@ -130,12 +130,12 @@ extension LicensedVolume {
 
   private func sequence(_ index: Int) -> UInt64 { licencePairs[index].newest?.record.sequence ?? 0 }
 
-  /// A slot without a licence: a fresh one, else one whose licence was removed, else one whose content is lost.
+  /// A slot without a licence: a fresh one, or one whose first licence a cut tore, else one whose licence was removed, else one whose content is lost.
   private var freeSlot: Int? {
     let isFree: [(VolumeStore.Pair) -> Bool] = [
-      { $0.a == .blank && $0.b == .blank },
+      { $0.wasInterruptedAtStart || $0.isBlank },
       { ($0.newest?.record).flatMap(LicensedVolume.content)?.state == .removed },
-      { $0.newest == nil && !$0.isNewer },
+      { $0.isLost },
     ]
     return isFree.lazy.compactMap { self.licencePairs.firstIndex(where: $0) }.first
   }

@@ -29,9 +29,9 @@ public final class LicensedVolume {
   /// What lies on the volume; `nil` if neither copy of the catalogue can be read.
   var catalogue: Catalogue?
   var isWriting = false
+  var headerPair: VolumeStore.Pair
+  var cataloguePair: VolumeStore.Pair
   private var header: VolumeHeader
-  private var headerPair: VolumeStore.Pair
-  private var cataloguePair: VolumeStore.Pair
   private var needsPartitionTable: Bool
 
   /// Opens the licensed volume of the medium in the drive.
@@ -49,7 +49,10 @@ public final class LicensedVolume {
     let found = try LicensedVolume.loadHeader(scout, place, operation)
     header = found.header
     needsPartitionTable = place.needsPartitionTable
-    layout = place.layout
+    var layout = place.layout
+    layout.embossed = try EmbossedPart(on: session)?.clusters(
+      of: layout, from: UInt64(place.volume.first), blockSize: UInt64(session.blockSize))
+    self.layout = layout
     isForeign = found.record.mediumDigest != digest
     let general = found.header.table.entries[0]
     generalUse = BlockRange(first: UInt64(general?.first ?? 0), count: general?.count ?? 0)
@@ -57,12 +60,14 @@ public final class LicensedVolume {
     store = VolumeStore(
       session: session, layout: place.layout, firstBlock: UInt64(place.volume.first), volumeID: found.record.volumeID,
       mediumDigest: digest)
-    headerPair = try store.load(
-      .header, at: VolumeLayout.headerOffset, length: VolumeLayout.tableLength)
-    cataloguePair = try store.load(
-      .catalogue, at: VolumeLayout.catalogueOffset, length: VolumeLayout.tableLength)
+    headerPair = try store.load(.header, at: VolumeLayout.headerOffset, length: VolumeLayout.tableLength) {
+      VolumeHeader(parsing: $0, at: place, on: session) != nil
+    }
+    cataloguePair = try store.load(.catalogue, at: VolumeLayout.catalogueOffset, length: VolumeLayout.tableLength) {
+      (try? Catalogue(parsing: $0.payload, layout: place.layout)) != nil
+    }
     licencePairs = try LicensedVolume.loadLicences(store)
-    catalogue = cataloguePair.newest.flatMap { try? Catalogue(parsing: $0.record.payload, layout: place.layout) }
+    catalogue = LicensedVolume.catalogue(in: cataloguePair, place.layout)
   }
 
   /// The digest of a medium id that goes into records: SHA-256 of the id as a typed field.
@@ -81,16 +86,13 @@ public final class LicensedVolume {
     for copy in VolumeLayout.Copy.allCases {
       switch try VolumePlace.findHeader(store, copy) {
       case .valid(let record):
-        guard let header = try? VolumeHeader(parsing: record.payload), header.volume == place.volume,
-          header.blockSize == store.session.capacity.blockSize
-        else {
+        guard let header = VolumeHeader(parsing: record, at: place, on: store.session) else {
           isDamaged = true
           continue
         }
         if best.map({ record.sequence > $0.record.sequence }) ?? true { best = (header, record) }
-      case .newer:
-        throw DiscError(.unsupported, operation, remedy: "a later version of this program made it; use that one")
-      case .damaged: isDamaged = true
+      case .newer: throw VolumeStore.newer(operation)
+      case .malformed, .damaged, .unreadable: isDamaged = true
       case .blank: break
       }
     }
@@ -110,25 +112,33 @@ public final class LicensedVolume {
 
 extension LicensedVolume {
   /// Checks that the volume may be changed, and first brings all copies up to date: so a change never leaves a copy
-  /// behind that describes what is gone.
+  /// behind that describes what is gone, and settles whatever an earlier cut left.
   func prepareToChange(_ operation: String) throws(DiscError) {
-    guard !isForeign else {
-      throw DiscError(
-        .foreign, operation,
-        remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
-    }
-    if needsPartitionTable {
-      let block = header.table.encoded(blockSize: store.session.blockSize)
-      try VolumePlace.writeDurably(block, toBlock: 0, of: store.session)
-      needsPartitionTable = false
-    }
+    guard !isForeign else { throw LicensedVolume.foreign(operation) }
+    try restorePartitionTable()
     try store.settle(&headerPair)
     try store.settle(&cataloguePair)
+    try settleLicences()
+  }
+
+  static func foreign(_ operation: String) -> DiscError {
+    DiscError(
+      .foreign, operation,
+      remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
+  }
+
+  /// Writes the partition table again if a power cut tore it.
+  func restorePartitionTable() throws(DiscError) {
+    guard needsPartitionTable else { return }
+    let block = header.table.encoded(blockSize: store.session.blockSize)
+    try VolumePlace.writeDurably(block, toBlock: 0, of: store.session)
+    needsPartitionTable = false
   }
 
   /// The catalogue, if it can be read.
   func readableCatalogue(_ operation: String) throws(DiscError) -> Catalogue {
     guard let catalogue else {
+      guard !cataloguePair.isNewer else { throw VolumeStore.newer(operation) }
       throw DiscError(
         .damaged, operation,
         remedy: "both copies of the volume's catalogue are damaged; its licences are readable, the software must be "
@@ -139,7 +149,22 @@ extension LicensedVolume {
 
   /// Makes `new` the volume's catalogue.
   func commit(_ new: Catalogue) throws(DiscError) {
-    defer { catalogue = cataloguePair.newest.flatMap { try? Catalogue(parsing: $0.record.payload, layout: layout) } }
+    defer { catalogue = LicensedVolume.catalogue(in: cataloguePair, layout) }
     try store.replace(&cataloguePair, with: new.encoded)
+  }
+
+  /// The catalogue that holds. Beside one of a later version none does: its room may be in other use by now.
+  private static func catalogue(in pair: VolumeStore.Pair, _ layout: VolumeLayout) -> Catalogue? {
+    guard !pair.isNewer, let newest = pair.newest else { return nil }
+    return try? Catalogue(parsing: newest.record.payload, layout: layout)
+  }
+}
+
+// MARK: - The drive's word
+
+extension LicensedVolume {
+  /// Has the drive sign which medium is inside; `nil` if it attests nothing. See ``DriveSession/attestation(challenge:)``.
+  public func attestation(challenge: [UInt8]) throws(DiscError) -> DriveAttestation? {
+    try store.session.attestation(challenge: challenge)
   }
 }

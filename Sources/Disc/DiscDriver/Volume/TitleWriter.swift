@@ -41,7 +41,7 @@ public struct TitleWriter: ~Copyable {
       let count = min(segment.count - filled, rest.count)
       let part = UnsafeRawBufferPointer(rebasing: rest[..<count])
       if count == segment.count {
-        try put(part)
+        try put(part, digest: digest(of: part))
       } else {
         UnsafeMutableRawBufferPointer(rebasing: segment[filled..<(filled + count)]).copyMemory(from: part)
         filled += count
@@ -50,6 +50,22 @@ public struct TitleWriter: ~Copyable {
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }
   }
+
+  /// Writes the next segment, a whole mebibyte but for the last, whose SHA-256 the caller has computed.
+  ///
+  /// The digest goes into the manifest as it is: a wrong one makes the segment count as damaged.
+  public mutating func write(segment software: UnsafeRawBufferPointer, digest: [UInt8]) throws(DiscError) {
+    guard filled == 0, digest.count == Digest.octetCount, UInt64(software.count) <= remaining,
+      software.count == segment.count || UInt64(software.count) == remaining, !software.isEmpty
+    else {
+      throw DiscError(
+        .invalidArgument, operation, remedy: "give whole segments of 1 MiB, the last one as long as was announced")
+    }
+    try put(software, digest: digest)
+  }
+
+  /// The digest of all software written so far (``Cryptography/PieceDigest``).
+  public var contentDigest: [UInt8] { PieceDigest.combining(manifest.digests) }
 
   /// Writes the manifest, waits until everything is on the medium, and only then puts the title into the catalogue.
   ///
@@ -81,26 +97,29 @@ public struct TitleWriter: ~Copyable {
 
   private var operation: String { "cannot install \(manifest.softwareID)" }
 
-  /// Writes what was gathered, with zeros up to a whole block.
+  /// Writes what was gathered.
   private mutating func flush() throws(DiscError) {
-    let count = space.roundedUp(filled)
-    for index in filled..<count { segment[index] = 0 }
-    try put(UnsafeRawBufferPointer(rebasing: segment[..<count]), length: filled)
+    let software = UnsafeRawBufferPointer(rebasing: segment[..<filled])
+    try put(software, digest: digest(of: software))
     filled = 0
   }
 
-  /// Writes whole blocks and digests the software in them, both at once: neither waits for the other's memory traffic.
-  private mutating func put(_ bytes: UnsafeRawBufferPointer, length: Int? = nil) throws(DiscError) {
-    let software = UnsafeRawBufferPointer(rebasing: bytes[..<(length ?? bytes.count)])
-    let (space, offset) = (space, written)
-    let (result, digest) = concurrently {
-      Result { () throws(DiscError) in try space.write(bytes, at: offset) }
-    } _: {
-      var hasher = SHA256Hasher()
-      hasher.update(software)
-      return hasher.finalize()
+  private func digest(of software: UnsafeRawBufferPointer) -> [UInt8] {
+    var hasher = SHA256Hasher()
+    hasher.update(software)
+    return hasher.finalize()
+  }
+
+  /// Writes a segment; the last one perhaps with zeros up to a whole block.
+  private mutating func put(_ software: UnsafeRawBufferPointer, digest: [UInt8]) throws(DiscError) {
+    let count = space.roundedUp(software.count)
+    if count == software.count {
+      try space.write(software, at: written)
+    } else {
+      if software.baseAddress != UnsafeRawPointer(segment.baseAddress) { segment.copyMemory(from: software) }
+      for index in software.count..<count { segment[index] = 0 }
+      try space.write(UnsafeRawBufferPointer(rebasing: segment[..<count]), at: written)
     }
-    try result.get()
     manifest.digests.append(digest)
     written += UInt64(software.count)
   }

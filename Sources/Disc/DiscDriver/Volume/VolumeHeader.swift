@@ -1,4 +1,5 @@
 import Octets
+import SCSI
 
 /// The payload of a volume header: where the volume and its neighbours lie, so that a torn partition table can be
 /// written again.
@@ -28,6 +29,14 @@ struct VolumeHeader: Hashable {
       type: PartitionTable.licensedVolumeType, first: try reader.u32(), count: try reader.u32())
     try reader.expectEnd()
     self.init(blockSize: blockSize, signature: signature, generalUse: generalUse, volume: volume)
+  }
+
+  /// The header in a record, if it is one of a volume at this place.
+  init?(parsing record: VolumeRecord, at place: VolumePlace, on session: DriveSession) {
+    guard let header = try? VolumeHeader(parsing: record.payload), header.volume == place.volume,
+      header.blockSize == session.capacity.blockSize
+    else { return nil }
+    self = header
   }
 
   /// The payload.

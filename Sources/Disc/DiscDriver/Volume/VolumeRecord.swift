@@ -40,12 +40,21 @@ struct VolumeRecord: Hashable {
   enum Found: Hashable {
     /// A whole record.
     case valid(VolumeRecord)
-    /// What begins like a record of this volume and is none, or could not be read.
+    /// A whole record with content that has no place there: no flaw and no power cut makes one.
+    case malformed(VolumeRecord)
+    /// What begins like a record of this volume and is none.
     case damaged
+    /// What the medium cannot give any more.
+    case unreadable
     /// A whole record of a later version.
     case newer
     /// Anything else: nothing was ever written here for this volume.
     case blank
+
+    /// The same, but for a record whose content `isWellFormed` does not accept.
+    func checked(_ isWellFormed: (VolumeRecord) -> Bool) -> Found {
+      if case .valid(let record) = self, !isWellFormed(record) { .malformed(record) } else { self }
+    }
   }
 
   /// How long the record is that begins in `octets`; `nil` if none of this kind does.
@@ -60,7 +69,9 @@ struct VolumeRecord: Hashable {
   ///
   /// - Parameter volumeID: whose records are looked for; `nil` for any.
   static func find(_ kind: Kind, of volumeID: [UInt8]?, in octets: some Collection<UInt8>) -> Found {
-    guard octets.starts(with: kind.rawValue.utf8) else { return .blank }
+    guard octets.starts(with: kind.rawValue.utf8) else {
+      return volumeID.map { hasVolumeID($0, in: octets) } == true ? .damaged : .blank
+    }
     let octets = Array(octets)
     var reader = OctetReader(octets.span.bytes)
     do {
@@ -84,6 +95,11 @@ struct VolumeRecord: Hashable {
     } catch {
       return .damaged
     }
+  }
+
+  /// Whether a record of this volume may lie here: its id is where it belongs, whatever became of the rest.
+  static func hasVolumeID(_ volumeID: [UInt8], in octets: some Collection<UInt8>) -> Bool {
+    octets.dropFirst(24).starts(with: volumeID)
   }
 
   /// The record as it lies on the medium, with zeros up to a multiple of `unit`.

@@ -36,9 +36,18 @@ final class VolumeStore {
       if case .valid = a { a == b } else { false }
     }
     /// Whether there was a record once that cannot be told any more.
-    var isLost: Bool { newest == nil && (a == .damaged || b == .damaged) }
-    /// Whether a later version wrote here.
-    var isNewer: Bool { newest == nil && (a == .newer || b == .newer) }
+    var isLost: Bool { newest == nil && !isNewer && !isBlank && !wasInterruptedAtStart }
+    /// Whether nothing was ever written here.
+    var isBlank: Bool { a == .blank && b == .blank }
+    /// Whether a power cut tore the first record that was ever written here: the second copy was not begun.
+    var wasInterruptedAtStart: Bool {
+      switch (a, b) {
+      case (.damaged, .blank), (.unreadable, .blank), (.blank, .damaged), (.blank, .unreadable): true
+      default: false
+      }
+    }
+    /// Whether a later version wrote here; what an older copy says may not hold any more.
+    var isNewer: Bool { a == .newer || b == .newer }
   }
 
   init(session: DriveSession, layout: VolumeLayout, firstBlock: UInt64, volumeID: [UInt8], mediumDigest: [UInt8]) {
@@ -90,11 +99,14 @@ final class VolumeStore {
 
   // MARK: Records
 
-  /// Reads both copies. What the medium cannot give any more counts as damaged, not as a failure.
-  func load(_ kind: VolumeRecord.Kind, at offset: UInt64, length: Int) throws(DiscError) -> Pair {
+  /// Reads both copies. What the medium cannot give any more is a finding, not a failure.
+  func load(
+    _ kind: VolumeRecord.Kind, at offset: UInt64, length: Int, isWellFormed: (VolumeRecord) -> Bool
+  ) throws(DiscError) -> Pair {
     Pair(
-      kind: kind, offset: offset, length: length, a: try find(kind, at: layout.offset(of: offset, copy: .a), length),
-      b: try find(kind, at: layout.offset(of: offset, copy: .b), length))
+      kind: kind, offset: offset, length: length,
+      a: try find(kind, at: layout.offset(of: offset, copy: .a), length).checked(isWellFormed),
+      b: try find(kind, at: layout.offset(of: offset, copy: .b), length).checked(isWellFormed))
   }
 
   /// Reads what may be a record at `offset`, and no block behind it: those may be torn from a longer one's days.
@@ -102,29 +114,33 @@ final class VolumeStore {
     _ kind: VolumeRecord.Kind, at offset: UInt64, _ length: Int
   ) throws(DiscError) -> VolumeRecord.Found {
     let volumeID = volumeID.isEmpty ? nil : volumeID
+    let blockSize = session.blockSize
+    var isOurs = false
     do throws(DiscError) {
-      let blockSize = session.blockSize
       var octets = try read(at: offset, count: blockSize)
       if let count = VolumeRecord.octetCount(of: kind, in: octets), count <= length {
+        isOurs = volumeID.map { VolumeRecord.hasVolumeID($0, in: octets) } ?? true
         let whole = (count + blockSize - 1) / blockSize * blockSize
         if whole > blockSize { octets += try read(at: offset + UInt64(blockSize), count: whole - blockSize) }
       }
       return VolumeRecord.find(kind, of: volumeID, in: octets)
     } catch {
-      return try VolumeStore.loss(for: error)
+      let loss = try VolumeStore.loss(for: error)
+      return isOurs ? .unreadable : loss
     }
   }
 
-  /// What a failure to read says about a record: nothing if the place was never written, else that it is damaged.
+  /// What a failure to read says about a record: nothing if the place was never written, else that it is lost.
   static func loss(for error: DiscError) throws(DiscError) -> VolumeRecord.Found {
     guard error.code == .mediumFailure else { throw error }
-    return error.sense?.key == .blankCheck ? .blank : .damaged
+    return error.sense?.key == .blankCheck ? .blank : .unreadable
   }
 
   /// Puts `payload` in the place of what `pair` holds, so that a cut at any moment leaves the old or the new one:
   /// the copy that does not hold is written, verified and flushed, and holds from then on by its higher sequence; only
   /// then is the other one written, so that damage to either copy loses nothing.
   func replace(_ pair: inout Pair, with payload: [UInt8]) throws(DiscError) {
+    guard !pair.isNewer else { throw VolumeStore.newer("cannot change the licensed volume") }
     let newest = pair.newest
     let sequence = (newest?.record.sequence ?? 0) + 1
     guard VolumeRecord.sequences.contains(sequence), payload.count <= pair.length - VolumeRecord.overhead else {
@@ -137,10 +153,24 @@ final class VolumeStore {
     for copy in [first, first.other] { try write(record, to: copy, of: &pair) }
   }
 
-  /// Writes the copy that does not hold once more, if it differs.
+  /// Writes the copy that does not hold once more, if it differs; what a later version wrote stays as it is.
   func settle(_ pair: inout Pair) throws(DiscError) {
-    guard !pair.isSettled, let newest = pair.newest else { return }
+    guard !pair.isSettled, !pair.isNewer, let newest = pair.newest else { return }
     try write(newest.record, to: newest.copy.other, of: &pair)
+  }
+
+  /// Writes zeros where a record that nobody can read any more lies, in both copies.
+  func clear(_ pair: inout Pair) throws(DiscError) {
+    let zeros = [UInt8](repeating: 0, count: pair.length)
+    try writeDurably(zeros, at: layout.offset(of: pair.offset, copy: .a))
+    pair.a = .blank
+    try writeDurably(zeros, at: layout.offset(of: pair.offset, copy: .b))
+    pair.b = .blank
+  }
+
+  /// The failure to use what a later version wrote.
+  static func newer(_ operation: String) -> DiscError {
+    DiscError(.unsupported, operation, remedy: "a later version of this program wrote there; use that one")
   }
 
   private func write(

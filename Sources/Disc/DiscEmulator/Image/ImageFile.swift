@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// An open file with the calls an image needs: positioned, uninterrupted and complete, or a failure.
 final class ImageFile: Sendable {
@@ -7,6 +8,10 @@ final class ImageFile: Sendable {
   let descriptor: Int32
   /// Whether it may be written.
   let isWritable: Bool
+
+  /// Octets written since the system was last asked to begin writing them out.
+  private let waiting = Atomic(0)
+  private static let writebackLength = 8 << 20
 
   private init(descriptor: Int32, isWritable: Bool) {
     self.descriptor = descriptor
@@ -104,6 +109,15 @@ final class ImageFile: Sendable {
         throw .last("pwrite", done: done)
       }
     }
+    startWriteback(done)
+  }
+
+  /// Has the system write out now and then what a long transfer leaves in memory, so that ``synchronize()`` in the end
+  /// waits for the last of it only. A hint: whether it works is for ``synchronize()`` to tell.
+  private func startWriteback(_ written: Int) {
+    guard waiting.add(written, ordering: .relaxed).newValue >= ImageFile.writebackLength else { return }
+    waiting.store(0, ordering: .relaxed)
+    _ = warifu_start_writeback(descriptor, 0, 0)
   }
 
   /// Makes `length` octets from `offset` on zero, and gives their space back where the file system can.

@@ -16,7 +16,7 @@ import SCSI
 ///
 /// With a ``RecordingJournal`` every step of a whole run can be gone back to afterwards, also with the operations that no
 /// SYNCHRONIZE CACHE had made lasting in another order. While ``isCaching`` is off, each operation is followed by one.
-public final class PassMedium: SectorMedium {
+public final class PassMedium: SectorMedium, PoweredMedium {
   /// Steps for each sector written.
   public static let stepsPerSector = 4
   /// Steps for each change of the defect lists: there are so many copies of them.
@@ -63,8 +63,8 @@ public final class PassMedium: SectorMedium {
   public var isWriteProtected: Bool { surface.isWriteProtected }
   /// The first protected block of the surface.
   public func firstProtectedBlock(in range: BlockRange) -> UInt64? { surface.firstProtectedBlock(in: range) }
-  /// The sector on which a block of the surface lies.
-  public func sector(of block: UInt64) -> UInt32 { surface.sector(of: block) }
+  /// The sectors on which blocks of the surface lie.
+  public func sectors(of range: BlockRange) -> [Range<UInt32>] { surface.sectors(of: range) }
   /// The surface's defect lists.
   public var defects: DefectLists { surface.defects }
   /// What the surface recovered from.
@@ -119,7 +119,7 @@ public final class PassMedium: SectorMedium {
     try step()
     try surface.beginFormatting(request)
     try steps(PassMedium.stepsPerDefectList - 1)
-    try makeFormatPasses(request.pattern)
+    try makeFormatPasses()
     try step()
     try surface.format(request)
     try steps(PassMedium.stepsPerDefectList - 1)
@@ -151,7 +151,7 @@ public final class PassMedium: SectorMedium {
       let end = start + Int(track.count) * blockSize
       try makeErasePass(over: track)
       try makeWritePass(over: track, data.extracting(start..<end))
-      for sector in sectors(of: track) {
+      for sector in singles(of: track) {
         try step()
         try surface.confirm(sector)
       }
@@ -160,7 +160,7 @@ public final class PassMedium: SectorMedium {
   }
 
   private func makeErasePass(over range: BlockRange) throws(MediumError) {
-    for sector in sectors(of: range) {
+    for sector in singles(of: range) {
       try step()
       try surface.clear(sector)
     }
@@ -169,7 +169,7 @@ public final class PassMedium: SectorMedium {
   private func makeWritePass(over track: BlockRange, _ data: RawSpan) throws(MediumError) {
     let blockSize = Int(geometry.blockSize)
     var start = 0
-    for sector in sectors(of: track) {
+    for sector in singles(of: track) {
       try step()
       try surface.mark(sector, as: .halfWritten)
       try step()
@@ -178,25 +178,32 @@ public final class PassMedium: SectorMedium {
     }
   }
 
-  /// The passes of formatting. Tracks that are finished before power fails need no look: only the one in which it
-  /// fails is worked on sector by sector.
-  private func makeFormatPasses(_ pattern: [UInt8]) throws(MediumError) {
+  /// The passes of formatting. What they write nobody can read before formatting has ended, so only their states are made:
+  /// at once for the tracks that are finished before power fails, step by step for the one in which it fails.
+  private func makeFormatPasses() throws(MediumError) {
     let all = Int(geometry.blockCount) * PassMedium.stepsPerSector
     guard let lastStep, lastStep - stepCount < all else {
       stepCount += all
       return
     }
-    let track = UInt64(geometry.sectorsPerTrack)
-    let finished = UInt64(max(lastStep - stepCount, 0) / PassMedium.stepsPerSector) / track * track
+    let length = UInt64(geometry.sectorsPerTrack)
+    let finished = UInt64(max(lastStep - stepCount, 0) / PassMedium.stepsPerSector) / length * length
     let done = BlockRange(first: 0, count: UInt32(finished))
     try surface.clear(done)
     try surface.mark(done, as: .good)
     stepCount += Int(finished) * PassMedium.stepsPerSector
-    let rest = min(track, UInt64(geometry.blockCount) - finished)
-    let octets = (0..<(Int(rest) * Int(geometry.blockSize))).map {
-      pattern.isEmpty ? 0 : pattern[$0 % Int(geometry.blockSize) % pattern.count]
+    let track = BlockRange(first: finished, count: UInt32(min(length, UInt64(geometry.blockCount) - finished)))
+    try makeErasePass(over: track)
+    for sector in singles(of: track) {
+      for state in [SectorState.halfWritten, .unverified] {
+        try step()
+        try surface.mark(sector, as: state)
+      }
     }
-    try makePasses(over: BlockRange(first: finished, count: UInt32(rest)), octets.span.bytes)
+    for sector in singles(of: track) {
+      try step()
+      try surface.mark(sector, as: .good)
+    }
   }
 
   // MARK: Steps
@@ -232,7 +239,7 @@ public final class PassMedium: SectorMedium {
     return parts
   }
 
-  private func sectors(of track: BlockRange) -> some Sequence<BlockRange> {
+  private func singles(of track: BlockRange) -> some Sequence<BlockRange> {
     (0..<UInt64(track.count)).lazy.map { BlockRange(first: track.first + $0, count: 1) }
   }
 }

@@ -22,10 +22,17 @@ public enum SectorState: UInt8, Hashable, Sendable, CaseIterable {
   }
 }
 
-/// A medium that says on which sector each block lies.
+/// A medium that says on which sectors its blocks lie.
 public protocol SectorMedium: Medium {
-  /// The sector on which a block, which exists, lies; numbered as in `DefectLists`.
-  func sector(of block: UInt64) -> UInt32
+  /// The sectors on which blocks, which all exist, lie: runs of consecutive ones, in the order of the blocks, numbered as
+  /// in `DefectLists`.
+  func sectors(of range: BlockRange) -> [Range<UInt32>]
+}
+
+/// A medium on which power can fail.
+public protocol PoweredMedium: Medium {
+  /// Power is back, and stays.
+  func restorePower()
 }
 
 /// A medium whose sectors can be worked on pass by pass, as the head of a magneto-optical drive does.

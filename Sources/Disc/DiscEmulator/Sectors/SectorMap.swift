@@ -15,6 +15,8 @@ struct SectorMap: Hashable, Sendable {
   private(set) var primary: [UInt32] = []
   /// Defective sectors of the grown list, with the spares that hold their blocks.
   private(set) var grown: [UInt32: UInt32] = [:]
+  /// Spares that hold blocks, or did before they were replaced themselves.
+  private var usedSpares: Set<UInt32> = []
 
   /// A medium without defects.
   init(_ geometry: MediumGeometry) {
@@ -40,6 +42,7 @@ struct SectorMap: Hashable, Sendable {
     }
     // Each spare in use holds one block, and is not defective itself.
     for spare in self.grown.values where homes[spare] != 1 || self.grown[spare] != nil { return nil }
+    usedSpares = Set(self.grown.values).union(self.grown.keys.filter { block(at: $0) == nil })
   }
 
   // MARK: Looking up
@@ -84,6 +87,27 @@ struct SectorMap: Hashable, Sendable {
     let blocks = range.first...(range.first + UInt64(range.count) - 1)
     guard isPlain else { return blocks.filter { original.contains(UInt64(index(of: sector(of: $0)))) } }
     return blocks.overlaps(original) ? Array(blocks.clamped(to: original)) : []
+  }
+
+  /// The sectors on which blocks lie, in runs of consecutive ones, in the order of the blocks.
+  func sectors(of range: BlockRange) -> [Range<UInt32>] {
+    guard range.count > 0 else { return [] }
+    let blocks = range.first..<(range.first + UInt64(range.count))
+    if isPlain {
+      return bands.compactMap { band in
+        let part = blocks.clamped(to: band.firstBlock..<(band.firstBlock + UInt64(band.blockCount)))
+        return part.isEmpty ? nil : sector(of: part.lowerBound)..<(sector(of: part.upperBound - 1) + 1)
+      }
+    }
+    var runs: [Range<UInt32>] = []
+    for sector in blocks.lazy.map(sector(of:)) {
+      if let last = runs.last, last.upperBound == sector {
+        runs[runs.count - 1] = last.lowerBound..<(sector + 1)
+      } else {
+        runs.append(sector..<(sector + 1))
+      }
+    }
+    return runs
   }
 
   /// The places in the image's tables of the sectors on which `range` lies, in runs, in the order of the blocks.
@@ -139,12 +163,7 @@ struct SectorMap: Hashable, Sendable {
   // MARK: Replacing
 
   /// Spare sectors that neither slipped blocks nor replaced ones lie on.
-  var freeSpares: UInt32 {
-    let slipped = primary.count
-    let replacements = Set(grown.values)
-    let deadSpares = grown.keys.filter { block(at: $0) == nil }.count
-    return geometry.spareCount - UInt32(clamping: slipped + replacements.count + deadSpares)
-  }
+  var freeSpares: UInt32 { geometry.spareCount - UInt32(clamping: primary.count + usedSpares.count) }
 
   /// Puts a block on a spare sector, and its sector on the grown list; `nil` if there is no spare left.
   mutating func reassign(_ block: UInt64) -> UInt32? {
@@ -155,17 +174,17 @@ struct SectorMap: Hashable, Sendable {
       grown[current] = spare
     }
     grown[home] = spare
+    usedSpares.insert(spare)
     return spare
   }
 
   /// The last free spare of the band, or of the nearest one that has any.
   private func freeSpare(near index: Int) -> UInt32? {
-    let taken = Set(grown.values)
     let order = bands.indices.sorted { (abs($0 - index), $0) < (abs($1 - index), $1) }
     for band in order.map({ bands[$0] }) where band.blockCount > 0 {
       let end = homeSector(of: band.firstBlock + UInt64(band.blockCount) - 1) + 1
       for sector in (end..<max(end, band.endSector)).reversed()
-      where !taken.contains(sector) && grown[sector] == nil && !isSlipped(sector) {
+      where !usedSpares.contains(sector) && !isSlipped(sector) {
         return sector
       }
     }

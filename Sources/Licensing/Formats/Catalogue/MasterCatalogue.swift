@@ -33,7 +33,7 @@ public struct CatalogueTitle: Hashable, Sendable {
   public var plaintextOctets: UInt64
   /// Octets of the file at ``path``.
   public var ciphertextOctets: UInt64
-  /// SHA-256 of that file, 32 octets.
+  /// SHA-256 over the SHA-256 digests of that file's mebibytes, 32 octets: see ``Cryptography/PieceDigest``.
   public var ciphertextDigest: [UInt8]
   /// What a licence costs, not negative.
   public var price: Money
@@ -60,8 +60,8 @@ public struct CatalogueTitle: Hashable, Sendable {
 /// It travels as canonical JSON (keys sorted, no spaces) beside a signature over those very octets: see
 /// ``SignedCatalogue``.
 public struct MasterCatalogue: Hashable, Sendable {
-  /// Version of the format.
-  public static let version = 1
+  /// Version of the format: 2 since digests go by pieces.
+  public static let version = 2
   /// The most octets of the JSON.
   public static let maximumOctetCount = 4 << 20
   /// The most titles.

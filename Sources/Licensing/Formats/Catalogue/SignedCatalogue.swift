@@ -73,7 +73,7 @@ extension MasterCatalogue {
 private struct CatalogueDocument: Codable {
   struct Title: Codable {
     var ciphertextOctets: UInt64
-    var ciphertextSHA256: String
+    var ciphertextPiecesSHA256: String
     var currency: String
     var name: String
     var path: String
@@ -97,7 +97,7 @@ private struct CatalogueDocument: Codable {
     version = MasterCatalogue.version
     titles = catalogue.titles.map { title in
       Title(
-        ciphertextOctets: title.ciphertextOctets, ciphertextSHA256: Hex.encode(title.ciphertextDigest),
+        ciphertextOctets: title.ciphertextOctets, ciphertextPiecesSHA256: Hex.encode(title.ciphertextDigest),
         currency: title.price.currency.code, name: title.name, path: title.path,
         plaintextOctets: title.plaintextOctets, price: title.price.minorUnits,
         softwareID: title.softwareID.description, type: title.type, version: title.version)
@@ -109,7 +109,7 @@ private struct CatalogueDocument: Codable {
     guard let center = CenterID(center) else { return nil }
     var catalogue = MasterCatalogue(centerID: center, name: name, pressedAt: pressedAt, titles: [])
     for title in titles {
-      guard let softwareID = SoftwareID(title.softwareID), let digest = Hex.decode(title.ciphertextSHA256),
+      guard let softwareID = SoftwareID(title.softwareID), let digest = Hex.decode(title.ciphertextPiecesSHA256),
         let currency = Currency(title.currency)
       else { return nil }
       catalogue.titles.append(

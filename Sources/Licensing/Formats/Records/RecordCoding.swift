@@ -9,6 +9,17 @@ enum RecordKind: UInt8 {
   case cardIssueOrder = 0x04
   case chargeOrder = 0x05
   case sealSheetOrder = 0x06
+  case conversionLicense = 0x07
+
+  /// The kind that a record says it is; `nil` for what begins like no record of a known kind.
+  init?(of octets: RawSpan) {
+    var reader = OctetReader(octets)
+    for expected in RecordWriter.magic {
+      guard let octet = try? reader.u8(), octet == expected else { return nil }
+    }
+    guard let number = try? reader.u8() else { return nil }
+    self.init(rawValue: number)
+  }
 }
 
 /// What a field of a record means. The numbers stand in files and under signatures: never reuse one.
@@ -42,6 +53,8 @@ enum RecordTag: UInt8 {
   case messageID = 0x1B
   case acceptsFewer = 0x1C
   case url = 0x1D
+  case wrappedMediumKey = 0x1E
+  case wrappedMasterKey = 0x1F
 }
 
 /// Writes one record: `"WR"` ‖ kind (1) ‖ version (1) ‖ fields, each tag (1) ‖ length (2, big-endian) ‖ value.

@@ -1,0 +1,40 @@
+import DiscDriver
+import Formats
+
+/// How a title gets from its master disc onto the medium.
+enum WayToCopy {
+  /// As it is: master and copy are the same ciphertext (M8).
+  case unchanged
+  /// From the key of the master medium to the key of the target medium (M14).
+  case converted(ConversionStage)
+
+  /// What every piece goes through.
+  var stages: [any TitleStage] {
+    switch self {
+    case .unchanged: []
+    case .converted(let stage): [stage]
+    }
+  }
+
+  /// The digest of the file on the master disc, once all of it was read; `written` is that of the copy.
+  func masterDigest(written: [UInt8]) -> [UInt8] {
+    switch self {
+    case .unchanged: written
+    case .converted(let stage): stage.masterDigest()
+    }
+  }
+}
+
+extension CopySession {
+  /// Has the card agree to the copy that `license` is for: it compares the certificate code (M7), or opens the keys (M13).
+  func wayToCopy(
+    _ license: TitleLicense, _ file: MasterDisc.File, on master: MasterDisc
+  ) throws(LicensingError) -> WayToCopy {
+    switch license {
+    case .certificate(let license):
+      try certify(license.softwareID)
+      return .unchanged
+    case .conversion(let license): return .converted(try conversion(license, of: file, on: master))
+    }
+  }
+}
