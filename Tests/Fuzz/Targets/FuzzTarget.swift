@@ -20,6 +20,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case card
   /// The whole drive, from CDB to CDB, by several initiators.
   case drive
+  /// PDUs to an iSCSI target in full feature phase.
+  case iscsiPDU = "iscsi-pdu"
+  /// Logins to an iSCSI target.
+  case iscsiLogin = "iscsi-login"
 
   /// Runs one input.
   public func run(_ input: [UInt8]) throws {
@@ -32,6 +36,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .channelHost: try ChannelHostTarget.run(input)
     case .card: try CardTarget.run(input)
     case .drive: try DriveTarget.run(input)
+    case .iscsiPDU: try ISCSIConnectionTarget.runPDUs(input)
+    case .iscsiLogin: try ISCSIConnectionTarget.runLogin(input)
     }
   }
 }
