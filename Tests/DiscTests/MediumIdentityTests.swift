@@ -1,3 +1,4 @@
+import CardProtocol
 import Cryptography
 import DiscEmulator
 import DriveFirmware
@@ -112,28 +113,26 @@ import Testing
 
   // MARK: Attestation
 
-  /// A drive that attests, its key certified for `role`.
+  /// A drive that attests, and for which the centre vouches.
   private func attestingDrive(
-    _ authority: borrowing CertificateAuthority, role: Certificate.Role = .driveAuthentication
+    _ center: borrowing SigningKey, validity: ClosedRange<UInt64> = MediumIdentityTests.decades
   ) throws -> AttestingDrive {
-    let random = SeededRandom(seed: 3)
-    let key = try SigningKey(random: random)
-    let certificate = try authority.issue(
-      subject: "Drive 1", publicKey: key.verificationKey, role: role, validity: Self.decades,
-      serial: .init(random: random))
+    let key = try SigningKey(random: SeededRandom(seed: 3))
+    let body = try #require(
+      CardVerifiableCertificate.body(
+        authority: [1], holder: Array("DRIVE1".utf8), publicKey: key.verificationKey.octets, validity: validity))
+    let certificate = CardVerifiableCertificate.encode(body: body, signature: try center.sign(body))
     return AttestingDrive(EmulatedDrive(medium: try VolumeBench.blank(id: 0xA7)), key, certificate)
   }
 
-  private func authority(seed: UInt64 = 1) throws -> CertificateAuthority {
-    try CertificateAuthority(name: "Centre", validity: Self.decades, random: SeededRandom(seed: seed))
-  }
+  private func center(seed: UInt64 = 1) throws -> SigningKey { try SigningKey(random: SeededRandom(seed: seed)) }
 
   @Test func M3_aDriveThatTheCentreKnowsAttestsTheMedium() throws {
-    let authority = try authority()
-    let session = try DriveSession(attestingDrive(authority))
+    let center = try center()
+    let session = try DriveSession(attestingDrive(center))
     let random = SeededRandom(seed: 4)
     let identity = try #require(
-      try session.attestedIdentity(under: authority.certificate, at: Self.now, random: random))
+      try session.attestedIdentity(under: center.verificationKey, at: Self.now, random: random))
     #expect(identity.id.octets == [UInt8](repeating: 0xA7, count: 16))
     #expect(identity.source == .driveAttestation && identity.strength == .attested)
     #expect(try session.mediumIdentity().id == identity.id)
@@ -145,14 +144,14 @@ import Testing
   }
 
   @Test func whatADriveForgesIsNotBelieved() throws {
-    let authority = try authority()
-    let drive = try attestingDrive(authority)
+    let center = try center()
+    let drive = try attestingDrive(center)
     let session = try DriveSession(drive)
     func fails(_ code: DiscError.Code, _ what: String, _ forge: @escaping (inout DriveAttestation) -> Void) {
       drive.forge = forge
       let failure = VolumeBench.error {
         _ = try session.attestedIdentity(
-          under: authority.certificate, at: Self.now, random: SeededRandom(seed: 4))
+          under: center.verificationKey, at: Self.now, random: SeededRandom(seed: 4))
       }
       #expect(failure?.code == code, "\(what)")
     }
@@ -162,21 +161,21 @@ import Testing
     fails(.notAuthentic, "no certificate") { $0.replace(certificate: [0x30, 0]) }
     drive.forge = { _ in }
 
-    let other = try self.authority(seed: 9).certificate
+    let other = try self.center(seed: 9).verificationKey
     let forged = VolumeBench.error {
       _ = try session.attestedIdentity(under: other, at: Self.now, random: SeededRandom(seed: 4))
     }
     #expect(forged?.code == .notAuthentic, "another centre's drive")
     let late = VolumeBench.error {
       _ = try session.attestedIdentity(
-        under: authority.certificate, at: 2_600_000_000, random: SeededRandom(seed: 4))
+        under: center.verificationKey, at: 2_600_000_000, random: SeededRandom(seed: 4))
     }
     #expect(late?.code == .notAuthentic, "an expired certificate")
-    let card = try DriveSession(attestingDrive(authority, role: .cardSignature))
-    let posing = VolumeBench.error {
-      _ = try card.attestedIdentity(under: authority.certificate, at: Self.now, random: SeededRandom(seed: 4))
+    let early = try DriveSession(attestingDrive(center, validity: (Self.now + 86_400)...(Self.now + 172_800)))
+    let tooEarly = VolumeBench.error {
+      _ = try early.attestedIdentity(under: center.verificationKey, at: Self.now, random: SeededRandom(seed: 4))
     }
-    #expect(posing?.code == .notAuthentic, "a card that poses as a drive")
+    #expect(tooEarly?.code == .notAuthentic, "a certificate that is not good yet")
   }
 
   @Test func aDriveThatAttestsNothingIsNoFailure() throws {
@@ -225,10 +224,10 @@ private final class AttestingDrive: CDBTransport {
   var forge: (inout DriveAttestation) -> Void = { _ in }
   private let drive: EmulatedDrive
   private let key: SigningKey
-  private let certificate: Certificate
+  private let certificate: [UInt8]
   private var challenge: [UInt8]?
 
-  init(_ drive: EmulatedDrive, _ key: consuming SigningKey, _ certificate: Certificate) {
+  init(_ drive: EmulatedDrive, _ key: consuming SigningKey, _ certificate: [UInt8]) {
     self.drive = drive
     self.key = key
     self.certificate = certificate
@@ -260,7 +259,7 @@ private final class AttestingDrive: CDBTransport {
     let signature = try key.sign(buffer.withBytes { $0.octets })
     guard
       var attestation = DriveAttestation(
-        challenge: challenge, mediumID: id, certificate: certificate.der, signature: signature)
+        challenge: challenge, mediumID: id, certificate: certificate, signature: signature)
     else { return [] }
     forge(&attestation)
     buffer.removeAll()

@@ -6,6 +6,8 @@ final class FaultyMedium: Medium {
   var readFailure: MediumError?
   var writeFailure: MediumError?
   var synchronizeFailure: MediumError?
+  var recovery: MediumRecovery?
+  /// Writes, erasures, reassignments and formattings that were asked for.
   private(set) var writes = 0
   private(set) var synchronizations = 0
   private let good: any Medium
@@ -40,21 +42,27 @@ final class FaultyMedium: Medium {
   }
 
   func erase(_ range: BlockRange) throws(MediumError) {
+    writes += 1
     if let writeFailure { throw writeFailure }
     try good.erase(range)
   }
 
   func reassign(_ block: UInt64) throws(MediumError) {
+    writes += 1
     if let writeFailure { throw writeFailure }
     try good.reassign(block)
   }
 
   func format(_ request: FormatRequest) throws(MediumError) {
+    writes += 1
     if let writeFailure { throw writeFailure }
     try good.format(request)
   }
 
-  func takeRecovery() -> MediumRecovery? { good.takeRecovery() }
+  func takeRecovery() -> MediumRecovery? {
+    defer { recovery = nil }
+    return recovery ?? good.takeRecovery()
+  }
 
   func synchronize() throws(MediumError) {
     synchronizations += 1

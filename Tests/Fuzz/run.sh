@@ -22,7 +22,8 @@ if (($#)); then targets=("$@"); fi
 # Each module after those it imports.
 modules=(
   Sources/Wire/Octets Sources/Wire/Identifiers Sources/Wire/ISO7816 Sources/Wire/SecureChannel
-  Sources/Wire/CardProtocol firmware-sim/CardFirmware Sources/Cryptography Tests/Fuzz/Targets Tests/Fuzz/Main
+  Sources/Wire/CardProtocol firmware-sim/CardFirmware Sources/Wire/SCSI
+  firmware-sim/DriveFirmware Sources/Cryptography Tests/Fuzz/Targets Tests/Fuzz/Main
 )
 sanitizers=fuzzer,address
 flags=(
@@ -48,7 +49,7 @@ build() {
 }
 
 # The firmware's buffers are as long as its longest command; what is longer only repeats what is refused already.
-declare -A longest=([atr]=64 [apdu]=1024 [tlv]=1024 [frame]=256 [channel-card]=600 [channel-host]=600 [card]=4096)
+declare -A longest=([atr]=64 [apdu]=1024 [tlv]=1024 [frame]=256 [channel-card]=600 [channel-host]=600 [card]=4096 [drive]=4096)
 
 run() {
   local target=$1 log=$work/$1.log

@@ -19,7 +19,8 @@ extension DriveCommand {
     case .inquiry, .inquiryPage, .reportLUNs, .requestSense, .release, .preventAllowMediumRemoval(prevent: false):
       .always
     case .testUnitReady, .readCapacity10, .readCapacity16, .readMediaSerialNumber, .reportSupportedOperationCodes,
-      .reportSupportedTaskManagementFunctions, .persistentReserveIn, .persistentReserveOut:
+      .reportSupportedTaskManagementFunctions, .persistentReserveIn, .persistentReserveOut,
+      .securityProtocolIn, .securityProtocolOut:
       .informing
     case .startStopUnit(let request) where request.start && !request.loadEject && request.powerCondition == 0:
       .informing

@@ -15,6 +15,8 @@ public struct DriveConfiguration: Sendable {
   /// Whether what is written is lasting only after SYNCHRONIZE CACHE, until MODE SELECT says otherwise: a switch at the
   /// drive.
   public var isCaching: Bool
+  /// What lets the drive attest media; `nil` for a drive that does not.
+  public var signer: (any DriveSigner)?
   /// Octets of memory for comparing blocks; at least one block of 2048.
   public var scratchOctets: Int
 
@@ -22,7 +24,7 @@ public struct DriveConfiguration: Sendable {
   public init(
     peripheralType: PeripheralType = .opticalMemory, vendor: ASCIIField = "WARIFU", product: ASCIIField = "MO DRIVE",
     revision: ASCIIField = "0001", serialNumber: ASCIIField = "WF00000001", isCaching: Bool = true,
-    scratchOctets: Int = 65_536
+    signer: (any DriveSigner)? = nil, scratchOctets: Int = 65_536
   ) {
     self.peripheralType = peripheralType
     self.vendor = vendor
@@ -30,6 +32,7 @@ public struct DriveConfiguration: Sendable {
     self.revision = revision
     self.serialNumber = serialNumber
     self.isCaching = isCaching
+    self.signer = signer
     self.scratchOctets = max(scratchOctets, 2048)
   }
 

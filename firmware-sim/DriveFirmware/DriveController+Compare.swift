@@ -5,13 +5,14 @@ import SCSI
 extension DriveController {
   /// COMPARE AND WRITE: the second half of the data is written if the first half is what is there.
   ///
-  /// A difference is E/1D/00 with its offset in the data in the information field (SBC-3, 5.2).
+  /// A difference is E/1D/00 with its offset in the data in the information field (SBC-3, 5.2). No blocks are refused: the
+  /// field holds at most 255, and whoever wrote 256 into it must not take GOOD for a comparison.
   func compareAndWrite(
     _ range: BlockRange, _ forceUnitAccess: Bool, _ dataOut: RawSpan
   ) throws(CommandFailure) {
     let medium = try readyMedium()
     try requireWritable(range, on: medium)
-    guard range.count > 0 else { return }
+    guard range.count > 0 else { throw .invalidField(13) }
     let octets = DriveController.octetCount(range, on: medium)
     try requireData(octets * 2, dataOut)
     if let difference = try firstDifference(range, dataOut, on: medium) {

@@ -71,8 +71,12 @@ extension DriveController {
     _ = try readyMedium()
   }
 
+  /// Ejecting from an empty drive changes nothing, and is no error.
   private func stop(_ request: DriveCommand.StartStopUnit) throws(CommandFailure) {
-    guard let medium else { throw .sense(SenseData(.mediumNotPresent)) }
+    guard let medium else {
+      guard request.loadEject else { throw .sense(SenseData(.mediumNotPresent)) }
+      return
+    }
     if request.loadEject || !request.withoutFlush {
       do throws(MediumError) { try medium.synchronize() } catch { throw CommandFailure(error) }
     }

@@ -24,6 +24,7 @@ extension DriveController {
     case .readCapacity16(let allocation): return try readCapacity16(allocation, &dataIn)
     case .getLBAStatus(let first, let allocation): return try getLBAStatus(first, allocation, &dataIn)
     case .readMediaSerialNumber(let allocation): return try readMediaSerialNumber(allocation, &dataIn)
+    case .securityProtocolIn(let request): return try securityProtocolIn(request, &dataIn, nexus)
     case .readDefectData(let request): return try readDefectData(request, &dataIn)
     case .modeSense(let request): return try modeSense(request, &dataIn)
     case .persistentReserveIn(let query, let allocation): return try reservations(query, allocation, &dataIn)
@@ -55,6 +56,7 @@ extension DriveController {
     case .modeSelect(let request): try modeSelect(request, dataOut, nexus)
     case .startStopUnit(let request): try startStop(request, nexus)
     case .preventAllowMediumRemoval(let prevent): nexus.preventsRemoval = prevent
+    case .securityProtocolOut(let request): try securityProtocolOut(request, dataOut, nexus)
     case .reserve: try reserve(nexus)
     case .release: try release(nexus)
     case .persistentReserveOut(let action, let scopeAndType, let length):

@@ -29,11 +29,15 @@ public struct DefectLists: Hashable, Sendable {
   /// Spare sectors left.
   public var freeSpares: UInt32
 
+  /// How often the lists were written.
+  public var generation: UInt64
+
   /// Lists.
-  public init(primary: [Entry] = [], grown: [Entry] = [], freeSpares: UInt32) {
+  public init(primary: [Entry] = [], grown: [Entry] = [], freeSpares: UInt32, generation: UInt64 = 0) {
     self.primary = primary
     self.grown = grown
     self.freeSpares = freeSpares
+    self.generation = generation
   }
 }
 

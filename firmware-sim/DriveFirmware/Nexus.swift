@@ -20,6 +20,9 @@ public final class Nexus {
   /// Whether this initiator has locked the medium in.
   var preventsRemoval = false
 
+  /// What the drive was last asked to attest the medium by (SECURITY PROTOCOL OUT), for one use.
+  var challenge: DriveAttestation.Challenge?
+
   /// What MEDIUM SCAN found, until REQUEST SENSE tells it.
   var scanResult: SenseData?
 
@@ -38,6 +41,7 @@ public final class Nexus {
     attentions = [attention]
     preventsRemoval = false
     scanResult = nil
+    challenge = nil
     abortTasks()
   }
 

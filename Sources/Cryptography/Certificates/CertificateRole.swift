@@ -14,8 +14,6 @@ extension Certificate {
     case licenseSigning = 3
     /// The centre's word in catalogues of master discs.
     case catalogueSigning = 4
-    /// Shows which medium is in a drive: signs only what the drive itself has built.
-    case driveAuthentication = 5
 
     /// The arc of the roles: `2.25.` and the UUID 439a39c4-e5b0-44f3-b9b9-0930526294f9 as a number, which nobody has to
     /// register (ITU-T X.667, 7).
@@ -24,12 +22,9 @@ extension Certificate {
     /// Its extended key usage (RFC 5280, 4.2.1.12): the arc of the roles, and the role's number. Never reuse one.
     public var objectIdentifier: String { "\(Role.arc).\(rawValue)" }
 
-    /// What the role does with the key. Signatures that are kept are a commitment; authentication keys only answer.
+    /// What the role does with the key. Signatures that are kept are a commitment; the authentication key only answers.
     public var usage: KeyUsage {
-      switch self {
-      case .cardAuthentication, .driveAuthentication: .digitalSignature
-      case .cardSignature, .licenseSigning, .catalogueSigning: [.digitalSignature, .contentCommitment]
-      }
+      self == .cardAuthentication ? .digitalSignature : [.digitalSignature, .contentCommitment]
     }
   }
 }

@@ -41,19 +41,20 @@ public final class CopySession {
   public func certify(_ softwareID: SoftwareID) throws(LicensingError) -> CopyLicense {
     let operation = "certify \(softwareID)"
     let license = try license(for: softwareID)
-    do {
-      try card.certify(certificate(license))
-    } catch {
-      throw CopySession.refusal(error, operation)
-    }
+    let certificate = try certificate(license, operation)
+    do { try card.certify(certificate) } catch { throw CopySession.refusal(error, operation) }
     return license
   }
 
-  /// What the card is shown: the medium id is the one just read, never the licence's word for it.
-  private func certificate(_ license: CopyLicense) -> WarifuCard.CopyCertificate {
+  /// What the card is shown: the medium id is the one just read, never the licence's word for it. Where the terms ask for
+  /// it the drive attests that id to the card.
+  private func certificate(
+    _ license: CopyLicense, _ operation: String
+  ) throws(LicensingError) -> WarifuCard.CopyCertificate {
     WarifuCard.CopyCertificate(
       softwareID: license.softwareID, mediumID: volume.identity.id, terms: license.terms.encoded,
-      wrappedCertificationKey: license.wrappedCertificationKey, certificateCode: license.certificateCode)
+      wrappedCertificationKey: license.wrappedCertificationKey, certificateCode: license.certificateCode,
+      driveSignature: license.terms.requiresAttestedMedium ? try attestToCard(operation) : nil)
   }
 
   private static func refusal(_ error: CardError, _ operation: String) -> LicensingError {
@@ -138,8 +139,9 @@ public final class CopySession {
 
   /// Kd, after one more comparison.
   private func contentKey(_ license: CopyLicense, _ operation: String) throws(LicensingError) -> Secret {
+    let certificate = try certificate(license, operation)
     do {
-      return try card.releaseContentKey(certificate(license), wrappedContentKey: license.wrappedContentKey)
+      return try card.releaseContentKey(certificate, wrappedContentKey: license.wrappedContentKey)
     } catch {
       throw CopySession.refusal(error, operation)
     }

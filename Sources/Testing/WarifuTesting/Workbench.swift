@@ -100,14 +100,23 @@ public final class Workbench {
     public let volume: LicensedVolume
   }
 
+  /// Makes what lets a drive attest media, and has the centre vouch for it.
+  public func makeDriveIdentity(serial: String = "WF00000001") async throws -> DriveIdentity {
+    let key = try SigningKey(random: random)
+    let certificate = try await center.driveCertifier.certify(serial: serial, publicKey: key.publicKey)
+    return DriveIdentity(serial: serial, key: key, certificate: certificate)
+  }
+
   /// Makes a disc and a licensed volume on it; `generalUse` is what the other partition gets, a quarter if nothing is said.
+  ///
+  /// - Parameter identity: lets the drive that it is in attest it; by default that drive attests nothing.
   public func makeDisc(
-    _ name: String, geometry: MediumGeometry = .mb128, generalUse: UInt64? = nil
+    _ name: String, geometry: MediumGeometry = .mb128, generalUse: UInt64? = nil, in identity: DriveIdentity? = nil
   ) throws -> TargetDisc {
     let disc = try EmulatedDisc.manufacture(at: folder(name), geometry: geometry, manufactured: clock.now()) {
       random.fill($0)
     }
-    let drive = EmulatedDrive(medium: disc)
+    let drive = EmulatedDrive(configuration: DriveConfiguration(signer: identity), medium: disc)
     let volume = try LicensedVolume.format(try DriveSession(drive), generalUse: generalUse, random: random)
     return TargetDisc(path: folder(name), drive: drive, volume: volume)
   }

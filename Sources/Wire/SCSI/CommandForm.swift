@@ -102,6 +102,7 @@ public struct CommandForm: Hashable, Sendable {
       serviceAction == 0x10
         ? 0x9E_10_0000000000000000_FFFFFFFF_00_00 : 0x9E_12_FFFFFFFFFFFFFFFF_FFFFFFFF_00_00
     case .reportLUNs: 0xA0_00_FF_000000_FFFFFFFF_00_00
+    case .securityProtocolIn: 0xA2_FF_FFFF_0000_FFFFFFFF_00_00
     case .maintenanceIn:
       serviceAction == 0x0C ? 0xA3_0C_87_FF_FFFF_FFFFFFFF_00_00 : 0xA3_0D_80_00_0000_FFFFFFFF_00_00
     case .read12: 0xA8_18_FFFFFFFF_FFFFFFFF_1F_00
@@ -110,6 +111,7 @@ public struct CommandForm: Hashable, Sendable {
     case .erase12: 0xAC_04_FFFFFFFF_FFFFFFFF_00_00
     case .writeAndVerify12: 0xAE_12_FFFFFFFF_FFFFFFFF_1F_00
     case .verify12: 0xAF_16_FFFFFFFF_FFFFFFFF_1F_00
+    case .securityProtocolOut: 0xB5_FF_FFFF_0000_FFFFFFFF_00_00
     case .readDefectData12: 0xB7_1F_FFFFFFFF_FFFFFFFF_00_00
     }
   }

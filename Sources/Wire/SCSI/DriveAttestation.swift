@@ -24,7 +24,7 @@ public struct DriveAttestation: Hashable, Sendable {
   public let challenge: [UInt8]
   /// The medium's id as READ MEDIA SERIAL NUMBER gives it, 4 to 64 octets.
   public let mediumID: [UInt8]
-  /// The certificate of the drive's key, X.509 DER.
+  /// The drive's card-verifiable certificate.
   public let certificate: [UInt8]
   /// The drive's signature, r ‖ s.
   public let signature: [UInt8]
@@ -99,6 +99,30 @@ extension DriveAttestation {
 
     /// The parameter list.
     public var encoded: [UInt8] { [DriveAttestation.version, 0, 0, UInt8(truncatingIfNeeded: octets.count)] + octets }
+  }
+}
+
+extension DriveCommand {
+  /// What SECURITY PROTOCOL IN or OUT is about.
+  public struct SecurityProtocol: Hashable, Sendable {
+    /// The protocol.
+    public var securityProtocol: UInt8
+    /// What it means by the field of that name.
+    public var specific: UInt16
+    /// Room at the host, or the length of what it sends.
+    public var octets: UInt32
+
+    /// A request.
+    public init(_ securityProtocol: UInt8, _ specific: UInt16, octets: UInt32) {
+      self.securityProtocol = securityProtocol
+      self.specific = specific
+      self.octets = octets
+    }
+
+    /// The fields of a CDB of 12 octets.
+    init(_ fields: RawSpan) {
+      self.init(fields[octet: 1], fields.bigEndian16(at: 2), octets: fields.bigEndian32(at: 6))
+    }
   }
 }
 

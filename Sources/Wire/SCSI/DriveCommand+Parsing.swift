@@ -107,6 +107,8 @@ extension DriveCommand {
     case .preventAllowMediumRemoval: self = .preventAllowMediumRemoval(prevent: fields[octet: 4] & 1 != 0)
     case .reserve6, .reserve10: self = .reserve
     case .release6, .release10: self = .release
+    case .securityProtocolIn: self = .securityProtocolIn(SecurityProtocol(fields))
+    case .securityProtocolOut: self = .securityProtocolOut(SecurityProtocol(fields))
     case .persistentReserveIn: self = try DriveCommand.persistentReserveIn(fields)
     case .persistentReserveOut: self = try DriveCommand.persistentReserveOut(fields)
     default: self = .testUnitReady  // all others are dealt with

@@ -39,6 +39,8 @@ extension DriveCommand {
     case .writeSame(let request): return request.withoutData ? .none : .toDrive(UInt64(blockSize))
     case .verify(_, .none): return .none
     case .verify(let range, .oneBlock): return range.count == 0 ? .none : .toDrive(UInt64(blockSize))
+    case .securityProtocolIn(let request): return .toHost(UInt64(request.octets))
+    case .securityProtocolOut(let request): return request.octets == 0 ? .none : .toDrive(UInt64(request.octets))
     case .sendDiagnostic(_, let length), .persistentReserveOut(_, _, let length):
       return length == 0 ? .none : .toDrive(UInt64(length))
     case .modeSelect(let request):

@@ -72,6 +72,10 @@ public enum DriveCommand: Hashable, Sendable {
   case reserve
   /// RELEASE of either size.
   case release
+  /// SECURITY PROTOCOL IN.
+  case securityProtocolIn(SecurityProtocol)
+  /// SECURITY PROTOCOL OUT.
+  case securityProtocolOut(SecurityProtocol)
   /// PERSISTENT RESERVE IN.
   case persistentReserveIn(ReservationQuery, allocation: UInt32)
   /// PERSISTENT RESERVE OUT. The type is meaningful to the actions that reserve, release or preempt; it is the raw field.

@@ -91,6 +91,8 @@ public enum OperationCode: UInt8, Hashable, Sendable, CaseIterable {
   case serviceActionIn16 = 0x9E
   /// REPORT LUNS.
   case reportLUNs = 0xA0
+  /// SECURITY PROTOCOL IN.
+  case securityProtocolIn = 0xA2
   /// MAINTENANCE IN: REPORT SUPPORTED OPERATION CODES is its service action 0Ch, REPORT SUPPORTED TASK MANAGEMENT
   /// FUNCTIONS 0Dh.
   case maintenanceIn = 0xA3
@@ -106,6 +108,8 @@ public enum OperationCode: UInt8, Hashable, Sendable, CaseIterable {
   case writeAndVerify12 = 0xAE
   /// VERIFY (12).
   case verify12 = 0xAF
+  /// SECURITY PROTOCOL OUT.
+  case securityProtocolOut = 0xB5
   /// READ DEFECT DATA (12).
   case readDefectData12 = 0xB7
 

@@ -65,6 +65,8 @@ extension SenseCode {
   public static let invalidFieldInParameterList = SenseCode(.illegalRequest, 0x26, 0x00)
   /// 5/26/04: a persistent reservation of another type or scope is to be released.
   public static let invalidReleaseOfReservation = SenseCode(.illegalRequest, 0x26, 0x04)
+  /// 5/2C/00: a command came before the one that it needs.
+  public static let commandSequenceError = SenseCode(.illegalRequest, 0x2C, 0x00)
   /// 5/39/00: the drive saves no mode parameters.
   public static let savingParametersNotSupported = SenseCode(.illegalRequest, 0x39, 0x00)
   /// 5/53/02: the medium is locked in (PREVENT ALLOW MEDIUM REMOVAL).

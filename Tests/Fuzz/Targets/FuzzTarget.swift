@@ -18,6 +18,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case channelHost = "channel-host"
   /// The whole card, from APDU to APDU, inside sessions and outside.
   case card
+  /// The whole drive, from CDB to CDB, by several initiators.
+  case drive
 
   /// Runs one input.
   public func run(_ input: [UInt8]) throws {
@@ -29,6 +31,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .channelCard: try ChannelCardTarget.run(input)
     case .channelHost: try ChannelHostTarget.run(input)
     case .card: try CardTarget.run(input)
+    case .drive: try DriveTarget.run(input)
     }
   }
 }

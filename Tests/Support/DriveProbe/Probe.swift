@@ -6,8 +6,8 @@ import SCSI
 
 /// What tests run in a process of its own, so that a shim can stand between it and the kernel:
 ///
-/// - `drive-probe conform DEVICE [MEDIUM-ID]` runs every check of a drive on the medium inside, and prints a line for
-///   each; the id, in hexadecimal, is checked if it is named.
+/// - `drive-probe conform DEVICE [MEDIUM-ID [FIRST COUNT]]` runs every check of a drive on the medium inside, and prints a
+///   line for each; the id, in hexadecimal, and the protected blocks are checked if they are named.
 /// - `drive-probe command DEVICE CDB [COUNT]` sends one command, in hexadecimal, fetching up to COUNT octets, and prints
 ///   status, sense and data.
 ///
@@ -18,7 +18,7 @@ enum Probe {
     let arguments = Array(CommandLine.arguments.dropFirst())
     do {
       switch (arguments.first, arguments.count) {
-      case ("conform", 2...3): exit(try conform(arguments[1], mediumID: arguments.dropFirst(2).first))
+      case ("conform", 2...3), ("conform", 5): exit(try conform(arguments[1], Array(arguments.dropFirst(2))))
       case ("command", 3...4): try command(arguments[1], arguments[2], count: arguments.dropFirst(3).first)
       default: exit(64)
       }
@@ -31,10 +31,15 @@ enum Probe {
     }
   }
 
-  private static func conform(_ path: String, mediumID: String?) throws -> Int32 {
+  private static func conform(_ path: String, _ known: [String]) throws -> Int32 {
+    var protected: BlockRange?
+    if known.count == 3, let first = UInt64(known[1]), let count = UInt32(known[2]) {
+      protected = BlockRange(first: first, count: count)
+    }
     let maximumTransfer = try SGIOTransport(opening: path).maximumTransfer
     let drive = DriveUnderTest(
-      hasManyInitiators: true, maximumTransfer: maximumTransfer, mediumID: mediumID.flatMap { Hex.decode($0) }
+      hasManyInitiators: true, maximumTransfer: maximumTransfer, mediumID: known.first.flatMap { Hex.decode($0) },
+      protected: protected
     ) { try SGIOTransport(opening: path) }
     var status: Int32 = 0
     for check in DriveConformance.checks {

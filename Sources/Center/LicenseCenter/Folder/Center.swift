@@ -23,6 +23,8 @@ public struct Center: Sendable {
   public var conversionLicenses: ConversionLicenses { ConversionLicenses(context: context) }
   /// Gives the licences that titles are sold under, whichever those are.
   public var titleLicenses: TitleLicenses { TitleLicenses(context: context) }
+  /// Vouches for drives that attest media.
+  public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
   /// Keeps the accounts.
   public var ledger: Ledger { Ledger(context: context) }
   /// Tells cards the time.

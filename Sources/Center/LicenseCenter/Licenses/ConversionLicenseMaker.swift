@@ -9,7 +9,7 @@ enum ConversionLicenseMaker {
   ///
   /// - Parameter masterKey: Ka, from the version of KM that the title was registered under; Ku comes from the newest.
   static func make(
-    number: UInt64, _ request: LicenseRequest, centerID: CenterID, issuedAt: UInt64,
+    number: UInt64, _ request: LicenseRequest, _ strength: MediumIDStrength, centerID: CenterID, issuedAt: UInt64,
     individualKey: borrowing Secret, masterKey: borrowing Secret, keys: KeyStore
   ) throws -> ConversionLicense {
     let rootVersion = try keys.currentVersion(of: .conversionRoot)
@@ -20,8 +20,7 @@ enum ConversionLicenseMaker {
     return ConversionLicense(
       number: number, centerID: centerID, rootVersion: rootVersion, cardSerial: request.cardSerial,
       softwareID: request.softwareID, mediumID: request.mediumID,
-      // No drive attests ids to this centre yet; the licence says whose word it has.
-      mediumIDStrength: .hostAsserted, terms: request.terms,
+      mediumIDStrength: strength, terms: request.terms,
       wrappedMediumKey: try ConversionKeys.wrap(mediumKey: mediumKey, conversionSecret, request.mediumID),
       wrappedMasterKey: try ConversionKeys.wrap(
         masterKey: masterKey, conversionSecret, request.mediumID, request.softwareID),

@@ -1,3 +1,4 @@
+import Cryptography
 import Formats
 import Identifiers
 import Octets
@@ -9,9 +10,9 @@ struct LicenseDesk: Sendable {
 
   static let operation = "Licensing a copy"
 
-  /// Answers a request; one that demands a `profile` gets no other.
+  /// Answers a request; one that demands a `profile` gets no other. `word` is that of the drive that holds the medium.
   func serve(
-    _ request: LicenseRequest, as profile: CopyProfile? = nil
+    _ request: LicenseRequest, _ word: DriveWord? = nil, as profile: CopyProfile? = nil
   ) async throws(CenterError) -> TitleLicense {
     let context = context
     try await context.database.write { try LicenseBooks.save($0, context, request) }
@@ -26,9 +27,10 @@ struct LicenseDesk: Sendable {
         try LicenseBooks.answer(transaction, request, with: earlier)
         return earlier
       }
-      try request.terms.expectGivable(by: title.record.profile, inPlaceOf: earlier, at: context.clock.now())
+      let strength = try request.strength(of: word, context)
+      try request.terms.expectGivable(by: title.record.profile, strength, inPlaceOf: earlier, at: context.clock.now())
       let license = try LicenseDesk.make(
-        context, request, card, title, number: UInt64(try transaction.nextNumber(of: "license")))
+        context, request, strength, card, title, number: UInt64(try transaction.nextNumber(of: "license")))
       try LicenseBooks.enter(transaction, license, title.record.price, inPlaceOf: earlier)
       try LicenseBooks.answer(transaction, request, with: license)
       try LicenseBooks.bill(transaction, license, title.record)
@@ -38,7 +40,8 @@ struct LicenseDesk: Sendable {
 
   /// A new licence, signed.
   private static func make(
-    _ context: CenterContext, _ request: LicenseRequest, _ card: CardRow, _ title: TitleRow, number: UInt64
+    _ context: CenterContext, _ request: LicenseRequest, _ strength: MediumIDStrength, _ card: CardRow,
+    _ title: TitleRow, number: UInt64
   ) throws -> TitleLicense {
     let contentKey = try title.contentKey.open(of: request.softwareID, context)
     let individualKey = try card.individualKey(context.keys)
@@ -46,13 +49,13 @@ struct LicenseDesk: Sendable {
     switch title.record.profile {
     case .certificate:
       var license = try LicenseMaker.make(
-        number: number, request, centerID: center, issuedAt: now, individualKey: individualKey,
+        number: number, request, strength, centerID: center, issuedAt: now, individualKey: individualKey,
         contentKey: contentKey, keys: context.keys)
       license.signature = try Authority.sign(license.signedOctets, .licenseSigning, context.keys)
       return .certificate(license)
     case .conversion:
       var license = try ConversionLicenseMaker.make(
-        number: number, request, centerID: center, issuedAt: now, individualKey: individualKey,
+        number: number, request, strength, centerID: center, issuedAt: now, individualKey: individualKey,
         masterKey: contentKey, keys: context.keys)
       license.signature = try Authority.sign(license.signedOctets, .licenseSigning, context.keys)
       return .conversion(license)
@@ -83,13 +86,18 @@ struct LicenseDesk: Sendable {
 extension LicenseTerms {
   /// Throws unless a licence can be given under these terms, in place of an earlier one under others if there is one.
   fileprivate func expectGivable(
-    by profile: CopyProfile, inPlaceOf earlier: TitleLicense?, at now: UInt64
+    by profile: CopyProfile, _ strength: MediumIDStrength, inPlaceOf earlier: TitleLicense?, at now: UInt64
   ) throws(CenterError) {
     let operation = LicenseDesk.operation
-    guard !requiresAttestedMedium else {
+    guard !requiresAttestedMedium || strength == .driveAttested else {
       throw CenterError(
         .invalid, operation,
-        remedy: "This centre attests no media yet, and no card would accept such a licence; ask without attestation.")
+        remedy: "No drive attests which disc this is; use a drive that this centre has certified, or ask without.")
+    }
+    guard !requiresAttestedMedium || profile == .certificate else {
+      throw CenterError(
+        .invalid, operation,
+        remedy: "A title sold under conversion keys has no such licences, since no card would see to it; ask without.")
     }
     guard profile == .certificate || expiry == nil else {
       throw CenterError(

@@ -36,9 +36,11 @@ struct CopyCertify: AsyncParsableCommand {
 /// `copy title`.
 struct CopyTitle: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "title", abstract: "Copy a licensed title, as ciphertext, after the card's comparison.",
+    commandName: "title", abstract: "Copy a licensed title, as the licence on the disc is for.",
     discussion: """
-      If the card refuses, not one octet is copied. Ctrl-C leaves the disc as it was.
+      By certificate code it is copied as it is, after the card's comparison; by conversion keys, which the card opens, it \
+      is decrypted and encrypted for this disc piece by piece in memory. Only ciphertext is written. If the card refuses, \
+      not one octet is copied. Ctrl-C leaves the disc as it was.
 
       Example:
         warifu copy title --title OpenSSL --master master.iso \\
@@ -48,6 +50,7 @@ struct CopyTitle: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The master disc's image or device.", valueName: "image"))
   var master: String
 
+  @OptionGroup var expected: ProfileOptions
   @OptionGroup var copy: CopyOptions
   @OptionGroup var output: OutputOptions
 
@@ -56,6 +59,7 @@ struct CopyTitle: AsyncParsableCommand {
     let master = try LicensedMaster.insert(master, anchor: session.anchor)
     let names = master.catalogue.titles.map(NamedTitle.init)
     let softwareID = try copy.title.resolve(among: names, in: "the master disc")
+    if expected.profile != nil { try expected.check(try session.titleLicense(for: softwareID)) }
     let installed: InstalledTitle
     do {
       let line = ProgressLine("Copying")

@@ -40,19 +40,19 @@ extension DriveSession {
   /// Where a licence asks for an attested id, the card checks the drive's word: a host that lies would not ask itself.
   ///
   /// - Parameters:
-  ///   - authority: the centre's certificate, taken as trusted.
+  ///   - center: the key with which the centre speaks to cards, as a card has it.
   ///   - time: now, in seconds since 1970 UTC.
   ///   - random: where the challenge comes from.
   /// - Returns: an identity of strength ``MediumIdentity/Strength/attested``; `nil` if the drive attests nothing.
   /// - Throws: ``DiscError/Code/notAuthentic`` if the drive's word is not good.
   public func attestedIdentity(
-    under authority: Certificate, at time: UInt64, random: any RandomSource
+    under center: VerificationKey, at time: UInt64, random: any RandomSource
   ) throws(DiscError) -> MediumIdentity? {
     var challenge = [UInt8](repeating: 0, count: 32)
     challenge.withUnsafeMutableBytes { random.fill($0) }
     guard let attestation = try attestation(challenge: challenge) else { return nil }
     do {
-      return try attestation.identity(under: authority, at: time)
+      return try attestation.identity(under: center, at: time)
     } catch {
       throw DiscError(
         .notAuthentic, "cannot believe the drive about which medium this is",
@@ -65,17 +65,12 @@ extension DriveAttestation {
   /// The identity that the drive vouches for, if its certificate and its signature are good.
   ///
   /// - Throws: ``CertificateError`` for whatever is not good.
-  func identity(under authority: Certificate, at time: UInt64) throws(CertificateError) -> MediumIdentity {
-    let drive = try Certificate(der: certificate)
-    try drive.verify(chainTo: authority, at: time, role: .driveAuthentication)
-    let input = OctetBuffer(capacity: 256)
-    do {
-      try input.becomeDriveAttestationInput(challenge: challenge.span.bytes, mediumID: mediumID.span.bytes)
-      try drive.publicKey.verify(input.withBytes { $0.octets }, signature)
-    } catch {
-      throw .notAuthentic
-    }
-    guard let id = MediumID(octets: mediumID) else { throw .notAuthentic }
+  func identity(under center: VerificationKey, at time: UInt64) throws(CertificateError) -> MediumIdentity {
+    guard let id = MediumID(octets: mediumID) else { throw .malformed }
+    try word.verify(challenge: challenge, mediumID: id, under: center, at: time)
     return MediumIdentity(id: id, source: .driveAttestation, strength: .attested)
   }
+
+  /// The drive's word in it.
+  public var word: DriveWord { DriveWord(certificate: certificate, signature: signature) }
 }

@@ -39,7 +39,8 @@ final class ImageSectorStore: SectorStore {
     }
     return SectorTable(
       SectorTableContent(
-        areas.current.map, isFormatting: areas.current.isFormatting, states: octets, abnormalCount: abnormal,
+        areas.current.map, isFormatting: areas.current.isFormatting, generation: areas.current.generation,
+        states: octets, abnormalCount: abnormal,
         in: ImageSectorStore(states: window, areas: areas, headers: headers)))
   }
 

@@ -16,7 +16,7 @@ import SCSI
 ///
 /// With a ``RecordingJournal`` every step of a whole run can be gone back to afterwards, also with the operations that no
 /// SYNCHRONIZE CACHE had made lasting in another order. While ``isCaching`` is off, each operation is followed by one.
-public final class PassMedium: SectorMedium {
+public final class PassMedium: SectorMedium, PoweredMedium {
   /// Steps for each sector written.
   public static let stepsPerSector = 4
   /// Steps for each change of the defect lists: there are so many copies of them.
@@ -119,7 +119,7 @@ public final class PassMedium: SectorMedium {
     try step()
     try surface.beginFormatting(request)
     try steps(PassMedium.stepsPerDefectList - 1)
-    try makeFormatPasses(request.pattern)
+    try makeFormatPasses()
     try step()
     try surface.format(request)
     try steps(PassMedium.stepsPerDefectList - 1)
@@ -178,25 +178,32 @@ public final class PassMedium: SectorMedium {
     }
   }
 
-  /// The passes of formatting. Tracks that are finished before power fails need no look: only the one in which it
-  /// fails is worked on sector by sector.
-  private func makeFormatPasses(_ pattern: [UInt8]) throws(MediumError) {
+  /// The passes of formatting. What they write nobody can read before formatting has ended, so only their states are made:
+  /// at once for the tracks that are finished before power fails, step by step for the one in which it fails.
+  private func makeFormatPasses() throws(MediumError) {
     let all = Int(geometry.blockCount) * PassMedium.stepsPerSector
     guard let lastStep, lastStep - stepCount < all else {
       stepCount += all
       return
     }
-    let track = UInt64(geometry.sectorsPerTrack)
-    let finished = UInt64(max(lastStep - stepCount, 0) / PassMedium.stepsPerSector) / track * track
+    let length = UInt64(geometry.sectorsPerTrack)
+    let finished = UInt64(max(lastStep - stepCount, 0) / PassMedium.stepsPerSector) / length * length
     let done = BlockRange(first: 0, count: UInt32(finished))
     try surface.clear(done)
     try surface.mark(done, as: .good)
     stepCount += Int(finished) * PassMedium.stepsPerSector
-    let rest = min(track, UInt64(geometry.blockCount) - finished)
-    let octets = (0..<(Int(rest) * Int(geometry.blockSize))).map {
-      pattern.isEmpty ? 0 : pattern[$0 % Int(geometry.blockSize) % pattern.count]
+    let track = BlockRange(first: finished, count: UInt32(min(length, UInt64(geometry.blockCount) - finished)))
+    try makeErasePass(over: track)
+    for sector in singles(of: track) {
+      for state in [SectorState.halfWritten, .unverified] {
+        try step()
+        try surface.mark(sector, as: state)
+      }
     }
-    try makePasses(over: BlockRange(first: finished, count: UInt32(rest)), octets.span.bytes)
+    for sector in singles(of: track) {
+      try step()
+      try surface.mark(sector, as: .good)
+    }
   }
 
   // MARK: Steps

@@ -15,6 +15,8 @@ struct SectorMap: Hashable, Sendable {
   private(set) var primary: [UInt32] = []
   /// Defective sectors of the grown list, with the spares that hold their blocks.
   private(set) var grown: [UInt32: UInt32] = [:]
+  /// Spares that hold blocks, or did before they were replaced themselves.
+  private var usedSpares: Set<UInt32> = []
 
   /// A medium without defects.
   init(_ geometry: MediumGeometry) {
@@ -40,6 +42,7 @@ struct SectorMap: Hashable, Sendable {
     }
     // Each spare in use holds one block, and is not defective itself.
     for spare in self.grown.values where homes[spare] != 1 || self.grown[spare] != nil { return nil }
+    usedSpares = Set(self.grown.values).union(self.grown.keys.filter { block(at: $0) == nil })
   }
 
   // MARK: Looking up
@@ -160,12 +163,7 @@ struct SectorMap: Hashable, Sendable {
   // MARK: Replacing
 
   /// Spare sectors that neither slipped blocks nor replaced ones lie on.
-  var freeSpares: UInt32 {
-    let slipped = primary.count
-    let replacements = Set(grown.values)
-    let deadSpares = grown.keys.filter { block(at: $0) == nil }.count
-    return geometry.spareCount - UInt32(clamping: slipped + replacements.count + deadSpares)
-  }
+  var freeSpares: UInt32 { geometry.spareCount - UInt32(clamping: primary.count + usedSpares.count) }
 
   /// Puts a block on a spare sector, and its sector on the grown list; `nil` if there is no spare left.
   mutating func reassign(_ block: UInt64) -> UInt32? {
@@ -176,17 +174,17 @@ struct SectorMap: Hashable, Sendable {
       grown[current] = spare
     }
     grown[home] = spare
+    usedSpares.insert(spare)
     return spare
   }
 
   /// The last free spare of the band, or of the nearest one that has any.
   private func freeSpare(near index: Int) -> UInt32? {
-    let taken = Set(grown.values)
     let order = bands.indices.sorted { (abs($0 - index), $0) < (abs($1 - index), $1) }
     for band in order.map({ bands[$0] }) where band.blockCount > 0 {
       let end = homeSector(of: band.firstBlock + UInt64(band.blockCount) - 1) + 1
       for sector in (end..<max(end, band.endSector)).reversed()
-      where !taken.contains(sector) && grown[sector] == nil && !isSlipped(sector) {
+      where !usedSpares.contains(sector) && !isSlipped(sector) {
         return sector
       }
     }

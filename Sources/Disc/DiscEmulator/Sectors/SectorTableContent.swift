@@ -6,6 +6,8 @@ struct SectorTableContent: Sendable {
   private(set) var map: SectorMap
   /// Whether formatting has begun and not ended: no block can be used.
   private(set) var isFormatting: Bool
+  /// How often the defect lists were written.
+  private var generation: UInt64
   /// One octet for each sector, all user sectors before all spares; empty while all are good.
   private var states: [UInt8]
   /// Sectors that are anything but good.
@@ -16,11 +18,12 @@ struct SectorTableContent: Sendable {
 
   /// What was read from an image, or a disc without a store, on which all is good.
   init(
-    _ map: SectorMap, isFormatting: Bool = false, states: [UInt8] = [], abnormalCount: Int = 0,
+    _ map: SectorMap, isFormatting: Bool = false, generation: UInt64 = 1, states: [UInt8] = [], abnormalCount: Int = 0,
     in store: (any SectorStore)? = nil
   ) {
     self.map = map
     self.isFormatting = isFormatting
+    self.generation = generation
     self.states = abnormalCount == 0 ? [] : states
     self.abnormalCount = abnormalCount
     self.store = store
@@ -33,6 +36,7 @@ struct SectorTableContent: Sendable {
   var lists: DefectLists {
     var lists = map.lists
     lists.freeSpares = faults.usableSpares(map)
+    lists.generation = generation
     return lists
   }
 
@@ -160,8 +164,7 @@ struct SectorTableContent: Sendable {
   /// Formatting begins: until it has ended, no block can be used.
   mutating func beginFormatting() throws(SectorFailure) {
     guard !isFormatting else { return }
-    try store?.keep(map, isFormatting: true)
-    isFormatting = true
+    try keep(map, isFormatting: true)
   }
 
   /// All sectors become good, whatever they were.
@@ -173,16 +176,16 @@ struct SectorTableContent: Sendable {
 
   /// Formatting has ended.
   mutating func endFormatting(as formatted: SectorMap) throws(SectorFailure) {
-    try store?.keep(formatted, isFormatting: false)
-    map = formatted
-    isFormatting = false
+    try keep(formatted, isFormatting: false)
   }
 
   // MARK: Keeping
 
-  private mutating func keep(_ moved: SectorMap) throws(SectorFailure) {
+  private mutating func keep(_ moved: SectorMap, isFormatting: Bool = false) throws(SectorFailure) {
     try store?.keep(moved, isFormatting: isFormatting)
     map = moved
+    self.isFormatting = isFormatting
+    generation &+= 1
   }
 
   private mutating func keep(_ range: BlockRange, as state: SectorState) throws(SectorFailure) {

@@ -15,7 +15,7 @@ public enum TitleLicense: Hashable, Sendable {
       switch RecordKind(of: octets) {
       case .copyLicense: .certificate(try CopyLicense(parsing: octets))
       case .conversionLicense: .conversion(try ConversionLicense(parsing: octets))
-      default: throw FormatError(.unknownKind, "licence")
+      default: throw FormatError(.unknownKind, "copy licence")
       }
   }
 
