@@ -2,6 +2,7 @@ import ArgumentParser
 import Cryptography
 import DiscDriver
 import DiscEmulator
+import DriveFirmware
 import Foundation
 import LicenseCenter
 

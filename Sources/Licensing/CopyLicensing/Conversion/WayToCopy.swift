@@ -1,3 +1,4 @@
+import Cryptography
 import DiscDriver
 import Formats
 
@@ -21,6 +22,26 @@ enum WayToCopy {
     switch self {
     case .unchanged: written
     case .converted(let stage): stage.masterDigest()
+    }
+  }
+
+  /// What tells this copy from any other of the same title and length, for a journal to go on with: the master's digest
+  /// alone, or with the header of the copy, which stands for the medium's key and the master's stream.
+  func source(masterDigest: [UInt8]) -> [UInt8] {
+    switch self {
+    case .unchanged: masterDigest
+    case .converted(let stage): Digest.sha256(masterDigest + stage.header)
+    }
+  }
+
+  /// Looks through the pieces that an earlier run has copied, where ``masterDigest(written:)`` could not tell else what
+  /// lies on the master disc.
+  func catchUp(to end: UInt64, _ file: MasterDisc.File, on disc: MasterDisc) throws(LicensingError) {
+    guard case .converted(let stage) = self, end > 0 else { return }
+    var index: UInt32 = 0
+    try TitlePipeline(file: file, disc: disc).run(to: end) { (_, digest) throws(LicensingError) in
+      stage.note(masterDigest: digest, of: index)
+      index += 1
     }
   }
 }
