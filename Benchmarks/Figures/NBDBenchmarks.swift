@@ -1,4 +1,5 @@
 import DiscEmulator
+import DriveFirmware
 import DriveRig
 import Foundation
 import Identifiers
