@@ -1,5 +1,7 @@
+import CLinux
 import ISCSI
 import NIOCore
+import Octets
 
 /// One connection between NIO and the protocol: octets in, PDUs out, and when to read.
 ///
@@ -13,6 +15,7 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   private static let lingering = TimeAmount.seconds(1)
 
   private let node: TargetNode
+  private let pool: BufferPool
   private var connection: TargetConnection?
   private var context: ChannelHandlerContext?
   /// Small pieces that were sent since the last data.
@@ -24,7 +27,10 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   private var isHandling = false
   private var isFlushDue = false
 
-  init(_ node: TargetNode) { self.node = node }
+  init(_ node: TargetNode, _ pool: BufferPool) {
+    self.node = node
+    self.pool = pool
+  }
 
   // MARK: NIO's side
 
@@ -101,7 +107,7 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   var isCongested: Bool { context?.channel.isWritable == false }
 
   func makeMemory(octets: Int) -> any TransferMemory {
-    BufferMemory(octets: octets, context?.channel.allocator ?? ByteBufferAllocator())
+    pool.make(octets: octets, context?.channel.allocator ?? ByteBufferAllocator())
   }
 
   func send(_ bytes: RawSpan) {
@@ -113,7 +119,10 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   func send(_ memory: any TransferMemory, _ range: Range<Int>) {
     guard !isClosing, let context, let memory = memory as? BufferMemory, let slice = memory.slice(range) else { return }
     writeSmall(context)
-    context.write(wrapOutboundOut(slice), promise: nil)
+    // Until it has left, nobody else may have the memory.
+    let promise = context.eventLoop.makePromise(of: Void.self)
+    promise.futureResult.assumeIsolated().whenComplete { _ in withExtendedLifetime(memory) {} }
+    context.write(wrapOutboundOut(slice), promise: promise)
     scheduleFlush()
   }
 
@@ -132,6 +141,14 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
     channel.eventLoop.scheduleTask(in: ConnectionHandler.lingering) { channel.close(promise: nil) }
     context.read()
   }
+
+  func update(_ digest: inout CRC32C, with bytes: RawSpan) {
+    guard ConnectionHandler.hasInstruction else { return digest.update(bytes) }
+    digest = bytes.withUnsafeBytes { CRC32C(register: warifu_crc32c(digest.register, $0.baseAddress, $0.count)) }
+  }
+
+  /// Whether the processor computes digests itself.
+  private static let hasInstruction = warifu_has_crc32c() == 1
 
   private func writeSmall(_ context: ChannelHandlerContext) {
     guard small.readableBytes > 0 else { return }

@@ -3,10 +3,11 @@ import DriveFirmware
 import Foundation
 import ISCSI
 import ISCSITarget
+import Identifiers
 import SCSI
 import Synchronization
 
-/// An iSCSI target in this process, on a port of its own, with a new disc in memory.
+/// An iSCSI target in this process, on a port of its own, with a new disc in a file of its own.
 public final class PrivateTarget: Sendable {
   /// The target's name in every test.
   public static let name = "iqn.2026-01.org.example.warifu:disc"
@@ -35,13 +36,16 @@ public final class PrivateTarget: Sendable {
     _ peripheralType: PeripheralType = .directAccess, geometry: MediumGeometry = .mb128,
     configure: (inout ISCSITarget.Configuration) -> Void = { _ in }
   ) throws {
-    guard let record = FactoryRecord(mediumID: Array("WARIFU-TEST-DISC".utf8), manufactured: 1_700_000_000) else {
+    guard let id = MediumID(octets: Array("WARIFU-TEST-DISC".utf8)) else {
       throw RigError("The medium id has a length that no medium id has.")
     }
+    let path = FileManager.default.temporaryDirectory.appending(path: "warifu-\(UUID().uuidString).disc").path
+    let disc = try EmulatedDisc.manufacture(
+      at: path, geometry: geometry, mediumID: id, manufactured: 1_700_000_000)
+    // The open file is all that is needed.
+    try FileManager.default.removeItem(atPath: path)
     try self.init(
-      serving: SharedDrive(
-        configuration: DriveConfiguration(peripheralType: peripheralType),
-        medium: MemoryDisc(geometry: geometry, factoryRecord: record)),
+      serving: SharedDrive(configuration: DriveConfiguration(peripheralType: peripheralType), medium: disc),
       configure: configure)
   }
 

@@ -46,13 +46,13 @@ struct Reception {
   }
 
   /// Takes header octets and returns how many.
-  mutating func takeHeader(_ rest: RawSpan, digest: Bool) -> Int {
+  mutating func takeHeader(_ rest: RawSpan, digest: Bool, _ outlet: any ConnectionOutlet) -> Int {
     if partialHeader.isEmpty, rest.byteCount >= BasicHeaderSegment.octetCount,
       let first = try? BasicHeaderSegment(parsing: rest)
     {
       let whole = Reception.headerOctets(first, digest)
       if rest.byteCount >= whole {
-        complete(first, rest.extracting(0..<whole), digest)
+        complete(first, rest.extracting(0..<whole), digest, outlet)
         return whole
       }
     }
@@ -72,7 +72,7 @@ struct Reception {
         partialHeader.count == Reception.headerOctets(first, digest)
       {
         let octets = partialHeader
-        complete(first, octets.span.bytes, digest)
+        complete(first, octets.span.bytes, digest, outlet)
         return taken
       }
     }
@@ -83,10 +83,12 @@ struct Reception {
     BasicHeaderSegment.octetCount + header.additionalHeaderOctets + (digest ? 4 : 0)
   }
 
-  private mutating func complete(_ first: BasicHeaderSegment, _ octets: RawSpan, _ digest: Bool) {
+  private mutating func complete(
+    _ first: BasicHeaderSegment, _ octets: RawSpan, _ digest: Bool, _ outlet: any ConnectionOutlet
+  ) {
     header = first
     isHeaderComplete = true
-    isHeaderAuthentic = !digest || Reception.endsWithDigest(octets)
+    isHeaderAuthentic = !digest || Reception.endsWithDigest(octets, outlet)
   }
 
   /// Gets ready for the data segment.
@@ -97,17 +99,19 @@ struct Reception {
   }
 
   /// Whether data that came in one piece, with padding and digest, are what was sent.
-  func checkWhole(_ octets: RawSpan) -> Bool { !hasDataDigest || Reception.endsWithDigest(octets) }
+  func checkWhole(_ octets: RawSpan, _ outlet: any ConnectionOutlet) -> Bool {
+    !hasDataDigest || Reception.endsWithDigest(octets, outlet)
+  }
 
   /// Takes data octets and returns how many.
-  mutating func takeData(_ rest: RawSpan) -> Int {
+  mutating func takeData(_ rest: RawSpan, _ outlet: any ConnectionOutlet) -> Int {
     var taken = 0
     let segment = header.dataSegmentOctets
     if dataFilled < segment {
       taken = min(segment - dataFilled, rest.byteCount)
       let part = rest.extracting(0..<taken)
       put(part)
-      if hasDataDigest { checksum.update(part) }
+      if hasDataDigest { outlet.update(&checksum, with: part) }
       dataFilled += taken
     }
     guard dataFilled >= segment else { return taken }
@@ -139,9 +143,9 @@ struct Reception {
     return whole.value == Reception.digest(tail.span.bytes.extracting(padding..<(padding + 4)))
   }
 
-  private static func endsWithDigest(_ octets: RawSpan) -> Bool {
+  private static func endsWithDigest(_ octets: RawSpan, _ outlet: any ConnectionOutlet) -> Bool {
     let end = octets.byteCount - 4
-    return CRC32C.checksum(octets.extracting(0..<end)) == digest(octets.extracting(end..<octets.byteCount))
+    return outlet.digest(of: octets.extracting(0..<end)) == digest(octets.extracting(end..<octets.byteCount))
   }
 
   /// Digests travel with their least significant octet first (RFC 7143, 13.1).

@@ -32,7 +32,7 @@ extension TargetConnection {
     }
     header.withBytes { bytes in
       outlet.send(bytes)
-      if phase == .fullFeature, parameters.headerDigest { sendDigest(CRC32C.checksum(bytes)) }
+      if phase == .fullFeature, parameters.headerDigest { sendDigest(outlet.digest(of: bytes)) }
     }
   }
 
@@ -43,7 +43,7 @@ extension TargetConnection {
     if padding > 0 { outlet.send(zeros.span.bytes.extracting(0..<padding)) }
     guard phase == .fullFeature, parameters.dataDigest else { return }
     var checksum = CRC32C()
-    checksum.update(data)
+    outlet.update(&checksum, with: data)
     for _ in 0..<padding { checksum.update(0) }
     sendDigest(checksum.value)
   }

@@ -87,7 +87,7 @@ public final class TargetConnection {
   // MARK: Receiving
 
   private func receiveHeader(_ rest: RawSpan) -> Int {
-    let taken = reception.takeHeader(rest, digest: phase == .fullFeature && parameters.headerDigest)
+    let taken = reception.takeHeader(rest, digest: phase == .fullFeature && parameters.headerDigest, outlet)
     guard reception.isHeaderComplete else {
       if reception.additionalOctets > node.limits.additionalHeaderOctets { drop(.protocolError) }
       return taken
@@ -119,14 +119,14 @@ public final class TargetConnection {
       if rest.byteCount >= whole {
         // All is there in one piece: no need to copy it together.
         let segment = rest.extracting(0..<header.dataSegmentOctets)
-        let isAuthentic = reception.checkWhole(rest.extracting(0..<whole))
+        let isAuthentic = reception.checkWhole(rest.extracting(0..<whole), outlet)
         reception.startOver()
         handle(header, segment, .lent, isAuthentic: isAuthentic)
         return whole
       }
       reception.sink = sink(for: header)
     }
-    let taken = reception.takeData(rest)
+    let taken = reception.takeData(rest, outlet)
     guard reception.isDataComplete else { return taken }
     let isAuthentic = reception.isDataAuthentic
     let sink = reception.sink

@@ -1,3 +1,4 @@
+import Octets
 import SCSI
 
 /// Memory that data lie in between a socket and the drive.
@@ -27,6 +28,19 @@ public protocol ConnectionOutlet: AnyObject {
   func send(_ memory: any TransferMemory, _ range: Range<Int>)
   /// Ends the connection when all that was sent has left.
   func close()
+  /// Takes octets into a digest, by whatever does that fastest here.
+  func update(_ digest: inout CRC32C, with bytes: RawSpan)
+}
+
+extension ConnectionOutlet {
+  /// Takes octets into a digest.
+  public func update(_ digest: inout CRC32C, with bytes: RawSpan) { digest.update(bytes) }
+
+  func digest(of bytes: RawSpan) -> UInt32 {
+    var digest = CRC32C()
+    update(&digest, with: bytes)
+    return digest.value
+  }
 }
 
 /// One initiator's way to the drive (an I_T nexus), which ends with the object.
