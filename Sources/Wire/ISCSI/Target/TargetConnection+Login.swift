@@ -37,7 +37,10 @@ extension TargetConnection {
     let pairs: [TextPair]
     do throws(TextError) { pairs = try TextPair.parse(incomingText) } catch { throw .init(.initiatorError) }
     incomingText = []
-    guard let answer = try login?.answer(header, pairs) else { return }
+    // On a copy: it asks all connections, this one too, which challenges are outstanding.
+    guard var exchange = login else { return }
+    let answer = try exchange.answer(header, pairs)
+    login = exchange
     outgoingText = answer.pairs.flatMap { $0.octets }
     if answer.nextStage == .fullFeature { try enterSession(header) }
     respond(to: header, answer.nextStage)

@@ -4,7 +4,7 @@ import Sockets
 
 /// Where a served disc is looked after: tells what happens to it, and takes orders, until it is told to end.
 final class ServingDesk {
-  private static let signals = [SIGINT, SIGTERM, SIGHUP]
+  private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2]
 
   private let output: OutputOptions
   private let alarm: Alarm
@@ -29,8 +29,12 @@ final class ServingDesk {
       alarm.silence()
       for report in try server.report() { try output.writeLine(report) }
       for signal in SignalQueue.takeAll() {
-        guard signal == SIGINT else { return }
-        throw ExitCode(ExitStatus.interrupted.rawValue)
+        switch signal {
+        case SIGUSR1: try carryOut("eject", server)
+        case SIGUSR2: try carryOut("insert", server)
+        case SIGINT: throw ExitCode(ExitStatus.interrupted.rawValue)
+        default: return
+        }
       }
       for line in commands.read() {
         switch line.trimmingPrefix(while: \.isWhitespace) {
@@ -45,6 +49,7 @@ final class ServingDesk {
 
   /// What cannot be done, such as ejecting a locked disc, is told and ends nothing.
   private func carryOut(_ order: String, _ server: some DiscServer) throws {
+    guard server.orders.contains(order) else { return }
     let report: ServingReport
     do {
       report = try server.carryOut(order)
