@@ -2,6 +2,7 @@ import ArgumentParser
 import Cryptography
 import DiscDriver
 import DiscEmulator
+import DriveFirmware
 import Foundation
 import LicenseCenter
 
@@ -23,6 +24,9 @@ struct DiscNew: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The megabytes on its shell.", valueName: "mb"))
   var geometry: DiscKind = .mb128
 
+  @Flag(name: .customLong("p-rom"), help: "Emboss the medium id in mid-disc too, for drives that can only read there.")
+  var isPartlyEmbossed = false
+
   @OptionGroup var room: GeneralUseOption
   @OptionGroup var output: OutputOptions
 
@@ -30,7 +34,8 @@ struct DiscNew: AsyncParsableCommand {
     let random = SystemRandom()
     let generalUse = try room.octets()
     let disc = try EmulatedDisc.manufacture(
-      at: image, geometry: geometry.geometry, manufactured: SystemClock().now(), random: random.fill)
+      at: image, geometry: geometry.geometry, manufactured: SystemClock().now(),
+      profile: isPartlyEmbossed ? .partlyEmbossed : .rewritable, random: random.fill)
     do {
       let inDrive = try DiscInDrive(disc)
       let volume = try LicensedVolume.format(inDrive.session, generalUse: generalUse, random: random)

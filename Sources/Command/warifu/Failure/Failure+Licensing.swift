@@ -7,7 +7,8 @@ extension LicensingError: FailureConvertible {
   var failure: Failure {
     let status: ExitStatus =
       switch code {
-      case .notLicensed, .notAuthentic, .wrongMedium, .wrongCard, .wrongProfile, .notCertified, .expired, .noSuchTitle, .damaged,
+      case .notLicensed, .notAuthentic, .wrongMedium, .wrongCard, .wrongProfile, .notCertified, .expired, .noSuchTitle,
+        .damaged,
         .notExecutable:
         .badInput
       case .cancelled: .interrupted

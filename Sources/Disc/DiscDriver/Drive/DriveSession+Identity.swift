@@ -38,16 +38,22 @@ extension DriveSession {
 
   /// The id in the first block of the embossed part. On a medium that is rewritable there, anyone could have written it.
   private func embossedID() throws(DiscError) -> MediumID? {
+    guard let address = try embossedBlock() else { return nil }
+    var block = [UInt8](repeating: 0, count: blockSize)
+    try block.withMutableOctets { (octets) throws(DiscError) in try read(from: address, into: octets) }
+    guard let sector = try? MediumIDSector(parsing: block.span.bytes) else { return nil }
+    return MediumID(octets: sector.mediumID)
+  }
+
+  /// The first block of the embossed part of the medium; `nil` if it has none.
+  func embossedBlock() throws(DiscError) -> UInt64? {
     let address = MediumIDSector.address(blockCount: capacity.blockCount, blockSize: capacity.blockSize)
     guard blockSize >= MediumIDSector.minimumBlockSize, address < capacity.blockCount,
       let answer = try fetch(.modeSense(), upTo: 252, DriveSession.identifying),
       let parameters = try? ModeParameters(parsing: answer.span.bytes, isLong: false),
       parameters.mediumType == .opticalPartlyReadOnly
     else { return nil }
-    var block = [UInt8](repeating: 0, count: blockSize)
-    try block.withMutableOctets { (octets) throws(DiscError) in try read(from: address, into: octets) }
-    guard let sector = try? MediumIDSector(parsing: block.span.bytes) else { return nil }
-    return MediumID(octets: sector.mediumID)
+    return address
   }
 
   /// The device's number without its padding, if the device is its medium.

@@ -49,7 +49,10 @@ public final class LicensedVolume {
     let found = try LicensedVolume.loadHeader(scout, place, operation)
     header = found.header
     needsPartitionTable = place.needsPartitionTable
-    layout = place.layout
+    var layout = place.layout
+    layout.embossed = try EmbossedPart(on: session)?.clusters(
+      of: layout, from: UInt64(place.volume.first), blockSize: UInt64(session.blockSize))
+    self.layout = layout
     isForeign = found.record.mediumDigest != digest
     let general = found.header.table.entries[0]
     generalUse = BlockRange(first: UInt64(general?.first ?? 0), count: general?.count ?? 0)
