@@ -12,9 +12,9 @@ if [ -z "${UDEV_RIG_INSIDE:-}" ]; then
   UDEV_RIG_INSIDE=1 exec unshare "${as_root[@]}" --mount --propagation private "$0" "$@"
 fi
 
-private=$(mktemp -d); trap 'umount /usr/lib/udev; rm -rf "$private"' EXIT
+private=$(mktemp -d); trap 'umount /usr/lib/udev 2>/dev/null; rm -rf "$private"' EXIT
 mkdir "$private/udev"
-cp -a /usr/lib/udev/rules.d "$private/udev/"
+cp -R /usr/lib/udev/rules.d "$private/udev/"
 cp -L "$rules" "$private/udev/rules.d/"
 ln -s "$warifu" "$private/udev/warifu"
 mount --bind "$private/udev" /usr/lib/udev
