@@ -1,5 +1,5 @@
 #!/bin/bash
-# Shows what udev makes of a SCSI drive that is not there: udev-rig.sh TYPE RULES WARIFU SHIM URL, as root.
+# Shows what udev makes of a SCSI drive that is not there: udev-rig.sh TYPE RULES WARIFU SHIM URL.
 #
 # In a mount namespace of its own there is a sysfs with one logical unit of peripheral device type TYPE (its block device
 # sdzz with a partition, sg77 and a bsg device), an empty /dev and /run, the machine's own rules, RULES among them, and
@@ -7,21 +7,24 @@
 # the namespace changes. Prints what `udevadm test` says of each device, behind a line "== DEVICE", then all links.
 set -eu
 type=$1 rules=$2 warifu=$3 shim=$4 url=$5
-if [ -z "${UDEV_RIG_INSIDE:-}" ]; then UDEV_RIG_INSIDE=1 exec unshare --mount --propagation private "$0" "$@"; fi
+if [ -z "${UDEV_RIG_INSIDE:-}" ]; then
+  as_root=(); if [ "$(id -u)" -ne 0 ]; then as_root=(--map-root-user); fi
+  UDEV_RIG_INSIDE=1 exec unshare "${as_root[@]}" --mount --propagation private "$0" "$@"
+fi
 
-private=$(mktemp -d); trap 'umount /usr/lib/udev; rm -rf "$private"' EXIT
+private=$(mktemp -d); trap 'umount /usr/lib/udev 2>/dev/null; rm -rf "$private"' EXIT
 mkdir "$private/udev"
-cp -a /usr/lib/udev/rules.d "$private/udev/"
+cp -R /usr/lib/udev/rules.d "$private/udev/"
 cp -L "$rules" "$private/udev/rules.d/"
 ln -s "$warifu" "$private/udev/warifu"
 mount --bind "$private/udev" /usr/lib/udev
 
 mount -t tmpfs none /run
 mount -t tmpfs none /dev
-mknod -m 666 /dev/null c 1 3
-mknod -m 666 /dev/urandom c 1 9
-mknod -m 660 /dev/sdzz b 8 32000
-mknod -m 660 /dev/sdzz1 b 8 32001
+# Who is root here only may not make devices: then files serve, since the shim stands for the drive.
+mknod -m 666 /dev/null c 1 3 || touch /dev/null
+mknod -m 660 /dev/sdzz b 8 32000 || touch /dev/sdzz
+mknod -m 660 /dev/sdzz1 b 8 32001 || touch /dev/sdzz1
 mount -t tmpfs none /sys
 unit=/sys/devices/pci0000:00/0000:00:05.0/host7/target7:0:0/7:0:0:0
 device() { # FOLDER CLASS then lines of its uevent file
