@@ -20,7 +20,7 @@ import Testing
     let middle = MediumIDSector.address(blockCount: UInt64(geometry.blockCount), blockSize: geometry.blockSize)
     #expect(disc.firstProtectedBlock(in: BlockRange(first: middle, count: 1)) == middle)
     // The software area begins two or three mebibytes before it.
-    let generalUse = (middle * UInt64(geometry.blockSize) >> 20 - 4) << 20
+    let generalUse = (middle * UInt64(geometry.blockSize) / (1 << 20) - 4) << 20
     let volume = try LicensedVolume.format(
       try VolumeBench.session(disc), generalUse: generalUse, random: SeededRandom(seed: 1))
     let clusters = (volume.layout.length - 2 << 20 - (try volume.freeOctets())) / VolumeLayout.clusterLength
@@ -40,7 +40,7 @@ import Testing
     throws
   {
     let middle = MediumIDSector.address(blockCount: UInt64(geometry.blockCount), blockSize: geometry.blockSize)
-    let mebibyte = middle * UInt64(geometry.blockSize) >> 20
+    let mebibyte = middle * UInt64(geometry.blockSize) / (1 << 20)
     for generalUse in (mebibyte - 4)...(mebibyte + 3) {
       let disc = try blank(geometry)
       let volume = try LicensedVolume.format(
