@@ -38,7 +38,8 @@ struct CopyTitle: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "title", abstract: "Copy a licensed title, as ciphertext, after the card's comparison.",
     discussion: """
-      If the card refuses, not one octet is copied. Ctrl-C leaves the disc as it was.
+      If the card refuses, not one octet is copied. The disc shows the title when all of it is there. A copy that was \
+      interrupted, by Ctrl-C, a kill or a power cut, goes on where it was when the same command is given again.
 
       Example:
         warifu copy title --title OpenSSL --master master.iso \\
@@ -47,6 +48,9 @@ struct CopyTitle: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("The master disc's image or device.", valueName: "image"))
   var master: String
+
+  @Flag(help: "Read everything back from the disc before it shows the title; drives that verify by themselves did.")
+  var verify = false
 
   @OptionGroup var copy: CopyOptions
   @OptionGroup var output: OutputOptions
@@ -58,8 +62,8 @@ struct CopyTitle: AsyncParsableCommand {
     let softwareID = try copy.title.resolve(among: names, in: "the master disc")
     let installed: InstalledTitle
     do {
-      let line = ProgressLine("Copying")
-      installed = try session.copy(softwareID, from: master, progress: line.advance)
+      let line = ProgressLine()
+      installed = try session.copy(softwareID, from: master, verifying: verify, progress: line.advance)
     }
     try output.write(
       CopyReport(
