@@ -74,10 +74,12 @@ let package = Package(
 
     // What runs inside the devices.
     room("CardFirmware", in: "firmware-sim", wire),
-    room("DriveFirmware", in: "firmware-sim", ["Octets", "SCSI"]),
+    room("DriveFirmware", in: "firmware-sim", ["Octets", "Identifiers", "SCSI"]),
 
     // The one door to OpenSSL.
-    room("Cryptography", in: "Sources", ["COpenSSL", "CLinux", "Octets", "Identifiers", "SecureChannel"]),
+    room(
+      "Cryptography", in: "Sources",
+      ["COpenSSL", "CLinux", "Octets", "Identifiers", "ISO7816", "SecureChannel", "CardProtocol"]),
 
     // The one door to stream sockets.
     room("Sockets", in: "Sources", ["CLinux", "Octets", "ISO7816"]),

@@ -18,6 +18,8 @@ import Testing
       (["card", "sheet", "--title", "Text", "--count", "2", "--url", "https://shop.example"], "codes"),
       (["card", "pin", "letter"], "pin"), (["card", "pin", "verify", "--pin", pin], "outcome"),
       (["disc", "new", "other.img"], "mediumID"), (["disc", "info"], "dataOffset"), (["disc", "list"], "entries"),
+      (["disc", "check", "--contents"], "findings"), (["disc", "repair"], "repaired"),
+      (["disc", "licences"], "licences"),
       (["disc", "license", "--title", "Shell", "--save", "shell.licence"], "certificateCode"),
       (["master", "list", "master.iso"], "titles"), (["copy", "install", "shell.licence"], "number"),
       (["copy", "license", "--title", "Shell"], "number"), (["copy", "certify", "--title", "Shell"], "license"),

@@ -53,6 +53,12 @@ import Testing
     Derived(
       label: .content, fields: [(.certificateInput, "0300100a0b")],
       key: "57c3cc31cd3b9ccfbbfc28ebdf1770e979e33ba7610b478e02705b53281c99c2"),
+    Derived(
+      label: .targetMedium, fields: [(.mediumID, "c0ffee01")],
+      key: "86d53759babab34ec39a717795b89268c7db45ae9215dfdd632cacf4748066ff"),
+    Derived(
+      label: .masterMedium, fields: [(.softwareID, "000102030405060708090a0b0c0d0e0f")],
+      key: "f1d0544ba4247056a342038d42ace8141723455b9617e07be2f4871d54649643"),
   ]
 
   @Test(arguments: keys) func keysStayWhatTheyWere(derived: Derived) throws {

@@ -22,17 +22,6 @@ import Testing
     return disc
   }
 
-  /// Flips bits of one octet of the volume.
-  private func flip(_ offset: UInt64, with mask: UInt8 = 0x01, on disc: MemoryDisc) throws {
-    var block = [UInt8](repeating: 0, count: 512)
-    let range = BlockRange(first: 6144 + offset / 512, count: 1)
-    var span = block.mutableSpan
-    var bytes = span.mutableBytes
-    try disc.read(range, into: &bytes)
-    block[Int(offset % 512)] ^= mask
-    try disc.write(range, from: block.span.bytes)
-  }
-
   /// Records of this disc: where they begin, and how long they are.
   private func records() -> [(name: String, offset: UInt64, length: Int)] {
     [
@@ -54,9 +43,9 @@ import Testing
       // Every octet of a licence; of the other records every one when there is time.
       for index in stride(from: 0, to: length, by: isSoak || record.name == "licence" ? 1 : 3) {
         let mask = UInt8.random(in: 1...255, using: &random)
-        try flip(start + UInt64(index), with: mask, on: disc)
+        try disc.flip(start + UInt64(index), with: mask)
         #expect(try VolumeState(of: disc) == expected, "octet \(index) of the \(record.name)")
-        try flip(start + UInt64(index), with: mask, on: disc)
+        try disc.flip(start + UInt64(index), with: mask)
       }
     }
   }
@@ -106,7 +95,7 @@ import Testing
       let disc = try disc()
       try VolumeBench.open(disc).install(licence: [5], for: try VolumeBench.software(2))
       let layout = try VolumeBench.open(disc).layout
-      for copy in VolumeLayout.Copy.allCases { try flip(layout.offset(of: record.offset, copy: copy) + 80, on: disc) }
+      for copy in VolumeLayout.Copy.allCases { try disc.flip(layout.offset(of: record.offset, copy: copy) + 80) }
       switch record.name {
       case "header":
         let failure = VolumeBench.error { _ = try VolumeBench.open(disc) }
@@ -148,16 +137,7 @@ import Testing
   @Test func hostileRecordsWithRightDigestsAreRefused() throws {
     let id = try VolumeBench.software(DamageTests.title)
     let catalogueEntry: (UInt64, UInt32, [(UInt32, UInt32)]) -> [UInt8] = { length, manifest, extents in
-      var octets: [UInt8] = [0, 1] + id.octets
-      octets += (0..<8).map { UInt8(truncatingIfNeeded: length >> (56 - 8 * UInt64($0))) }
-      octets += (0..<4).map { UInt8(truncatingIfNeeded: manifest >> (24 - 8 * UInt32($0))) }
-      octets += [UInt8](repeating: 0, count: 32) + [UInt8(extents.count)]
-      for extent in extents {
-        for value in [extent.0, extent.1] {
-          octets += (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * UInt32($0))) }
-        }
-      }
-      return octets
+      HostileCatalogue.payload([(DamageTests.title, length, manifest, extents)])
     }
     let payloads: [[UInt8]] = [
       [], [0], [0xFF, 0xFF], [0, 0, 0],
@@ -197,22 +177,12 @@ import Testing
   private func replaceRecord(
     at offset: UInt64, payload: [UInt8]?, sequence: UInt64? = nil, on disc: MemoryDisc
   ) throws {
-    let volume = try VolumeBench.open(disc)
-    let session = try VolumeBench.session(disc)
+    let layout = try VolumeBench.open(disc).layout
     for copy in VolumeLayout.Copy.allCases {
-      let first = volume.firstBlock + volume.layout.offset(of: offset, copy: copy) / 512
-      var octets = [UInt8](repeating: 0, count: 8192)
-      try octets.withUnsafeMutableBytes { try session.read(from: first, into: $0) }
-      let old = Int(octets[14]) << 8 | Int(octets[15])
-      let new = payload ?? Array(octets[72..<(72 + old)])
-      octets.replaceSubrange(12..<16, with: [0, 0, UInt8(new.count >> 8), UInt8(new.count & 255)])
-      if let sequence {
-        octets.replaceSubrange(
-          16..<24, with: (0..<8).map { UInt8(truncatingIfNeeded: sequence >> (56 - 8 * UInt64($0))) })
+      try disc.replaceRecord(at: layout.offset(of: offset, copy: copy)) { record in
+        if let payload { record.replaceSubrange(72..., with: payload) }
+        if let sequence { record.replaceSubrange(16..<24, with: withUnsafeBytes(of: sequence.bigEndian, Array.init)) }
       }
-      let record = Array(octets[..<72]) + new
-      octets.replaceSubrange(0..<(record.count + 32), with: record + Digest.sha256(record))
-      try octets.withUnsafeBytes { try session.write(to: first, from: $0) }
     }
   }
 
@@ -227,7 +197,7 @@ import Testing
         let index = UInt64.random(in: 0..<UInt64(record.length), using: &random)
         // Both copies alike, or one of them.
         for copy in round % 2 == 0 ? VolumeLayout.Copy.allCases : [.a] {
-          try flip(layout.offset(of: record.offset, copy: copy) + index, with: UInt8(index % 255) + 1, on: disc)
+          try disc.flip(layout.offset(of: record.offset, copy: copy) + index, with: UInt8(index % 255) + 1)
         }
       }
       if round % 5 == 0 {

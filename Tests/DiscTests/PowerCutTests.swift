@@ -4,72 +4,16 @@ import DriveFirmware
 import Foundation
 import Identifiers
 import SCSI
+import TestSupport
 import Testing
 
 /// Power fails at every erase, write and verify pass over every sector that a change writes: the disc then holds what it
 /// held before, or what it should hold after, and the change can be made again.
 @Suite struct PowerCutTests {
-  /// A change of a disc, and between which states a cut may leave it.
-  private struct Change {
-    var disc: MemoryDisc
-    var allowed: [VolumeState?]
-    var after: VolumeState?
-    var make: (any Medium) throws -> Void
-
-    /// A change with nothing between the two states.
-    init(of disc: MemoryDisc, also between: [VolumeState?] = [], _ make: @escaping (any Medium) throws -> Void) throws {
-      self.disc = disc
-      self.make = make
-      let copy = disc.copy()
-      try make(copy)
-      after = try VolumeState(of: copy)
-      allowed = [try VolumeState(of: disc), after] + between
-    }
-
-    /// Cuts the change off after every `stride`th number of steps, and once with no cut at all.
-    func cutEverywhere(stride step: Int = 1, repeating: Bool = true) throws {
-      let whole = PassMedium(disc.copy(), isJournaling: true)
-      try make(whole)
-      #expect(whole.stepCount > 0)
-      var seen = Set<Int>()
-      for steps in stride(from: 0, to: whole.stepCount, by: step) {
-        let copy = disc.copy()
-        let medium = PassMedium(copy)
-        medium.cutPower(after: steps)
-        let failure = VolumeBench.error { try make(medium) }
-        #expect(failure?.code == .powerLost && failure?.discMayHaveChanged == true)
-        seen.insert(try check(copy, "cut after \(steps) of \(whole.stepCount)"))
-        if repeating {
-          try make(copy)
-          #expect(try VolumeState(of: copy) == after, "again after \(steps)")
-        }
-      }
-      #expect(seen.isSuperset(of: [0, 1]), "both states were seen")
-      try cutShuffled(try #require(whole.journal))
-    }
-
-    /// The same with a cache that lets go what was not flushed in any order.
-    private func cutShuffled(_ journal: RecordingJournal) throws {
-      var random = SplitMix(seed: 30)
-      for _ in 0..<(isSoak ? 2000 : 25) {
-        let steps = Int.random(in: 0...journal.stepCount, using: &random)
-        let seed = random.next()
-        let copy = disc.copy()
-        try journal.replay(steps, order: .shuffled(seed: seed), onto: copy)
-        _ = try check(copy, "\(steps) steps shuffled by \(seed)")
-      }
-    }
-
-    private func check(_ disc: MemoryDisc, _ comment: String) throws -> Int {
-      let found = try VolumeState(of: disc)
-      let index = allowed.firstIndex { $0 == found }
-      #expect(index != nil, "\(comment)")
-      return index ?? -1
-    }
-  }
-
-  private static func disc(_ prepare: (LicensedVolume) throws -> Void) throws -> MemoryDisc {
-    let disc = try VolumeBench.blank()
+  private static func disc(
+    _ geometry: MediumGeometry = .mb128, _ prepare: (LicensedVolume) throws -> Void
+  ) throws -> MemoryDisc {
+    let disc = try VolumeBench.blank(geometry)
     try prepare(try VolumeBench.format(disc))
     return disc
   }
@@ -79,8 +23,85 @@ import Testing
     return random.octets(count)
   }
 
+  // MARK: Points by lot
+
+  /// Layouts with both lengths of sectors.
+  private static let geometries: [MediumGeometry] = [.mb128, .mb540, .mb640, .gb2_3]
+
+  /// Makes changes by lot, each on every layout, and cuts them off at so many points altogether.
+  private func cut(
+    _ purpose: String, quick: Int, _ changes: (inout Randomness.Generator, MediumGeometry) throws -> [InterruptedChange]
+  ) throws {
+    var random = Randomness(purpose)
+    let points = random.soak(quick, full: 10_000)
+    var left = points
+    while left > 0 {
+      for geometry in PowerCutTests.geometries {
+        for change in try changes(&random.generator, geometry) where left > 0 {
+          let count = min(left, random.soak(4, full: 100))
+          try change.cut(at: count, &random.generator)
+          left -= count
+        }
+      }
+    }
+    print("\(purpose): \(points) power cuts")
+  }
+
+  /// The first licence, another one, one in the place of an earlier one, and one taken off.
+  @Test func M6_wheneverPowerFailsALicenceIsTheOldOrTheNew() throws {
+    let (one, two) = (try VolumeBench.software(1), try VolumeBench.software(2))
+    try cut("cuts of licences", quick: 120) { random, geometry in
+      let lengths = (0..<2).map { _ in Int.random(in: 1...4096, using: &random) }
+      let install: (SoftwareID, UInt64, Int) -> (any Medium) throws -> Void = { id, seed, length in
+        { try VolumeBench.open($0).install(licence: PowerCutTests.octets(seed, length), for: id) }
+      }
+      let blank = try PowerCutTests.disc(geometry) { _ in }
+      let full = try PowerCutTests.disc(geometry) { volume in
+        for id in [one, two] { try volume.install(licence: PowerCutTests.octets(1, lengths[0]), for: id) }
+        try VolumeBench.install(PowerCutTests.octets(2, 100_000), as: one, on: volume)
+      }
+      return try [
+        InterruptedChange(of: blank, install(one, 1, lengths[0])),
+        InterruptedChange(of: full, install(two, 3, lengths[1])),
+        InterruptedChange(of: full, install(try VolumeBench.software(3), 4, lengths[1])),
+        InterruptedChange(of: full) { medium in
+          let volume = try VolumeBench.open(medium)
+          if volume.licence(for: two) != nil { try volume.removeLicence(for: two) }
+        },
+      ]
+    }
+  }
+
+  /// A title copied, one in the place of an earlier one, one deleted, and a disc formatted again.
+  @Test func M8_wheneverPowerFailsATitleIsTheOldOrTheNew() throws {
+    let (one, two) = (try VolumeBench.software(1), try VolumeBench.software(2))
+    try cut("cuts of titles", quick: 120) { random, geometry in
+      // Of one segment, but for one in eight.
+      let limit = Int.random(in: 0..<8, using: &random) == 0 ? 2_500_000 : 200_000
+      let length = Int.random(in: 0...limit, using: &random)
+      let content = PowerCutTests.octets(random.next(), length)
+      let install: (SoftwareID) -> (any Medium) throws -> Void = { id in
+        { try VolumeBench.install(content, as: id, on: try VolumeBench.open($0)) }
+      }
+      let disc = try PowerCutTests.disc(geometry) { volume in
+        try volume.install(licence: [1, 2, 3], for: one)
+        try VolumeBench.install(PowerCutTests.octets(5, 150_000), as: one, on: volume)
+      }
+      return try [
+        InterruptedChange(of: disc, install(two)), InterruptedChange(of: disc, install(one)),
+        InterruptedChange(of: disc) { medium in
+          let volume = try VolumeBench.open(medium)
+          if try !volume.titles().isEmpty { try volume.delete(title: one) }
+        },
+        InterruptedChange(of: disc, also: [nil]) { try VolumeBench.format($0, replacing: true) },
+      ]
+    }
+  }
+
+  // MARK: Every point
+
   @Test func formattingABlankDisc() throws {
-    try Change(of: try VolumeBench.blank()) { medium in
+    try InterruptedChange(of: try VolumeBench.blank()) { medium in
       // The second time, what the first one left may already be a volume.
       try VolumeBench.format(medium, replacing: try VolumeState(of: medium) != nil)
     }.cutEverywhere(repeating: false)
@@ -91,13 +112,13 @@ import Testing
       try volume.install(licence: [1, 2, 3], for: try VolumeBench.software(1))
     }
     // The old volume first goes as a whole.
-    try Change(of: disc, also: [nil]) { try VolumeBench.format($0, replacing: true) }.cutEverywhere()
+    try InterruptedChange(of: disc, also: [nil]) { try VolumeBench.format($0, replacing: true) }.cutEverywhere()
   }
 
   @Test func M6_installingAFirstLicence() throws {
     let id = try VolumeBench.software(1)
     let disc = try PowerCutTests.disc { _ in }
-    try Change(of: disc) { medium in
+    try InterruptedChange(of: disc) { medium in
       try VolumeBench.open(medium).install(licence: PowerCutTests.octets(1, 3000), for: id)
     }.cutEverywhere()
   }
@@ -108,7 +129,7 @@ import Testing
       try volume.install(licence: [9], for: try VolumeBench.software(2))
       try volume.install(licence: PowerCutTests.octets(2, 4096), for: id)
     }
-    try Change(of: disc) { medium in
+    try InterruptedChange(of: disc) { medium in
       try VolumeBench.open(medium).install(licence: PowerCutTests.octets(3, 700), for: id)
     }.cutEverywhere()
   }
@@ -116,7 +137,7 @@ import Testing
   @Test func removingALicence() throws {
     let id = try VolumeBench.software(1)
     let disc = try PowerCutTests.disc { try $0.install(licence: PowerCutTests.octets(2, 2000), for: id) }
-    try Change(of: disc) { medium in
+    try InterruptedChange(of: disc) { medium in
       let volume = try VolumeBench.open(medium)
       if volume.licence(for: id) != nil { try volume.removeLicence(for: id) }
     }.cutEverywhere()
@@ -127,7 +148,7 @@ import Testing
       try VolumeBench.install([1, 2, 3], as: try VolumeBench.software(1), on: volume)
     }
     let id = try VolumeBench.software(2)
-    try Change(of: disc) { medium in
+    try InterruptedChange(of: disc) { medium in
       try VolumeBench.install(PowerCutTests.octets(4, 20_000), as: id, on: try VolumeBench.open(medium))
     }.cutEverywhere()
   }
@@ -137,7 +158,7 @@ import Testing
     let disc = try PowerCutTests.disc { volume in
       try VolumeBench.install(PowerCutTests.octets(5, 5000), as: id, on: volume)
     }
-    try Change(of: disc) { medium in
+    try InterruptedChange(of: disc) { medium in
       try VolumeBench.install(PowerCutTests.octets(6, 9000), as: id, on: try VolumeBench.open(medium))
     }.cutEverywhere()
   }
@@ -147,7 +168,7 @@ import Testing
     let disc = try PowerCutTests.disc { volume in
       try VolumeBench.install(PowerCutTests.octets(7, 5000), as: id, on: volume)
     }
-    try Change(of: disc) { medium in
+    try InterruptedChange(of: disc) { medium in
       let volume = try VolumeBench.open(medium)
       if try !volume.titles().isEmpty { try volume.delete(title: id) }
     }.cutEverywhere()
@@ -167,10 +188,10 @@ import Testing
       let block = volume.firstBlock + volume.layout.offset(of: offset, copy: damaged) / 512
       try disc.mark(BlockRange(first: block, count: 1), as: .halfWritten)
     }
-    try Change(of: disc) { medium in
+    try InterruptedChange(of: disc) { medium in
       try VolumeBench.open(medium).install(licence: PowerCutTests.octets(3, 700), for: id)
     }.cutEverywhere()
-    try Change(of: disc) { medium in
+    try InterruptedChange(of: disc) { medium in
       try VolumeBench.install([4], as: id, on: try VolumeBench.open(medium))
     }.cutEverywhere()
   }

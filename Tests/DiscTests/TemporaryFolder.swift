@@ -21,7 +21,10 @@ func run(_ program: String, _ arguments: [String]) throws -> String {
   let process = Process()
   process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
   process.arguments = [program] + arguments
-  process.environment = ProcessInfo.processInfo.environment.merging(["LC_ALL": "C.UTF-8"]) { $1 }
+  let environment = ProcessInfo.processInfo.environment
+  // Debian keeps what makes file systems where only root looks.
+  let path = (environment["PATH"] ?? "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+  process.environment = environment.merging(["LC_ALL": "C.UTF-8", "PATH": path, "MTOOLS_SKIP_CHECK": "1"]) { $1 }
   let output = Pipe()
   process.standardOutput = output
   process.standardError = FileHandle.nullDevice

@@ -53,7 +53,7 @@ import Testing
       for copy in [0, 4096] { bench.put([0xFF], into: path, at: copy + 20) }
     },
     Damage(what: "a later version", code: .unsupportedVersion) { bench, path in
-      for copy in [0, 4096] { try bench.patch(path, page: copy, at: 8, [0, 2]) }
+      for copy in [0, 4096] { try bench.patch(path, page: copy, at: 8, [0, 3]) }
     },
     Damage(what: "an impossible geometry", code: .damagedHeader) { bench, path in
       for copy in [0, 4096] { try bench.patch(path, page: copy, at: 28, [0xFF, 0xFF, 0xFF, 0xFF]) }
@@ -116,7 +116,9 @@ import Testing
       var undo: [(Int, [UInt8])] = []
       for _ in 0..<Int.random(in: 1...4, using: &random) {
         let range =
-          [0..<128, 4096..<4224, 8192..<8292, 12288..<12388, 540_672..<700_000].randomElement(using: &random) ?? 0..<1
+          [
+            0..<128, 4096..<4224, 8192..<8292, 12288..<12388, 16_384..<16_420, 147_456..<147_492, 540_672..<700_000,
+          ].randomElement(using: &random) ?? 0..<1
         let offset = Int.random(in: range, using: &random)
         undo.append((offset, [whole[offset]]))
         bench.put([UInt8.random(in: 0...255, using: &random)], into: path, at: offset)

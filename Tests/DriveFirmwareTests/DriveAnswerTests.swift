@@ -16,7 +16,7 @@ import Testing
     #expect(inquiry.product == "MO DRIVE")
 
     let pages = try drive.fetch(.inquiry(page: .supportedPages), upTo: 252).data
-    #expect(pages == [type.rawValue, 0x00, 0, 3, 0x00, 0x80, 0x83])
+    #expect(pages == [type.rawValue, 0x00, 0, 7, 0x00, 0x80, 0x83, 0x86, 0xB0, 0xB1, 0xB2])
     let serial = try drive.fetch(.inquiry(page: .unitSerialNumber), upTo: 252).data
     #expect(serial == [type.rawValue, 0x80, 0, 4] + Array("SN-7".utf8))
     let identification = try drive.fetch(.inquiry(page: .deviceIdentification), upTo: 252).data
@@ -76,8 +76,9 @@ import Testing
     #expect(all.isWriteProtected == false)
     #expect(all.supportsForceUnitAccess)
     #expect(all.capacity == Capacity(blockCount: 310_352, blockSize: 2048))
-    #expect(all.pages.count == 32)
-    #expect(Array(all.pages.prefix(3)) == [0x08, 18, 0x04], "what is written is lasting only after SYNCHRONIZE CACHE")
+    #expect(all.pages.count == 112)
+    let caching = try parameters(.modeSense(page: 0x08, long: isLong)).pages
+    #expect(caching.prefix(3) == [0x08, 18, 0x04], "what is written is lasting only after SYNCHRONIZE CACHE")
     #expect(try parameters(.modeSense(page: 0x0A, long: isLong)).pages.prefix(2) == [0x0A, 10])
     disc.protection.isWhole = true
     #expect(try parameters(.modeSense(long: isLong)).isWriteProtected)

@@ -73,6 +73,7 @@ import Testing
       switch entry {
       case .write(let range, _): steps += Int(range.count) * PassMedium.stepsPerSector
       case .synchronization: lasting = steps
+      case .erase, .reassign, .format: Issue.record("no such operation was made")
       }
     }
     let flushed = empty.copy()

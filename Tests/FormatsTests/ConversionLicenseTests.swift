@@ -74,7 +74,7 @@ import Testing
       operationID: try Sample.operationID(), cardSerial: try Sample.serial(), softwareID: try Sample.softwareID(),
       mediumID: try Sample.mediumID()
     ).encoded
-    #expect(throws: FormatError(.unknownKind, "licence")) { try TitleLicense(parsing: request.span.bytes) }
+    #expect(throws: FormatError(.unknownKind, "copy licence")) { try TitleLicense(parsing: request.span.bytes) }
   }
 
   /// A signature over one kind of licence is none over the other, whatever its fields say.

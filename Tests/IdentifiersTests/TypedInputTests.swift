@@ -70,6 +70,7 @@ import Testing
     let frozen: Set = [
       "individual key", "SCP03 ENC", "SCP03 MAC", "SCP03 DEK", "copy-licence user key", "charge receipt",
       "conversion secret", "shared key", "right", "message", "wrapping", "certification key", "content",
+      "target medium", "master medium",
     ]
     #expect(frozen.isSubset(of: labels))
     #expect(Set(labels).count == labels.count)
@@ -102,5 +103,15 @@ import Testing
   @Test func inputsThatDoNotFitThrow() {
     let buffer = OctetBuffer(capacity: 8)
     #expect(throws: OctetError.full) { try buffer.becomeDerivationInput(.individualKey, keyOctets: 16) { _ in } }
+  }
+
+  /// Frozen: drives sign it, cards and hosts check it (docs/drive-attestation.md).
+  @Test func theInputOfADrivesSignatureIsFrozen() throws {
+    let (challenge, id) = ([UInt8](repeating: 0xC1, count: 16), [UInt8](repeating: 0x22, count: 4))
+    let input = try encode { (buffer) throws(OctetError) in
+      try buffer.becomeDriveAttestationInput(challenge: challenge.span.bytes, mediumID: id.span.bytes)
+    }
+    let label = Array("warifu drive attestation 1".utf8)
+    #expect(input == [0x10, 0, 26] + label + [0x11, 0, 16] + challenge + [0x04, 0, 4] + id)
   }
 }

@@ -54,7 +54,7 @@ import Testing
 }
 
 /// Runs a script of the tests with the machine's Python.
-private func runPython(_ script: URL, input: Data) throws -> Data {
+func runPython(_ script: URL, input: Data) throws -> Data {
   let process = Process()
   process.executableURL = URL(filePath: "/usr/bin/env")
   process.arguments = ["python3", script.path]

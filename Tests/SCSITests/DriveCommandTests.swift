@@ -8,13 +8,13 @@ import Testing
 
   static let meanings: [(CDB?, DriveCommand)] = [
     (.testUnitReady, .testUnitReady),
-    (.requestSense(allocation: 18), .requestSense(allocation: 18)),
+    (.requestSense(allocation: 18), .requestSense(descriptors: false, allocation: 18)),
     (.inquiry(allocation: 0xFFFF), .inquiry(allocation: 0xFFFF)),
     (.inquiry(page: .unitSerialNumber, allocation: 9), .inquiryPage(0x80, allocation: 9)),
     (.readCapacity10, .readCapacity10),
     (.readCapacity16(allocation: .max), .readCapacity16(allocation: .max)),
     (.synchronizeCache(BlockRange(first: 5, count: 6)), .synchronizeCache(BlockRange(first: 5, count: 6))),
-    (.startStopUnit(start: true, loadEject: true), .startStopUnit(start: true, loadEject: true)),
+    (.startStopUnit(start: true, loadEject: true), .startStopUnit(.init(loadEject: true, start: true))),
     (.preventAllowMediumRemoval(prevent: true), .preventAllowMediumRemoval(prevent: true)),
     (.reportLUNs(allocation: 16), .reportLUNs(select: 0, allocation: 16)),
     (.readMediaSerialNumber(allocation: 70), .readMediaSerialNumber(allocation: 70)),
@@ -59,10 +59,10 @@ import Testing
   static let badFields: [(String, UInt16, UInt8?)] = [
     ("000000000004", 5, 2),  // NACA
     ("0000", 2, nil),  // cut short
-    ("030100001200", 1, 0),  // DESC
+    ("030200001200", 1, 1),  // beside DESC
     ("120200002400", 1, 1),  // CMDDT
     ("120080002400", 2, nil),  // page code without EVPD
-    ("25000000000100000000", 2, nil),  // address without PMI
+    ("25000000000100000000", 5, 0),  // address without PMI
     ("25000000000000000100", 8, 0),  // PMI
     ("28200000000000000100", 1, 5),  // RDPROTECT
     ("2A800000000000000100", 1, 7),  // WRPROTECT
@@ -70,7 +70,7 @@ import Testing
     ("2F040000000000000100", 1, 2),  // BYTCHK 10b
     ("9E110000000000000000000000200000", 1, 4),  // another service action
     ("AB0200000000000001040000", 1, 4),  // another service action
-    ("1B0000001000", 4, 4),  // a power condition
+    ("1B0000000800", 4, 3),  // beside POWER CONDITION
     ("1E0000000200", 4, 1),  // a medium changer
     ("A00003000000000010000000", 2, nil),  // SELECT REPORT 03h
   ]

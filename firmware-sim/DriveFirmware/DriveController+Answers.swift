@@ -8,27 +8,30 @@ extension DriveController {
     try answer(allocation, &dataIn) { [configuration] (buffer) throws(OctetError) in
       try InquiryData(
         peripheralType: configuration.peripheralType, vendor: configuration.vendor, product: configuration.product,
-        revision: configuration.revision
+        revision: configuration.revision, standards: InquiryData.standards
       ).append(to: buffer)
     }
   }
 
   /// INQUIRY, a vital product data page.
   func inquire(page: UInt8, _ allocation: UInt32, _ dataIn: inout MutableRawSpan) throws(CommandFailure) -> Int {
-    guard let page = VitalProductDataPage(rawValue: page) else {
-      throw .sense(SenseData(.invalidFieldInCDB, fieldPointer: .init(octet: 2)))
-    }
+    guard let page = VitalProductDataPage(rawValue: page) else { throw .invalidField(2) }
     return try answer(allocation, &dataIn) { [configuration] (buffer) throws(OctetError) in
       try buffer.appendVitalProductData(page, of: configuration.peripheralType) { (buffer) throws(OctetError) in
-        switch page {
-        case .supportedPages:
-          for page in VitalProductDataPage.allCases { try buffer.append(page.rawValue) }
-        case .unitSerialNumber:
-          try buffer.append(configuration.serialNumber.octets.span.bytes)
-        case .deviceIdentification:
-          try configuration.designator.append(to: buffer)
-        }
+        try configuration.append(page, to: buffer)
       }
+    }
+  }
+
+  /// REQUEST SENSE: what MEDIUM SCAN found, a unit attention, or nothing.
+  func requestSense(
+    _ descriptors: Bool, _ allocation: UInt32, _ dataIn: inout MutableRawSpan, _ nexus: Nexus
+  ) throws(CommandFailure) -> Int {
+    let sense = nexus.takeScanResult() ?? SenseData(nexus.takeAttention() ?? .noSense)
+    return try answer(allocation, &dataIn) { (buffer) throws(OctetError) in
+      guard !descriptors else { return try sense.append(descriptorsTo: buffer) }
+      let octets = sense.fixedFormat
+      try buffer.append(octets.span.bytes)
     }
   }
 
@@ -57,33 +60,43 @@ extension DriveController {
     return try answer(allocation, &dataIn) { (buffer) throws(OctetError) in try capacity.append(longTo: buffer) }
   }
 
+  /// GET LBA STATUS: every block has its sector, so all from `first` on are mapped.
+  func getLBAStatus(
+    _ first: UInt64, _ allocation: UInt32, _ dataIn: inout MutableRawSpan
+  ) throws(CommandFailure) -> Int {
+    let medium = try readyMedium()
+    try require(BlockRange(first: first, count: 0), on: medium)
+    let rest = DriveController.rest(from: first, of: medium)
+    return try answer(allocation, &dataIn) { (buffer) throws(OctetError) in
+      try buffer.append(UInt32(20))
+      try buffer.append(UInt32(0))
+      try buffer.append(rest.first)
+      try buffer.append(rest.count)
+      try buffer.append(UInt32(0))  // mapped
+    }
+  }
+
   /// READ MEDIA SERIAL NUMBER: the medium id, from the factory record.
   func readMediaSerialNumber(_ allocation: UInt32, _ dataIn: inout MutableRawSpan) throws(CommandFailure) -> Int {
     let number = MediaSerialNumber(try readyMedium().factoryRecord.mediumID)
     return try answer(allocation, &dataIn) { (buffer) throws(OctetError) in try number.append(to: buffer) }
   }
 
-  /// MODE SENSE: medium type, write protection and the pages there are.
-  func modeSense(
-    _ request: DriveCommand.ModeSense, _ dataIn: inout MutableRawSpan
+  /// REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS: aborts, and resets of the logical unit, the target and a nexus.
+  func reportTaskManagementFunctions(
+    _ extended: Bool, _ allocation: UInt32, _ dataIn: inout MutableRawSpan
   ) throws(CommandFailure) -> Int {
-    guard request.control != .saved else { throw .sense(SenseData(.savingParametersNotSupported)) }
-    let pages = ModePage.allCases.filter { request.page == 0x3F || request.page == $0.rawValue }
-    guard !pages.isEmpty else { throw .sense(SenseData(.invalidFieldInCDB, fieldPointer: .init(octet: 2, bit: 5))) }
-    guard request.subpage == 0 || (request.subpage == 0xFF && request.page == 0x3F) else {
-      throw .sense(SenseData(.invalidFieldInCDB, fieldPointer: .init(octet: 3)))
-    }
-    let parameters = ModeParameters(
-      mediumType: medium == nil ? .none : .opticalRewritable, isWriteProtected: medium?.isWriteProtected ?? false,
-      capacity: request.withoutBlockDescriptor ? nil : medium?.geometry.capacity,
-      pages: pages.flatMap { $0.octets(request.control) })
-    return try answer(request.allocation, &dataIn) { (buffer) throws(OctetError) in
-      try parameters.append(to: buffer, isLong: request.isLong)
+    try answer(allocation, &dataIn) { (buffer) throws(OctetError) in
+      try buffer.append(UInt8(0xDA))  // ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET, TARGET RESET
+      try buffer.append(UInt8(0x01))  // I_T NEXUS RESET
+      try buffer.append(repeating: 0, count: 1)
+      try buffer.append(UInt8(extended ? 12 : 0))
+      if extended { try buffer.append(repeating: 0, count: 12) }
     }
   }
 
   /// Makes an answer and copies what the host has room for.
-  private func answer(
+  func answer(
     _ allocation: UInt32, _ dataIn: inout MutableRawSpan, _ body: (OctetBuffer) throws(OctetError) -> Void
   ) throws(CommandFailure) -> Int {
     response.removeAll()
@@ -92,54 +105,27 @@ extension DriveController {
     } catch {
       throw .sense(SenseData(.internalTargetFailure))  // no answer is as large as the buffer
     }
-    return response.withBytes { DriveController.copy($0, allocation, &dataIn) }
+    return response.withBytes { bytes in
+      let count = min(bytes.byteCount, Int(clamping: allocation), dataIn.byteCount)
+      DriveController.copy(bytes.extracting(0..<count), to: 0, of: &dataIn)
+      return count
+    }
   }
 
-  /// Copies sense data into the host's room.
-  func copy(_ sense: InlineArray<18, UInt8>, _ allocation: UInt32, _ dataIn: inout MutableRawSpan) -> Int {
-    DriveController.copy(sense.span.bytes, allocation, &dataIn)
-  }
-
-  private static func copy(_ bytes: RawSpan, _ allocation: UInt32, _ dataIn: inout MutableRawSpan) -> Int {
-    let count = min(bytes.byteCount, Int(clamping: allocation), dataIn.byteCount)
+  /// Copies `bytes` into the host's room, as far as there is some from `offset` on.
+  static func copy(_ bytes: RawSpan, to offset: Int, of dataIn: inout MutableRawSpan) {
+    let count = min(bytes.byteCount, dataIn.byteCount - offset)
+    guard count > 0 else { return }
     dataIn.withUnsafeMutableBytes { target in
       bytes.withUnsafeBytes { source in
-        UnsafeMutableRawBufferPointer(rebasing: target[0..<count])
+        UnsafeMutableRawBufferPointer(rebasing: target[offset..<(offset + count)])
           .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[0..<count]))
       }
     }
-    return count
   }
 }
 
 extension MediumGeometry {
   /// What READ CAPACITY says.
   var capacity: Capacity { Capacity(blockCount: UInt64(blockCount), blockSize: blockSize) }
-}
-
-extension DriveConfiguration {
-  /// The drive's T10 designator: vendor, padded to 8, product and serial number (SPC-4, 7.8.6.3).
-  var designator: Designator {
-    var octets: [UInt8] = []
-    for index in 0..<8 { octets.append(index < vendor.octets.count ? vendor.octets[index] : 0x20) }
-    return Designator(type: 1, codeSet: 2, octets: octets + product.octets + serialNumber.octets)
-  }
-}
-
-/// The mode pages there are (SPC-4, 7.5; SBC-3, 6.4).
-enum ModePage: UInt8, CaseIterable {
-  /// Caching: what is written is lasting only after SYNCHRONIZE CACHE (WCE).
-  case caching = 0x08
-  /// Control.
-  case control = 0x0A
-
-  /// The page as MODE SENSE gives it. Nothing is changeable.
-  func octets(_ values: DriveCommand.ModeSense.Control) -> [UInt8] {
-    let length = self == .caching ? 20 : 12
-    var octets = [UInt8](repeating: 0, count: length)
-    octets[0] = rawValue
-    octets[1] = UInt8(length - 2)
-    if self == .caching, values != .changeable { octets[2] = 0x04 }
-    return octets
-  }
 }

@@ -13,8 +13,10 @@ extension DriveController {
   }
 
   /// Makes an initiator known; its first command meets 6/29/00.
-  public func connect(_ identity: InitiatorIdentity) -> Nexus {
-    let nexus = Nexus(identity)
+  ///
+  /// `reportsResiduals` tells of its transport what ``Nexus/reportsResiduals`` means.
+  public func connect(_ identity: InitiatorIdentity, reportsResiduals: Bool = false) -> Nexus {
+    let nexus = Nexus(identity, reportsResiduals: reportsResiduals)
     nexuses.append(nexus)
     return nexus
   }
@@ -25,23 +27,31 @@ extension DriveController {
     return connect(InitiatorIdentity(local: localInitiators))
   }
 
-  /// Forgets an initiator, with its lock on the medium; what it registered by PERSISTENT RESERVE stays.
+  /// Forgets an initiator, with its lock on the medium and what it took by RESERVE; what it registered by PERSISTENT
+  /// RESERVE stays.
   public func disconnect(_ nexus: Nexus) {
     nexus.abortTasks()
+    reservations.release(by: nexus)
     nexuses.removeAll { $0 === nexus }
   }
 
-  /// Resets: commands not executed yet are aborted, locks on the medium are gone.
+  /// Resets: commands not executed yet are aborted, locks on the medium and what was taken by RESERVE are gone. Persistent
+  /// reservations stay; mode pages go back to their defaults, unless only a connection was lost.
   public func reset(_ kind: Reset) {
     switch kind {
     case .logicalUnit: reset(.busDeviceReset)
     case .target: reset(.busReset)
-    case .nexusLoss(let nexus): nexus.reset(.nexusLost)
+    case .nexusLoss(let nexus):
+      reservations.release(by: nexus)
+      nexus.reset(.nexusLost)
     }
   }
 
-  /// The drive is switched on: locks are gone, every initiator is told 6/29/00.
-  public func powerOn() { reset(.powerOnOrReset) }
+  /// The drive is switched on: locks and reservations of every kind are gone, every initiator is told 6/29/00.
+  public func powerOn() {
+    reservations = Reservations()
+    reset(.powerOnOrReset)
+  }
 
   /// ABORT TASK SET (SAM-5, 7.3): this initiator's commands that were not executed yet are aborted.
   public func abortTaskSet(of nexus: Nexus) { nexus.abortTasks() }
@@ -55,6 +65,9 @@ extension DriveController {
 
   private func reset(_ attention: SenseCode) {
     for nexus in nexuses { nexus.reset(attention) }
+    reservations.reserver = nil
+    modes = ModePages(isCaching: configuration.isCaching)
+    medium?.isCaching = modes.isCaching
     isSpinning = medium != nil
   }
 }

@@ -9,12 +9,12 @@ public final class DriveController {
   public let configuration: DriveConfiguration
 
   /// The medium inside.
-  public private(set) var medium: (any Medium)?
+  public internal(set) var medium: (any Medium)?
 
   /// The medium that a command ejected and that nobody has taken yet.
-  private var ejected: (any Medium)?
+  var ejected: (any Medium)?
 
-  /// Whether the medium turns; without that it can be neither read nor written.
+  /// Whether the medium turns. It is spun up by the first command that needs it.
   var isSpinning = false
 
   /// The initiators that are connected.
@@ -23,15 +23,22 @@ public final class DriveController {
   /// How many initiators connected that no transport names.
   var localInitiators: UInt32 = 0
 
-  /// Where answers other than blocks are made.
-  let response = OctetBuffer(capacity: 1024)
+  /// Who has reserved the drive.
+  var reservations = Reservations()
 
-  /// Where blocks are read for comparison.
+  /// The mode pages in force.
+  var modes: ModePages
+
+  /// Where answers other than blocks are made.
+  let response = OctetBuffer(capacity: 16_384)
+
+  /// Where blocks are read for comparison, or made for writing.
   let scratch: OctetBuffer
 
   /// A drive just switched on, with nothing inside.
   public init(configuration: DriveConfiguration = DriveConfiguration()) {
     self.configuration = configuration
+    modes = ModePages(isCaching: configuration.isCaching)
     scratch = OctetBuffer(capacity: configuration.scratchOctets)
     // The capacity was just made that large.
     try? scratch.append(repeating: 0, count: configuration.scratchOctets)
@@ -41,7 +48,8 @@ public final class DriveController {
   ///
   /// - Parameters:
   ///   - cdb: the command descriptor block; whatever its octets, there is an outcome.
-  ///   - dataOut: what the initiator sends; more than the command takes is passed over, less is B/4B/00.
+  ///   - dataOut: what the initiator sends; more than the command takes is passed over, less is B/4B/00 (but see
+  ///     ``Nexus/reportsResiduals``).
   ///   - dataIn: where the answer goes. Blocks need room for all of them, else B/4B/00; other answers are cut.
   ///   - nexus: the initiator, from ``connect()``.
   /// - Throws: ``PowerLoss`` if the medium reports it.
@@ -52,11 +60,15 @@ public final class DriveController {
       if DriveController.mustReportAttention(cdb), let attention = nexus.takeAttention() {
         throw .sense(SenseData(attention))
       }
-      let transferred = try perform(try parse(cdb), dataOut, &dataIn, nexus)
+      let command = try parse(cdb)
+      guard allows(command, from: nexus) else { throw .status(.reservationConflict) }
+      let transferred = try perform(command, dataOut, &dataIn, nexus)
+      if let recovery = takeRecovery() { return .check(recovery, transferred: transferred) }
       return .good(transferred: transferred)
     } catch {
       switch error {
       case .sense(let sense): return .check(sense)
+      case .status(let status): return CDBOutcome(status: status)
       case .powerLost: throw PowerLoss()
       }
     }
@@ -72,55 +84,33 @@ public final class DriveController {
   }
 
   private func parse(_ cdb: RawSpan) throws(CommandFailure) -> DriveCommand {
-    do throws(CDBError) { return try DriveCommand(parsing: cdb) } catch { throw .sense(error.senseData) }
+    do throws(CDBError) {
+      let command = try DriveCommand(parsing: cdb)
+      guard let code = OperationCode(rawValue: cdb[octet: 0]), configuration.supports(code) else {
+        throw .unknownOperationCode
+      }
+      return command
+    } catch {
+      throw .sense(error.senseData)
+    }
   }
 
-  /// Executes a command and returns how many octets went into `dataIn`.
-  private func perform(
-    _ command: DriveCommand, _ dataOut: RawSpan, _ dataIn: inout MutableRawSpan, _ nexus: Nexus
-  ) throws(CommandFailure) -> Int {
-    switch command {
-    case .testUnitReady:
-      _ = try readyMedium()
-      return 0
-    case .requestSense(let allocation):
-      return copy(SenseData(nexus.takeAttention() ?? .noSense).fixedFormat, allocation, &dataIn)
-    case .inquiry(let allocation): return try inquire(allocation, &dataIn)
-    case .inquiryPage(let page, let allocation): return try inquire(page: page, allocation, &dataIn)
-    case .reportLUNs(let select, let allocation): return try reportLUNs(select, allocation, &dataIn)
-    case .readCapacity10: return try readCapacity10(&dataIn)
-    case .readCapacity16(let allocation): return try readCapacity16(allocation, &dataIn)
-    case .readMediaSerialNumber(let allocation): return try readMediaSerialNumber(allocation, &dataIn)
-    case .modeSense(let request): return try modeSense(request, &dataIn)
-    case .read(let range, _): return try read(range, &dataIn)
-    case .write(let range, let forceUnitAccess):
-      try write(range, dataOut)
-      if forceUnitAccess { try synchronize() }
-      return 0
-    case .writeAndVerify(let range, let comparing):
-      try write(range, dataOut)
-      try verify(range, comparing ? .blocks : .none, dataOut)
-      return 0
-    case .verify(let range, let comparison):
-      try verify(range, comparison, dataOut)
-      return 0
-    case .synchronizeCache(let range):
-      try synchronize(range)
-      return 0
-    case .startStopUnit(let start, let loadEject):
-      try startStop(start: start, loadEject: loadEject)
-      return 0
-    case .preventAllowMediumRemoval(let prevent):
-      nexus.preventsRemoval = prevent
-      return 0
+  /// What the medium put right by itself, if initiators want to know (PER in the error recovery page).
+  private func takeRecovery() -> SenseData? {
+    guard let recovery = medium?.takeRecovery(), modes.reportsRecoveredErrors else { return nil }
+    switch recovery {
+    case .correctedRead(let block): return SenseData(.readRecoveredByCorrection, information: block)
+    case .reallocatedWrite(let block): return SenseData(.writeRecoveredByReallocation, information: block)
     }
   }
 }
 
-/// Why a command did not succeed.
+/// Why a command did not end with GOOD.
 enum CommandFailure: Error {
   /// CHECK CONDITION.
   case sense(SenseData)
+  /// A status that needs no sense data: RESERVATION CONFLICT, CONDITION MET.
+  case status(SCSIStatus)
   /// No outcome.
   case powerLost
 
@@ -130,79 +120,23 @@ enum CommandFailure: Error {
     case .unreadable(let block): self = .sense(SenseData(.unrecoveredReadError, information: block))
     case .blank(let block): self = .sense(SenseData(.blankBlock, information: block))
     case .notWritten(let block): self = .sense(SenseData(.writeError, information: block))
+    case .noSpareSector(let block): self = .sense(SenseData(.noDefectSpareLocation, information: block))
+    case .formatCorrupted: self = .sense(SenseData(.mediumFormatCorrupted))
     case .failure: self = .sense(SenseData(.internalTargetFailure))
     case .powerLost: self = .powerLost
     }
   }
-}
 
-// The mechanism: what happens to the drive other than by data.
-extension DriveController {
-  /// Why a hand at the drive met resistance.
-  public enum MechanismError: Error, Hashable, Sendable {
-    /// There is a medium inside already.
-    case occupied
-    /// There is no medium inside.
-    case empty
-    /// An initiator has locked the medium in.
-    case removalPrevented
-    /// What was written could not be made lasting; the medium stays inside.
-    case notSynchronized
+  /// A field of the CDB is not acceptable, 5/24/00.
+  static func invalidField(_ octet: UInt16, bit: UInt8? = nil) -> CommandFailure {
+    .sense(SenseData(.invalidFieldInCDB, fieldPointer: .init(octet: octet, bit: bit)))
   }
 
-  /// Puts a medium in and spins it up; every initiator is told 6/28/00.
-  public func insert(_ medium: any Medium) throws(MechanismError) {
-    guard self.medium == nil else { throw .occupied }
-    self.medium = medium
-    isSpinning = true
-    for nexus in nexuses { nexus.raise(.mediumMayHaveChanged) }
-  }
-
-  /// The eject button: hands out the medium with everything written to it made lasting.
-  public func eject() throws(MechanismError) -> any Medium {
-    guard let medium else { throw .empty }
-    guard !isRemovalPrevented else { throw .removalPrevented }
-    do throws(MediumError) { try medium.synchronize() } catch { throw .notSynchronized }
-    return release(medium)
-  }
-
-  /// The paper clip: pulls the medium out, locked or not, with nothing made lasting.
-  public func pullOut() throws(MechanismError) -> any Medium {
-    guard let medium else { throw .empty }
-    return release(medium)
-  }
-
-  /// Hands over, once, the medium that START STOP UNIT ejected.
-  public func takeEjected() -> (any Medium)? {
-    defer { ejected = nil }
-    return ejected
-  }
-
-  /// Whether any initiator has locked the medium in.
-  public var isRemovalPrevented: Bool { nexuses.contains { $0.preventsRemoval } }
-
-  private func release(_ medium: any Medium) -> any Medium {
-    self.medium = nil
-    isSpinning = false
-    return medium
-  }
-
-  /// The medium, if it is there and turning.
-  func readyMedium() throws(CommandFailure) -> any Medium {
-    guard let medium else { throw .sense(SenseData(.mediumNotPresent)) }
-    guard isSpinning else { throw .sense(SenseData(.initializingCommandRequired)) }
-    return medium
-  }
-
-  /// START STOP UNIT (SBC-3, 5.25).
-  private func startStop(start: Bool, loadEject: Bool) throws(CommandFailure) {
-    guard let medium else { throw .sense(SenseData(.mediumNotPresent)) }
-    if start {
-      isSpinning = true
-      return
-    }
-    if loadEject, isRemovalPrevented { throw .sense(SenseData(.mediumRemovalPrevented)) }
-    do throws(MediumError) { try medium.synchronize() } catch { throw CommandFailure(error) }
-    if loadEject { ejected = release(medium) } else { isSpinning = false }
+  /// A field of the parameter list is not acceptable, 5/26/00.
+  static func invalidParameter(_ octet: Int, bit: UInt8? = nil) -> CommandFailure {
+    .sense(
+      SenseData(
+        .invalidFieldInParameterList,
+        fieldPointer: .init(octet: UInt16(clamping: octet), bit: bit, isInParameterList: true)))
   }
 }

@@ -8,6 +8,9 @@ public protocol Medium: AnyObject {
   /// Its layout.
   var geometry: MediumGeometry { get }
 
+  /// Whether all of it can be rewritten.
+  var profile: MediumProfile { get }
+
   /// What the factory recorded outside the addressable blocks.
   var factoryRecord: FactoryRecord { get }
 
@@ -29,8 +32,39 @@ public protocol Medium: AnyObject {
   /// Reads the blocks of `range`, which all exist, without transferring them: can all of them be read?
   func verify(_ range: BlockRange) throws(MediumError)
 
+  /// Erases the blocks of `range`, which all exist and are not protected: reading them is 8/00/00 until they are
+  /// written again.
+  func erase(_ range: BlockRange) throws(MediumError)
+
+  /// Moves `block`, which exists and is not protected, to a spare sector, with its content if that can still be read,
+  /// else with zeros; an erased block stays erased.
+  func reassign(_ block: UInt64) throws(MediumError)
+
+  /// Formats all of the medium, of which no block is protected. Whatever the request, the factory record stays.
+  ///
+  /// Power that fails meanwhile leaves a medium whose blocks are all ``MediumError/formatCorrupted``.
+  func format(_ request: FormatRequest) throws(MediumError)
+
+  /// The sectors that are not used.
+  var defects: DefectLists { get }
+
+  /// Whether a write may be lasting only after ``synchronize()`` (WCE). If not, every operation is when it returns.
+  var isCaching: Bool { get set }
+
   /// Makes everything written so far outlast a loss of power.
   func synchronize() throws(MediumError)
+
+  /// Hands over, once, the last thing that went wrong and was put right without an error.
+  func takeRecovery() -> MediumRecovery?
+}
+
+/// Of what kind a medium is; the raw value is the medium type of the mode parameter header (SCSI-2, table 321).
+public enum MediumProfile: UInt8, Hashable, Sendable {
+  /// All blocks can be rewritten.
+  case rewritable = 0x03
+  /// A part of the medium is embossed and can only be read (P-ROM). Its first block shows the medium id, as
+  /// `MediumIDSector` says.
+  case partlyEmbossed = 0x05
 }
 
 /// What the factory burnt into a medium's control track.
@@ -59,6 +93,10 @@ public enum MediumError: Error, Hashable, Sendable {
   case blank(block: UInt64)
   /// This block could not be written, 3/0C/00.
   case notWritten(block: UInt64)
+  /// This block needs a spare sector, and there is none left, 3/32/00.
+  case noSpareSector(block: UInt64)
+  /// Power failed while the medium was formatted; only formatting it again helps, 3/31/00.
+  case formatCorrupted
   /// What carries the medium failed, 4/44/00.
   case failure
   /// The drive lost power: the command has no outcome at all.

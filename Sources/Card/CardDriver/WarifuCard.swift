@@ -103,18 +103,31 @@ public final class WarifuCard {
     public var wrappedCertificationKey: [UInt8]
     /// CS, 16 octets.
     public var certificateCode: [UInt8]
+    /// The drive's signature over the card's challenge and the medium id, 64 octets, where the terms ask for it.
+    public var driveSignature: [UInt8]?
 
     /// A certificate.
     public init(
       softwareID: SoftwareID, mediumID: MediumID, terms: [UInt8], wrappedCertificationKey: [UInt8],
-      certificateCode: [UInt8]
+      certificateCode: [UInt8], driveSignature: [UInt8]? = nil
     ) {
       self.softwareID = softwareID
       self.mediumID = mediumID
       self.terms = terms
       self.wrappedCertificationKey = wrappedCertificationKey
       self.certificateCode = certificateCode
+      self.driveSignature = driveSignature
     }
+  }
+
+  /// Shows the card that the centre vouches for a drive, whose signature ``CopyCertificate/driveSignature`` may then be.
+  ///
+  /// - Parameter certificate: the drive's card-verifiable certificate.
+  /// - Throws: ``CardError`` with 6982 when the card's centre did not sign it, 6985 when it has expired.
+  public func trust(drive certificate: [UInt8]) throws(CardError) {
+    let operation = "check the drive's certificate"
+    guard let command = CommandAPDU.verifyCertificate(certificate) else { throw .unexpectedAnswer(operation) }
+    _ = try connection.data(command, operation: operation)
   }
 
   /// Has the card recompute and compare the certificate code (M7).
@@ -173,7 +186,7 @@ public final class WarifuCard {
     .certifyCopy(
       softwareID: certificate.softwareID, mediumID: certificate.mediumID, terms: certificate.terms,
       wrappedCertificationKey: certificate.wrappedCertificationKey, certificateCode: certificate.certificateCode,
-      wrappedContentKey: wrappedContentKey)
+      wrappedContentKey: wrappedContentKey, driveSignature: certificate.driveSignature)
   }
 }
 

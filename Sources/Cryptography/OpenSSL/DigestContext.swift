@@ -1,7 +1,7 @@
 import COpenSSL
 import SecureChannel
 
-/// Owns one `EVP_MD_CTX` for SHA-256.
+/// Owns one `EVP_MD_CTX`, for SHA-256 unless it says otherwise.
 struct DigestContext: ~Copyable {
   private let pointer: OpaquePointer
 
@@ -15,6 +15,18 @@ struct DigestContext: ~Copyable {
 
   deinit {
     EVP_MD_CTX_free(pointer)
+  }
+
+  /// A context at the start of a message, for an algorithm that this OpenSSL may lack.
+  init(named name: String) throws(CryptoError) {
+    guard let algorithm = EVP_MD_fetch(nil, name, nil) else { throw OpenSSL.failure() }
+    defer { EVP_MD_free(algorithm) }
+    guard let pointer = EVP_MD_CTX_new() else { fatalError("out of memory") }
+    guard EVP_DigestInit_ex2(pointer, algorithm, nil) == 1 else {
+      EVP_MD_CTX_free(pointer)
+      throw OpenSSL.failure()
+    }
+    self.pointer = pointer
   }
 
   /// Starts a new message.

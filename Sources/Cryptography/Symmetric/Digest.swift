@@ -43,6 +43,13 @@ public enum Digest {
     sha256(octets.span.bytes)
   }
 
+  /// SHA-256 of the memory that `bytes` are.
+  public static func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    var hasher = SHA256Hasher()
+    hasher.update(bytes)
+    return hasher.finalize()
+  }
+
   /// SHA-256 of `bytes`.
   public static func sha256(_ bytes: RawSpan) -> [UInt8] {
     var hasher = SHA256Hasher()

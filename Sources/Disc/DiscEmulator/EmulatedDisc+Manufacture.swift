@@ -3,6 +3,7 @@ import DriveFirmware
 import Glibc
 import Identifiers
 import Octets
+import SCSI
 
 extension EmulatedDisc {
   /// Octets of a medium id that is drawn by lot.
@@ -19,10 +20,13 @@ extension EmulatedDisc {
   ///   - manufactured: when, in seconds since 1970.
   ///   - signature: the factory's signature over the record, at most 256 octets; empty for none.
   ///   - protection: blocks that must not be written from the first day on.
+  ///   - profile: with an embossed part, some logical tracks in the middle of the disc can only be read, for ever. Their
+  ///     first block is a `MediumIDSector`.
+  ///   - embossing: what lies in the embossed blocks behind that one, of such a disc; zeros if nothing.
   @discardableResult
   public static func manufacture(
     at path: String, geometry: MediumGeometry, mediumID: MediumID, manufactured: UInt64, signature: [UInt8] = [],
-    protection: WriteProtection = WriteProtection()
+    protection: WriteProtection = WriteProtection(), profile: MediumProfile = .rewritable, embossing: [UInt8] = []
   ) throws(DiscImageError) -> EmulatedDisc {
     guard let record = FactoryRecord(mediumID: mediumID.octets, manufactured: manufactured, signature: signature) else {
       throw DiscImageError(
@@ -30,12 +34,20 @@ extension EmulatedDisc {
         remedy: "give an id of 16 octets")
     }
     try ImageHeader.require(protection, geometry, path)
-    let header = ImageHeader(geometry: geometry, protection: protection, generation: 1)
+    let embossed = try emboss(profile, geometry, record, embossing, path)
+    let header = ImageHeader(
+      geometry: geometry, protection: protection, embossed: embossed?.range, generation: 1)
+    let defects = DefectArea(geometry, generation: 1).octets()
     do throws(SyscallFailure) {
       try publish(path) { (file) throws(SyscallFailure) in
         try file.resize(ImageLayout(geometry: geometry).fileOctets)
         for offset in ImageLayout.headerOffsets { try file.write(at: offset, header.page()) }
         for offset in ImageLayout.factoryOffsets { try file.write(at: offset, record.page()) }
+        for offset in ImageLayout.defectAreaOffsets { try file.write(at: offset, defects) }
+        if let embossed {
+          let start = embossed.range.first * UInt64(geometry.blockSize)
+          try file.write(at: ImageLayout.dataOffset + start, embossed.octets)
+        }
       }
     } catch {
       throw .syscall(error, path)
@@ -47,7 +59,8 @@ extension EmulatedDisc {
   @discardableResult
   public static func manufacture(
     at path: String, geometry: MediumGeometry, manufactured: UInt64, signature: [UInt8] = [],
-    protection: WriteProtection = WriteProtection(), random: (UnsafeMutableRawBufferPointer) -> Void
+    protection: WriteProtection = WriteProtection(), profile: MediumProfile = .rewritable, embossing: [UInt8] = [],
+    random: (UnsafeMutableRawBufferPointer) -> Void
   ) throws(DiscImageError) -> EmulatedDisc {
     var octets = [UInt8](repeating: 0, count: randomMediumIDOctets)
     octets.withUnsafeMutableBytes { random($0) }
@@ -56,7 +69,27 @@ extension EmulatedDisc {
     }
     return try manufacture(
       at: path, geometry: geometry, mediumID: mediumID, manufactured: manufactured, signature: signature,
-      protection: protection)
+      protection: protection, profile: profile, embossing: embossing)
+  }
+
+  /// What is to be embossed; `nil` for nothing.
+  private static func emboss(
+    _ profile: MediumProfile, _ geometry: MediumGeometry, _ record: FactoryRecord, _ content: [UInt8], _ path: String
+  ) throws(DiscImageError) -> Embossing? {
+    guard profile == .partlyEmbossed else {
+      guard content.isEmpty else {
+        throw DiscImageError(
+          .invalidParameter, path, "a rewritable disc has no embossed part for these octets",
+          remedy: "make a partly embossed disc, or leave them away")
+      }
+      return nil
+    }
+    guard let embossing = Embossing(geometry, record, content: content) else {
+      throw DiscImageError(
+        .invalidParameter, path, "what is to be embossed is too long for this disc",
+        remedy: "emboss less than half of the disc's \(geometry.userOctets) octets")
+    }
+    return embossing
   }
 
   /// Writes a file under another name, makes it lasting, and gives it its name unless that is taken.
@@ -87,12 +120,5 @@ extension EmulatedDisc {
         number += 1
       }
     }
-  }
-}
-
-extension ImageFile {
-  /// Writes all of `octets` from `offset` on.
-  fileprivate func write(at offset: UInt64, _ octets: [UInt8]) throws(SyscallFailure) {
-    try FileWindow(self, start: offset, length: UInt64(octets.count)).write(at: 0, octets)
   }
 }

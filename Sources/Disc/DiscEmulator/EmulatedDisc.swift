@@ -1,14 +1,17 @@
 import DriveFirmware
-import Glibc
-import Octets
 import SCSI
+import Synchronization
 
 /// A magneto-optical disc in a file.
 ///
-/// The blocks lie contiguously from ``dataOffset`` on, so ordinary tools reach them by that offset. Reads and writes go
-/// between the caller's memory and the file without a copy. The file is locked while the disc is open. The layout is
-/// in `ImageLayout`.
-public final class EmulatedDisc: RecordingSurface {
+/// The blocks lie contiguously from ``dataOffset`` on, so ordinary tools reach them by that offset, whatever sectors
+/// are defective. Reads and writes go between the caller's memory and the file without a copy. The file is locked while
+/// the disc is open. The layout is in `ImageLayout`, and for people in `docs/disc-image.md`.
+///
+/// Any number of threads may use an open disc. Reads and writes of different blocks run side by side, and while nothing is
+/// wrong with any sector they take no lock; what two operations on the same block leave behind is what one of them
+/// would.
+public final class EmulatedDisc: RecordingSurface, Sendable {
   /// Where the blocks begin in every image: 2 MiB.
   public static let dataOffset = ImageLayout.dataOffset
 
@@ -18,14 +21,16 @@ public final class EmulatedDisc: RecordingSurface {
   public let geometry: MediumGeometry
   /// What was recorded when the disc was manufactured.
   public let factoryRecord: FactoryRecord
-
-  /// Why the file last failed a command, whose sense data can only say that it did.
-  public private(set) var lastFailure: DiscImageError?
+  /// The blocks that can only be read, of a disc with an embossed part; the first shows the medium id.
+  public let embossed: BlockRange?
 
   let file: ImageFile
-  private var headers: HeaderPair
-  private let states: SectorStates
-  private let blocks: FileWindow
+  let headers: HeaderPair
+  let sectors: SectorTable
+  let blocks: FileWindow
+  let guardedProtection: ProtectionSnapshots
+  private let caches = Atomic(true)
+  private let failures = Mutex<DiscImageError?>(nil)
 
   /// Opens an image, for reading only if the file cannot be written or `readOnly` is set; then the disc is write protected.
   ///
@@ -39,10 +44,13 @@ public final class EmulatedDisc: RecordingSurface {
       throw .syscall(error, path)
     }
     headers = try HeaderPair(reading: file, path)
-    geometry = headers.current.geometry
+    let header = headers.current
+    geometry = header.geometry
+    embossed = header.embossed
     factoryRecord = try EmulatedDisc.readFactoryRecord(file, path)
-    states = try SectorStates(reading: file, geometry, path)
+    sectors = try ImageSectorStore.table(of: file, headers, path)
     blocks = FileWindow(file, start: ImageLayout.dataOffset, length: geometry.userOctets)
+    guardedProtection = ProtectionSnapshots(header.guarded(isWritable: file.isWritable))
   }
 
   private static func readFactoryRecord(_ file: ImageFile, _ path: String) throws(DiscImageError) -> FactoryRecord {
@@ -54,70 +62,17 @@ public final class EmulatedDisc: RecordingSurface {
       remedy: "restore the image from a copy: a medium id cannot be written again")
   }
 
-  // MARK: Protection
+  /// Whether all of it can be rewritten.
+  public var profile: MediumProfile { embossed == nil ? .rewritable : .partlyEmbossed }
 
-  /// Which blocks must not be written.
-  public var protection: WriteProtection { headers.current.protection }
-
-  /// Slides the tab on the shell, or protects ranges: nothing that a command could do.
-  public func setProtection(_ protection: WriteProtection) throws(DiscImageError) {
-    guard file.isWritable else {
-      throw DiscImageError(
-        .notPermitted, path, "the image is open for reading only",
-        remedy: "change the file's permissions and open it again")
-    }
-    try ImageHeader.require(protection, geometry, path)
-    do throws(SyscallFailure) {
-      try headers.update { $0.protection = protection }
-    } catch {
-      throw .syscall(error, path, changing: true)
-    }
+  /// Whether a write may be lasting only after ``synchronize()``. So it is unless told otherwise.
+  public var isCaching: Bool {
+    get { caches.load(ordering: .relaxed) }
+    set { caches.store(newValue, ordering: .relaxed) }
   }
 
-  /// Whether the tab is set, or the file cannot be written.
-  public var isWriteProtected: Bool { !file.isWritable || protection.isWhole }
-
-  /// The first block of `range` that must not be written.
-  public func firstProtectedBlock(in range: BlockRange) -> UInt64? {
-    var protection = protection
-    protection.isWhole = isWriteProtected
-    return protection.firstProtectedBlock(in: range)
-  }
-
-  // MARK: Blocks
-
-  /// Reads blocks into the caller's memory.
-  public func read(_ range: BlockRange, into buffer: inout MutableRawSpan) throws(MediumError) {
-    if let failure = states.firstFailure(in: range) { throw failure }
-    let length = octets(range)
-    let failure = buffer.withUnsafeMutableBytes { bytes in
-      attempt { () throws(SyscallFailure) in
-        try blocks.read(at: offset(range), into: UnsafeMutableRawBufferPointer(rebasing: bytes[0..<length]))
-      }
-    }
-    if let failure { throw readError(failure, range) }
-  }
-
-  /// Writes blocks from the caller's memory, and counts them as verified.
-  public func write(_ range: BlockRange, from data: RawSpan) throws(MediumError) {
-    try put(range, data)
-    try mark(range, as: .good)
-  }
-
-  /// Reads blocks to see that they can be read.
-  public func verify(_ range: BlockRange) throws(MediumError) {
-    let most = UInt32(65_536) / geometry.blockSize
-    var scratch = [UInt8](repeating: 0, count: 65_536)
-    var done: UInt32 = 0
-    while done < range.count {
-      let part = BlockRange(first: range.first + UInt64(done), count: min(most, range.count - done))
-      var span = scratch.mutableSpan
-      var bytes = span.mutableBytes
-      try read(part, into: &bytes)
-      done += part.count
-    }
-    if isWriteProtected == false { try mark(range, as: .good) }
-  }
+  /// Why the file last failed a command, whose sense data can only say that it did.
+  public var lastFailure: DiscImageError? { failures.withLock { $0 } }
 
   /// fdatasync.
   public func synchronize() throws(MediumError) {
@@ -125,68 +80,43 @@ public final class EmulatedDisc: RecordingSurface {
     do throws(SyscallFailure) { try file.synchronize() } catch { throw failure(error) }
   }
 
-  // MARK: Passes
-
-  /// What the last pass over a user sector left behind.
-  public func state(of block: UInt64) -> SectorState { states.state(of: block) }
-
-  /// The erase pass; the blocks' octets become zero.
-  public func erase(_ range: BlockRange) throws(MediumError) {
-    try mark(range, as: .erased)
-    let zeros = [UInt8](repeating: 0, count: Int(geometry.blockSize))
-    for index in 0..<UInt64(range.count) {
-      try put(BlockRange(first: range.first + index, count: 1), zeros.span.bytes)
-    }
-  }
-
-  /// The write pass.
-  public func record(_ range: BlockRange, from data: RawSpan) throws(MediumError) {
-    try put(range, data)
-    try mark(range, as: .unverified)
-  }
-
-  /// Changes what counts as the last pass; the file is touched only where that differs.
-  public func mark(_ range: BlockRange, as state: SectorState) throws(MediumError) {
-    do throws(SyscallFailure) { try states.mark(range, as: state) } catch { throw failure(error) }
+  /// Makes what an operation wrote lasting, if it must be.
+  func synchronizeUnlessCaching() throws(MediumError) {
+    if !isCaching { try synchronize() }
   }
 
   // MARK: Failures
 
-  private func put(_ range: BlockRange, _ data: RawSpan) throws(MediumError) {
-    let failure = data.withUnsafeBytes { bytes in
-      attempt { () throws(SyscallFailure) in try blocks.write(at: offset(range), bytes) }
-    }
-    if let failure { throw writeError(failure, range) }
-  }
-
-  /// Runs `body` and hands its failure over as a value: closures of spans cannot throw typed errors through.
-  private func attempt(_ body: () throws(SyscallFailure) -> Void) -> SyscallFailure? {
-    do throws(SyscallFailure) {
-      try body()
-      return nil
-    } catch {
-      return error
-    }
-  }
-
-  private func readError(_ error: SyscallFailure, _ range: BlockRange) -> MediumError {
-    lastFailure = .syscall(error, path)
-    guard error.number == EIO else { return .failure }
+  func readError(_ error: SyscallFailure, _ range: BlockRange) -> MediumError {
+    keep(.syscall(error, path))
+    guard error.isInputOutput else { return .failure }
     return .unreadable(block: range.first + UInt64(error.done) / UInt64(geometry.blockSize))
   }
 
-  private func writeError(_ error: SyscallFailure, _ range: BlockRange) -> MediumError {
-    lastFailure = .syscall(error, path, changing: true)
-    guard [ENOSPC, EDQUOT, EFBIG, EIO].contains(error.number) else { return .failure }
+  func writeError(_ error: SyscallFailure, _ range: BlockRange) -> MediumError {
+    keep(.syscall(error, path, changing: true))
+    guard error.isInputOutput || error.isNoSpace else { return .failure }
     return .notWritten(block: range.first + UInt64(error.done) / UInt64(geometry.blockSize))
   }
 
-  private func failure(_ error: SyscallFailure) -> MediumError {
-    lastFailure = .syscall(error, path, changing: true)
+  func failure(_ error: SyscallFailure) -> MediumError {
+    keep(.syscall(error, path, changing: true))
     return .failure
   }
 
-  private func offset(_ range: BlockRange) -> UInt64 { range.first * UInt64(geometry.blockSize) }
+  /// Changes what is known of the sectors.
+  func change<Result: Sendable>(
+    _ body: (inout SectorTableContent) throws(SectorFailure) -> Result
+  ) throws(MediumError) -> Result {
+    do throws(SectorFailure) {
+      return try sectors.change(body)
+    } catch {
+      switch error {
+      case .medium(let error): throw error
+      case .host(let error): throw failure(error)
+      }
+    }
+  }
 
-  private func octets(_ range: BlockRange) -> Int { Int(range.count) * Int(geometry.blockSize) }
+  private func keep(_ error: DiscImageError) { failures.withLock { $0 = error } }
 }

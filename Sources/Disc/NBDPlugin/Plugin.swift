@@ -10,7 +10,7 @@ import Synchronization
 public func pluginInit() -> UnsafeMutablePointer<nbdkit_plugin> {
   let plugin = UnsafeMutablePointer<nbdkit_plugin>.allocate(capacity: 1)
   plugin.initialize(to: nbdkit_plugin())
-  warifu_nbdkit_register(plugin, NBDKIT_THREAD_MODEL_SERIALIZE_ALL_REQUESTS)
+  warifu_nbdkit_register(plugin, NBDKIT_THREAD_MODEL_PARALLEL)
   Plugin.describe(&plugin.pointee)
   Plugin.addConfiguration(&plugin.pointee)
   Plugin.addExports(&plugin.pointee)

@@ -2,7 +2,7 @@ import DiscEmulator
 import Glibc
 
 /// The one disc that a server has open, for all its connections.
-final class ServedDisc: @unchecked Sendable {  // everything in it takes care of its own threads
+final class ServedDisc: Sendable {
   /// The disc.
   let disc: EmulatedDisc
   /// Held together by writes of whole blocks, and alone by those that must read a block first: else one of two

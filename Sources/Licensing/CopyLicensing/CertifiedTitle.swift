@@ -12,12 +12,14 @@ public struct CertifiedTitle: ~Copyable {
 
   private let reader: TitleReader
   private let key: Secret
+  private let associatedData: [UInt8]
   private let operation: String
 
-  init(title: CatalogueTitle, reader: TitleReader, key: consuming Secret) {
+  init(title: CatalogueTitle, reader: TitleReader, key: consuming Secret, associatedData: [UInt8]) {
     self.title = title
     self.reader = reader
     self.key = key
+    self.associatedData = associatedData
     operation = "open \(title.name)"
   }
 
@@ -34,7 +36,7 @@ public struct CertifiedTitle: ~Copyable {
 
   /// Reads the content from any place, decrypting on demand.
   public func contentReader() throws(LicensingError) -> ContentReader {
-    try ContentReader.open(reader, key: key, title: title, operation)
+    try ContentReader.open(reader, key: key, associatedData: associatedData, operation)
   }
 
   /// Decrypts the content into an anonymous file in memory that nobody can change any more.

@@ -1,6 +1,5 @@
 import Cryptography
 import DiscDriver
-import Formats
 import SecureChannel
 
 /// Reads a title's content from any place, and decrypts only the segments that are asked for.
@@ -23,7 +22,7 @@ public struct ContentReader: ~Copyable {
 
   /// A reader of a title under its content key.
   static func open(
-    _ reader: TitleReader, key: borrowing Secret, title: CatalogueTitle, _ operation: String
+    _ reader: TitleReader, key: borrowing Secret, associatedData: [UInt8], _ operation: String
   ) throws(LicensingError) -> ContentReader {
     var header = [UInt8](repeating: 0, count: StreamingAEAD.headerOctets)
     do {
@@ -31,8 +30,7 @@ public struct ContentReader: ~Copyable {
       let count = try Content.parameters.segmentCount(ciphertextLength: reader.length)
       _ = try header.withUnsafeMutableBytes { try reader.read(at: 0, into: $0) }
       let opener = try StreamOpener(
-        key: key, associatedData: Content.associatedData(title.softwareID), header: header,
-        parameters: Content.parameters)
+        key: key, associatedData: associatedData, header: header, parameters: Content.parameters)
       return ContentReader(reader, opener, length: length, segmentCount: UInt32(clamping: count), operation)
     } catch {
       throw LicensingError(error, during: operation)

@@ -4,9 +4,10 @@ import Formats
 import Identifiers
 
 extension CopySession {
-  /// Copies the sealed title from the master disc (S7, M8), after the card's comparison and not one octet before (M7).
+  /// Copies the sealed title from the master disc, as the licence on the medium is for: as it is (S7, M8), or converted
+  /// (S16, S17, M14). The card compares or opens the keys before one octet is copied (M7, M13).
   ///
-  /// Only ciphertext passes here. What was read is compared with the signed catalogue's digest before the title is
+  /// Only ciphertext is written. What was read is compared with the signed catalogue's digest before the title is
   /// committed; until then the disc shows its old state, whatever happens. A copy of the same title that was cancelled,
   /// killed or cut off goes on where it was interrupted, after comparing what it left with its digests.
   ///
@@ -18,16 +19,19 @@ extension CopySession {
     progress: ProgressHandler = withoutProgress
   ) throws(LicensingError) -> InstalledTitle {
     let operation = "copy \(softwareID)"
-    try certify(softwareID)
+    let license = try titleLicense(for: softwareID)
     let (title, file) = try master.title(softwareID, operation)
+    let way = try wayToCopy(license, file, on: master.disc)
     let information = try licensing(operation) { try CopySession.information(title, of: master.catalogue) }
-    var writer = try begin(title, information, progress, operation)
+    var writer = try begin(title, source: way.source(title), information, progress, operation)
+    let first = UInt64(writer.nextSegment)
     do throws(LicensingError) {
-      try writer.fill(from: file, of: master.disc, progress, operation)
+      try writer.fill(
+        TitlePipeline(file: file, disc: master.disc, stages: way.stages), from: first, progress, operation)
     } catch {
       throw CopySession.suspend(writer, error)
     }
-    guard writer.contentDigest == title.ciphertextDigest else {
+    guard way.isWhole(title, written: writer.contentDigest, from: first) else {
       // Whoever tries again must not go on with this.
       try? writer.abandon()
       throw LicensingError(
@@ -46,12 +50,12 @@ extension CopySession {
 
   /// A writer for the title, perhaps one that goes on.
   private func begin(
-    _ title: CatalogueTitle, _ information: [UInt8], _ progress: ProgressHandler, _ operation: String
+    _ title: CatalogueTitle, source: [UInt8], _ information: [UInt8], _ progress: ProgressHandler, _ operation: String
   ) throws(LicensingError) -> TitleWriter {
     var isCancelled = false
     do {
       let writer = try volume.resumableInstall(
-        title: title.softwareID, length: title.ciphertextOctets, source: title.ciphertextDigest,
+        title: title.softwareID, length: title.ciphertextOctets, source: source,
         information: information
       ) { done, total in
         isCancelled = !progress(TransferProgress(.comparing, done: done, total: total))
@@ -88,11 +92,11 @@ extension CopySession {
 extension TitleWriter {
   /// Copies what is still wanted.
   fileprivate mutating func fill(
-    from file: MasterDisc.File, of disc: MasterDisc, _ progress: ProgressHandler, _ operation: String
+    _ pipeline: TitlePipeline, from first: UInt64, _ progress: ProgressHandler, _ operation: String
   ) throws(LicensingError) {
-    try TitlePipeline(file: file, disc: disc).run(from: UInt64(nextSegment)) { (piece, digest) throws(LicensingError) in
+    try pipeline.run(from: first) { (piece, digest) throws(LicensingError) in
       do { try write(segment: piece, digest: digest) } catch { throw LicensingError(error, during: operation) }
-      guard progress(TransferProgress(.copying, done: written, total: file.length)) else {
+      guard progress(TransferProgress(.copying, done: written, total: pipeline.file.length)) else {
         throw .cancelled(operation)
       }
     }

@@ -7,11 +7,13 @@ import ISO7816
 import Identifiers
 import Octets
 
-/// Copying licensed titles onto one medium with one card: embodiment 1 of the copying system (M1 to M10).
+/// Copying licensed titles onto one medium with one card: embodiment 1 of the copying system (M1 to M10) and embodiment 2
+/// (M11 to M15), whichever the licence on the medium is for.
 ///
 /// The six means of Fig 1 and who they are here: reading the software id (``LicensedMaster``), reading the medium id
 /// (``LicensedVolume``), generating the signature (the centre), writing it (``install(_:)``), generating and comparing
-/// it again (the card, in ``certify(_:)``), copying the data (``copy(_:from:progress:)``).
+/// it again (the card, in ``certify(_:)``), copying the data (``copy(_:from:progress:)``). Under conversion keys the centre
+/// generates keys in place of the signature, and the card opens them in place of comparing.
 public final class CopySession {
   /// The target medium's licensed volume.
   public let volume: LicensedVolume
@@ -30,63 +32,6 @@ public final class CopySession {
     serial = try licensing("read the card's status") { try card.status().serial }
   }
 
-  // MARK: Licences
-
-  /// What to ask the centre for (S1): the title, this medium's id as just read, this card.
-  public func request(
-    for softwareID: SoftwareID, operationID: OperationID, terms: LicenseTerms = .unlimited
-  ) throws(LicensingError) -> LicenseRequest {
-    LicenseRequest(
-      operationID: operationID, cardSerial: serial, softwareID: softwareID, mediumID: volume.identity.id, terms: terms)
-  }
-
-  /// Writes the centre's answer into the predetermined region of the medium (S3, M6), if it is authentic and for this
-  /// medium and this card.
-  public func install(_ license: CopyLicense) throws(LicensingError) {
-    let operation = "write the licence to the disc"
-    try check(license, operation)
-    try licensing(operation) { try volume.install(licence: license.encoded, for: license.softwareID) }
-  }
-
-  /// The licence on the medium. The centre's signature is checked before anything else of it is looked at.
-  ///
-  /// - Throws: ``LicensingError/Code/notLicensed``, ``LicensingError/Code/notAuthentic``,
-  ///   ``LicensingError/Code/wrongMedium``, ``LicensingError/Code/wrongCard``.
-  public func license(for softwareID: SoftwareID) throws(LicensingError) -> CopyLicense {
-    let operation = "read the licence for \(softwareID)"
-    guard let installed = volume.licence(for: softwareID) else {
-      guard volume.damagedLicenceCount == 0 else {
-        throw LicensingError(
-          .damaged, operation,
-          remedy: "A licence on this disc is damaged in both its copies, maybe this one; get it from the centre again.")
-      }
-      throw LicensingError(
-        .notLicensed, operation, remedy: "There is none on this disc; get one from the centre first.")
-    }
-    let license = try licensing(operation) {
-      try CopyLicense.open(installed.octets.span.bytes, under: anchor.licenseKey)
-    }
-    guard license.softwareID == softwareID else {
-      throw LicensingError(
-        .notAuthentic, operation, remedy: "The licence is for another title; remove it and get the right one.")
-    }
-    try check(license, operation)
-    return license
-  }
-
-  private func check(_ license: CopyLicense, _ operation: String) throws(LicensingError) {
-    try licensing(operation) { try license.verify(under: anchor.licenseKey) }
-    guard license.mediumID == volume.identity.id else {
-      throw LicensingError(
-        .wrongMedium, operation,
-        remedy: "The licence is for another disc; use that disc, or get a licence for this one.")
-    }
-    guard license.cardSerial == serial else {
-      throw LicensingError(
-        .wrongCard, operation, remedy: "The licence is for card \(license.cardSerial); use that card.")
-    }
-  }
-
   // MARK: Certification
 
   /// Has the card recompute the certificate code and compare (S4 to S6, M7).
@@ -96,19 +41,20 @@ public final class CopySession {
   public func certify(_ softwareID: SoftwareID) throws(LicensingError) -> CopyLicense {
     let operation = "certify \(softwareID)"
     let license = try license(for: softwareID)
-    do {
-      try card.certify(certificate(license))
-    } catch {
-      throw CopySession.refusal(error, operation)
-    }
+    let certificate = try certificate(license, operation)
+    do { try card.certify(certificate) } catch { throw CopySession.refusal(error, operation) }
     return license
   }
 
-  /// What the card is shown: the medium id is the one just read, never the licence's word for it.
-  private func certificate(_ license: CopyLicense) -> WarifuCard.CopyCertificate {
+  /// What the card is shown: the medium id is the one just read, never the licence's word for it. Where the terms ask for
+  /// it the drive attests that id to the card.
+  private func certificate(
+    _ license: CopyLicense, _ operation: String
+  ) throws(LicensingError) -> WarifuCard.CopyCertificate {
     WarifuCard.CopyCertificate(
       softwareID: license.softwareID, mediumID: volume.identity.id, terms: license.terms.encoded,
-      wrappedCertificationKey: license.wrappedCertificationKey, certificateCode: license.certificateCode)
+      wrappedCertificationKey: license.wrappedCertificationKey, certificateCode: license.certificateCode,
+      driveSignature: license.terms.requiresAttestedMedium ? try attestToCard(operation) : nil)
   }
 
   private static func refusal(_ error: CardError, _ operation: String) -> LicensingError {
@@ -124,22 +70,35 @@ public final class CopySession {
 
   // MARK: Execution
 
-  /// Opens a title to run or show it (M10): the licence, the medium and the card are checked again, and only now does
-  /// the card release the content key.
+  /// Opens a title to run or show it (M10, M15): the licence, the medium and the card are checked again, and only now
+  /// does the card release the content key, or open Ku.
   public func open(_ softwareID: SoftwareID) throws(LicensingError) -> CertifiedTitle {
     let operation = "open \(softwareID)"
-    let license = try license(for: softwareID)
+    let license = try titleLicense(for: softwareID)
     let reader = try licensing(operation) { try volume.open(title: softwareID) }
     let part = try licensing(operation) { try MasterCatalogue(json: reader.information) }
     guard let title = part.title(softwareID), title.ciphertextOctets == reader.length else {
       throw LicensingError(.damaged, operation, remedy: "What the disc says of the title is wrong; copy it again.")
     }
-    let key: Secret
+    switch license {
+    case .certificate(let license):
+      return CertifiedTitle(
+        title: title, reader: reader, key: try contentKey(license, operation),
+        associatedData: Content.associatedData(softwareID))
+    case .conversion(let license):
+      return CertifiedTitle(
+        title: title, reader: reader, key: try mediumKey(license, operation),
+        associatedData: ConvertedContent.associatedData(softwareID, on: volume.identity.id))
+    }
+  }
+
+  /// Kd, after one more comparison.
+  private func contentKey(_ license: CopyLicense, _ operation: String) throws(LicensingError) -> Secret {
+    let certificate = try certificate(license, operation)
     do {
-      key = try card.releaseContentKey(certificate(license), wrappedContentKey: license.wrappedContentKey)
+      return try card.releaseContentKey(certificate, wrappedContentKey: license.wrappedContentKey)
     } catch {
       throw CopySession.refusal(error, operation)
     }
-    return CertifiedTitle(title: title, reader: reader, key: key)
   }
 }

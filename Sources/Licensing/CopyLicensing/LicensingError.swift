@@ -17,6 +17,10 @@ public struct LicensingError: Error, Sendable, Equatable, CustomStringConvertibl
     case wrongMedium
     /// The licence is for another card.
     case wrongCard
+    /// The licence is of the other profile than this wants: by conversion keys, or by certificate code.
+    case wrongProfile
+    /// The licence wants the medium attested, and no drive that the centre has certified does so.
+    case notAttested
     /// The card recomputed the certificate code and found another one, or cannot open its key (M7).
     case notCertified
     /// The licence or the card's codes are past their date.

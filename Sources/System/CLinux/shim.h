@@ -78,6 +78,11 @@ static inline int warifu_unlock(int descriptor) {
   return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
 
+// fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE: octets become zero and take no space any more. -1 and errno.
+static inline int warifu_punch_hole(int descriptor, int64_t offset, int64_t length) {
+  return (int)syscall(SYS_fallocate, descriptor, 0x02 | 0x01, offset, length);
+}
+
 // renameat2(2) with RENAME_NOREPLACE: a rename that fails with EEXIST instead of replacing a file. File systems without
 // it (NFS) get link(2), which does not replace either, and unlink(2).
 static inline int warifu_rename_new(const char *from, const char *to) {
@@ -149,4 +154,36 @@ static inline int warifu_block_most_sectors(int descriptor) {
 static inline int warifu_sg_most_octets(int descriptor) {
   int octets = 0;
   return ioctl(descriptor, 0x1267 /* BLKSECTGET */, &octets) < 0 ? -1 : octets;
+}
+
+// Whether the processor has an instruction for CRC-32C (SSE 4.2).
+static inline int warifu_has_crc32c(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("sse4.2") ? 1 : 0;
+#else
+  return 0;
+#endif
+}
+
+// CRC-32C by that instruction, from one state of its register to the next. Only where warifu_has_crc32c() says so.
+#if defined(__x86_64__)
+__attribute__((target("sse4.2")))
+#endif
+static inline uint32_t warifu_crc32c(uint32_t state, const void *bytes, size_t count) {
+#if defined(__x86_64__)
+  const unsigned char *next = (const unsigned char *)bytes;
+  uint64_t wide = state;
+  for (; count >= 8; next += 8, count -= 8) {
+    uint64_t octets;
+    memcpy(&octets, next, 8);
+    wide = __builtin_ia32_crc32di(wide, octets);
+  }
+  state = (uint32_t)wide;
+  for (; count > 0; next++, count--) state = __builtin_ia32_crc32qi(state, *next);
+#else
+  (void)bytes;
+  (void)count;
+#endif
+  return state;
 }

@@ -100,23 +100,33 @@ public final class Workbench {
     public let volume: LicensedVolume
   }
 
+  /// Makes what lets a drive attest media, and has the centre vouch for it.
+  public func makeDriveIdentity(serial: String = "WF00000001") async throws -> DriveIdentity {
+    let key = try SigningKey(random: random)
+    let certificate = try await center.driveCertifier.certify(serial: serial, publicKey: key.publicKey)
+    return DriveIdentity(serial: serial, key: key, certificate: certificate)
+  }
+
   /// Makes a disc and a licensed volume on it; `generalUse` is what the other partition gets, a quarter if nothing is said.
+  ///
+  /// - Parameter identity: lets the drive that it is in attest it; by default that drive attests nothing.
   public func makeDisc(
-    _ name: String, geometry: MediumGeometry = .mb128, generalUse: UInt64? = nil
+    _ name: String, geometry: MediumGeometry = .mb128, generalUse: UInt64? = nil, in identity: DriveIdentity? = nil
   ) throws -> TargetDisc {
     let disc = try EmulatedDisc.manufacture(at: folder(name), geometry: geometry, manufactured: clock.now()) {
       random.fill($0)
     }
-    let drive = EmulatedDrive(medium: disc)
+    let drive = EmulatedDrive(configuration: DriveConfiguration(signer: identity), medium: disc)
     let volume = try LicensedVolume.format(try DriveSession(drive), generalUse: generalUse, random: random)
     return TargetDisc(path: folder(name), drive: drive, volume: volume)
   }
 
-  /// Presses a master disc with one title for each file.
+  /// Presses a master disc with one title for each file, all sold under `profile`.
   ///
   /// - Returns: the image's path and the software ids, in the order of the files.
   public func pressMaster(
-    _ name: String, _ files: [(path: String, type: TitleType)], price: Money = Money(minorUnits: 500, currency: .euro)
+    _ name: String, _ files: [(path: String, type: TitleType)],
+    price: Money = Money(minorUnits: 500, currency: .euro), profile: CopyProfile = .certificate
   ) async throws -> (path: String, titles: [SoftwareID]) {
     var press = try MasterPress(
       creating: folder(name), name: "Test disc", center: center.facts.centerID,
@@ -125,7 +135,7 @@ public final class Workbench {
     for file in files {
       let title = try await center.titles.register(
         name: String(file.path.split(separator: "/").last ?? "title"), version: "1.0", type: file.type,
-        seller: "Seller", price: price)
+        seller: "Seller", price: price, profile: profile)
       let key = try await center.titles.contentKey(of: title.softwareID)
       try press.add(
         PressedTitle(
@@ -145,16 +155,32 @@ public final class Workbench {
     try CopySession(volume: disc.volume, card: card.card, anchor: try TrustAnchor(card: card.card, time: clock.now()))
   }
 
-  /// Asks the centre for a licence and writes it to the disc (S1 to S3).
+  /// Asks the centre for a licence by certificate code and writes it to the disc (S1 to S3).
   @discardableResult
   public func license(
     _ title: SoftwareID, in session: CopySession, terms: LicenseTerms = .unlimited
   ) async throws -> CopyLicense {
-    guard let operation = OperationID(octets: random.octets(16)) else { throw WorkbenchError.badRandom }
-    let request = try session.request(for: title, operationID: operation, terms: terms)
-    let license = try await center.copyLicenses.license(request)
+    let license = try await center.copyLicenses.license(try request(title, in: session, terms: terms))
     try session.install(license)
     return license
+  }
+
+  /// Asks the centre for a licence by conversion keys and writes it to the disc (S11 to S15).
+  @discardableResult
+  public func conversionLicense(
+    _ title: SoftwareID, in session: CopySession
+  ) async throws -> ConversionLicense {
+    let license = try await center.conversionLicenses.license(try request(title, in: session))
+    try session.install(license)
+    return license
+  }
+
+  /// What the session asks the centre for, under an operation id of its own (M4).
+  public func request(
+    _ title: SoftwareID, in session: CopySession, terms: LicenseTerms = .unlimited
+  ) throws -> LicenseRequest {
+    guard let operation = OperationID(octets: random.octets(16)) else { throw WorkbenchError.badRandom }
+    return try session.request(for: title, operationID: operation, terms: terms)
   }
 }
 

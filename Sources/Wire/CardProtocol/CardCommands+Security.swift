@@ -1,4 +1,5 @@
 import ISO7816
+import Octets
 
 /// Mutual authentication, and the keys that security operations take.
 extension CommandAPDU {
@@ -49,6 +50,16 @@ extension CommandAPDU {
   public static func decipher(cryptogram: [UInt8]) -> CommandAPDU {
     CommandAPDU(
       cla: 0x00, ins: Instruction.performSecurityOperation.rawValue, p1: 0x80, p2: 0x86, data: cryptogram, le: 256)
+  }
+
+  /// PSO: VERIFY CERTIFICATE (ISO/IEC 7816-8, 5.5): shows the card that the centre vouches for a drive's key.
+  ///
+  /// - Parameter certificate: a ``CardVerifiableCertificate``; `nil` is answered for what is none.
+  public static func verifyCertificate(_ certificate: [UInt8]) -> CommandAPDU? {
+    var reader = TLVReader(certificate.span.bytes)
+    guard let element = try? reader.next(), element.tag == 0x7F21, reader.isAtEnd else { return nil }
+    return CommandAPDU(
+      cla: 0x00, ins: Instruction.performSecurityOperation.rawValue, p1: 0x00, p2: 0xBE, data: element.value.octets)
   }
 
   private static func manageSecurityEnvironment(p1: UInt8, p2: UInt8, _ template: [UInt8]) -> CommandAPDU {

@@ -262,10 +262,10 @@ extension CommandAPDU {
   }
 
   /// CERTIFY COPY (M7): the card unwraps KEYc, recomputes CS and compares; with `wrappedContentKey` it then answers Kd
-  /// (M10).
+  /// (M10). `driveSignature` is the drive's over the channel's challenge and the medium id, where the terms ask for it.
   public static func certifyCopy(
     softwareID: SoftwareID, mediumID: MediumID, terms: [UInt8], wrappedCertificationKey: [UInt8],
-    certificateCode: [UInt8], wrappedContentKey: [UInt8]? = nil
+    certificateCode: [UInt8], wrappedContentKey: [UInt8]? = nil, driveSignature: [UInt8]? = nil
   ) -> CommandAPDU {
     var data = BERTLV.encode(tag: 0x80, value: softwareID.octets)
     data += BERTLV.encode(tag: 0x81, value: mediumID.octets)
@@ -273,6 +273,7 @@ extension CommandAPDU {
     data += BERTLV.encode(tag: 0x83, value: wrappedCertificationKey)
     data += BERTLV.encode(tag: 0x84, value: certificateCode)
     if let wrappedContentKey { data += BERTLV.encode(tag: 0x85, value: wrappedContentKey) }
+    if let driveSignature { data += BERTLV.encode(tag: 0x9E, value: driveSignature) }
     return CommandAPDU(
       cla: 0x80, instruction: .certifyCopy, p1: wrappedContentKey == nil ? 0x00 : 0x01, data: data,
       le: wrappedContentKey == nil ? nil : 256)

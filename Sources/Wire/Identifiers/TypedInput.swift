@@ -90,6 +90,10 @@ public enum KeyLabel: Sendable, CaseIterable {
   case certificationKey
   /// KEYc → key that wraps the content key Kd.
   case content
+  /// Conversion root KM → Ku, the key of what is copied onto one medium (M12).
+  case targetMedium
+  /// Conversion root KM → Ka, the key of one title on master media (M12).
+  case masterMedium
 
   /// The label's text.
   public var text: StaticString {
@@ -107,6 +111,8 @@ public enum KeyLabel: Sendable, CaseIterable {
     case .wrapping: "wrapping"
     case .certificationKey: "certification key"
     case .content: "content"
+    case .targetMedium: "target medium"
+    case .masterMedium: "master medium"
     }
   }
 }

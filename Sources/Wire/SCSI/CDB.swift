@@ -14,6 +14,16 @@ public struct CDB: Sendable {
     count = operation.cdbOctets
   }
 
+  /// SECURITY PROTOCOL IN or OUT, of 12 octets.
+  init(securityProtocolCommand operation: UInt8, _ securityProtocol: UInt8, _ specific: UInt16, length: UInt32) {
+    octets = InlineArray(repeating: 0)
+    octets[0] = operation
+    octets[1] = securityProtocol
+    count = 12
+    put(UInt64(specific), at: 2, width: 2)
+    put(UInt64(length), at: 6, width: 4)
+  }
+
   /// A block with these octets, for commands that have no builder here; `nil` unless there are 6, 10, 12 or 16.
   public init?(octets source: [UInt8]) {
     guard [6, 10, 12, 16].contains(source.count) else { return nil }

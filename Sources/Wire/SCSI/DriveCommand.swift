@@ -2,80 +2,84 @@
 public enum DriveCommand: Hashable, Sendable {
   /// TEST UNIT READY.
   case testUnitReady
-  /// REQUEST SENSE, at most `allocation` octets.
-  case requestSense(allocation: UInt32)
+  /// REZERO UNIT: the head goes home.
+  case rezeroUnit
+  /// REQUEST SENSE, at most `allocation` octets; in the descriptor format if `descriptors` (DESC).
+  case requestSense(descriptors: Bool, allocation: UInt32)
   /// INQUIRY for standard data.
   case inquiry(allocation: UInt32)
   /// INQUIRY for a vital product data page.
   case inquiryPage(UInt8, allocation: UInt32)
+  /// REPORT LUNS.
+  case reportLUNs(select: UInt8, allocation: UInt32)
+  /// REPORT SUPPORTED OPERATION CODES.
+  case reportSupportedOperationCodes(OperationCodeQuery)
+  /// REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS; in 16 octets if `extended` (REPD).
+  case reportSupportedTaskManagementFunctions(extended: Bool, allocation: UInt32)
+  /// SEND DIAGNOSTIC: the self-test, or a parameter list, of which there is none but the empty one.
+  case sendDiagnostic(selfTest: Bool, parameterListLength: UInt32)
   /// READ CAPACITY (10).
   case readCapacity10
   /// READ CAPACITY (16).
   case readCapacity16(allocation: UInt32)
-  /// READ of any size.
-  case read(BlockRange, forceUnitAccess: Bool)
-  /// WRITE of any size.
-  case write(BlockRange, forceUnitAccess: Bool)
-  /// WRITE AND VERIFY; `comparing` if octet by octet.
-  case writeAndVerify(BlockRange, comparing: Bool)
-  /// VERIFY.
-  case verify(BlockRange, VerifyComparison)
-  /// SYNCHRONIZE CACHE; no blocks means all from the first on.
-  case synchronizeCache(BlockRange)
-  /// MODE SENSE of either size.
-  case modeSense(ModeSense)
-  /// START STOP UNIT.
-  case startStopUnit(start: Bool, loadEject: Bool)
-  /// PREVENT ALLOW MEDIUM REMOVAL.
-  case preventAllowMediumRemoval(prevent: Bool)
-  /// REPORT LUNS.
-  case reportLUNs(select: UInt8, allocation: UInt32)
+  /// GET LBA STATUS from a block on.
+  case getLBAStatus(first: UInt64, allocation: UInt32)
   /// READ MEDIA SERIAL NUMBER.
   case readMediaSerialNumber(allocation: UInt32)
 
-  /// What MODE SENSE asks for.
-  public struct ModeSense: Hashable, Sendable {
-    /// Which values.
-    public enum Control: UInt8, Hashable, Sendable {
-      /// Those in force.
-      case current = 0
-      /// A mask of those that can be changed.
-      case changeable = 1
-      /// Those after power on.
-      case `default` = 2
-      /// Those saved across power off.
-      case saved = 3
-    }
+  /// READ of any size.
+  case read(BlockRange, forceUnitAccess: Bool)
+  /// SEEK of either size, to a block.
+  case seek(UInt64)
+  /// PRE-FETCH of either size; no blocks means all from the first on.
+  case preFetch(BlockRange)
+  /// VERIFY of any size.
+  case verify(BlockRange, VerifyComparison)
+  /// WRITE of any size.
+  case write(BlockRange, forceUnitAccess: Bool)
+  /// WRITE AND VERIFY of any size; `comparing` if octet by octet.
+  case writeAndVerify(BlockRange, comparing: Bool)
+  /// WRITE SAME of either size.
+  case writeSame(WriteSame)
+  /// COMPARE AND WRITE: as many blocks to compare with, then as many to write.
+  case compareAndWrite(BlockRange, forceUnitAccess: Bool)
+  /// ORWRITE (16): sets the bits that are set in the data.
+  case orWrite(BlockRange, forceUnitAccess: Bool)
+  /// SYNCHRONIZE CACHE of either size; no blocks means all from the first on.
+  case synchronizeCache(BlockRange)
+  /// ERASE of either size; `toEnd` for all from the first on (ERA).
+  case erase(BlockRange, toEnd: Bool)
+  /// MEDIUM SCAN.
+  case mediumScan(MediumScan)
 
-    /// Page code, 00h to 3Fh; 3Fh for all.
-    public var page: UInt8
-    /// Subpage code; FFh for all.
-    public var subpage: UInt8
-    /// Which values.
-    public var control: Control
-    /// Whether to leave out the block descriptor (DBD).
-    public var withoutBlockDescriptor: Bool
-    /// Whether the 16-octet block descriptor is acceptable (LLBAA, MODE SENSE (10) only).
-    public var acceptsLongDescriptor: Bool
-    /// Whether it is MODE SENSE (10).
-    public var isLong: Bool
-    /// Room at the host.
-    public var allocation: UInt32
+  /// FORMAT UNIT.
+  case formatUnit(FormatUnit)
+  /// REASSIGN BLOCKS; whether addresses (LONGLBA) and the list's length (LONGLIST) are long.
+  case reassignBlocks(longAddresses: Bool, longList: Bool)
+  /// READ DEFECT DATA of either size.
+  case readDefectData(ReadDefectData)
 
-    /// A request; by default for the current values, with the short block descriptor.
-    public init(
-      page: UInt8, subpage: UInt8 = 0, control: Control = .current, withoutBlockDescriptor: Bool = false,
-      acceptsLongDescriptor: Bool = false, isLong: Bool, allocation: UInt32
-    ) {
-      self.page = page
-      self.subpage = subpage
-      self.control = control
-      self.withoutBlockDescriptor = withoutBlockDescriptor
-      self.acceptsLongDescriptor = acceptsLongDescriptor
-      self.isLong = isLong
-      self.allocation = allocation
-    }
-  }
+  /// MODE SENSE of either size.
+  case modeSense(ModeSense)
+  /// MODE SELECT of either size.
+  case modeSelect(ModeSelect)
+  /// START STOP UNIT.
+  case startStopUnit(StartStopUnit)
+  /// PREVENT ALLOW MEDIUM REMOVAL.
+  case preventAllowMediumRemoval(prevent: Bool)
+
+  /// RESERVE of either size.
+  case reserve
+  /// RELEASE of either size.
+  case release
+  /// SECURITY PROTOCOL IN.
+  case securityProtocolIn(SecurityProtocol)
+  /// SECURITY PROTOCOL OUT.
+  case securityProtocolOut(SecurityProtocol)
+  /// PERSISTENT RESERVE IN.
+  case persistentReserveIn(ReservationQuery, allocation: UInt32)
+  /// PERSISTENT RESERVE OUT. The type is meaningful to the actions that reserve, release or preempt; it is the raw field.
+  case persistentReserveOut(ReservationAction, scopeAndType: UInt8, parameterListLength: UInt32)
 }
 
 /// What VERIFY compares the blocks with (the BYTCHK field; SBC-3, 5.28).
@@ -100,36 +104,6 @@ public enum CDBError: Error, Hashable, Sendable {
     switch self {
     case .unknownOperationCode: SenseData(.invalidOperationCode, fieldPointer: .init(octet: 0))
     case .invalidField(let pointer): SenseData(.invalidFieldInCDB, fieldPointer: pointer)
-    }
-  }
-}
-
-/// What a command moves between host and drive.
-public enum DataTransfer: Hashable, Sendable {
-  /// Nothing.
-  case none
-  /// At most so many octets to the host.
-  case toHost(UInt64)
-  /// So many octets to the drive.
-  case toDrive(UInt64)
-}
-
-extension DriveCommand {
-  /// What the command moves, on a medium with blocks of `blockSize` octets. For transports that reserve room ahead.
-  public func transfer(blockSize: UInt32) -> DataTransfer {
-    func octets(_ range: BlockRange) -> UInt64 { UInt64(range.count) * UInt64(blockSize) }
-    switch self {
-    case .testUnitReady, .synchronizeCache, .startStopUnit, .preventAllowMediumRemoval: return .none
-    case .requestSense(let allocation), .inquiry(let allocation), .inquiryPage(_, let allocation),
-      .readCapacity16(let allocation), .reportLUNs(_, let allocation), .readMediaSerialNumber(let allocation):
-      return .toHost(UInt64(allocation))
-    case .modeSense(let request): return .toHost(UInt64(request.allocation))
-    case .readCapacity10: return .toHost(UInt64(Capacity.shortOctetCount))
-    case .read(let range, _): return .toHost(octets(range))
-    case .write(let range, _), .writeAndVerify(let range, _), .verify(let range, .blocks):
-      return .toDrive(octets(range))
-    case .verify(_, .none): return .none
-    case .verify(let range, .oneBlock): return range.count == 0 ? .none : .toDrive(UInt64(blockSize))
     }
   }
 }

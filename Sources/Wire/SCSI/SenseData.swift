@@ -2,7 +2,7 @@ import Octets
 
 /// Sense data (SPC-4, 4.5): why a command ended with CHECK CONDITION.
 ///
-/// Written in the fixed format, 18 octets; read in the fixed and in the descriptor format.
+/// An outcome carries it in the fixed format, 18 octets; REQUEST SENSE gives it in either format.
 public struct SenseData: Hashable, Sendable {
   /// Octets of the fixed format as written here.
   public static let octetCount = 18
@@ -13,23 +13,35 @@ public struct SenseData: Hashable, Sendable {
   /// The INFORMATION field if it is valid: for media errors and protected blocks the first block concerned.
   public var information: UInt64?
 
-  /// Which octet, and bit, of the CDB was not acceptable, with 5/24/00.
+  /// Which octet, and bit, was not acceptable: of the CDB with 5/24/00, of the parameter list with 5/26/00.
   public var fieldPointer: FieldPointer?
 
   /// Whether this tells of an earlier command whose status was already given.
   public var isDeferred: Bool
 
-  /// Where in a CDB a bad field begins (SPC-4, 4.5.2.4.2).
+  /// Where in a CDB, or in a parameter list, a bad field begins (SPC-4, 4.5.2.4.2).
   public struct FieldPointer: Hashable, Sendable {
     /// The octet, counted from 0.
     public var octet: UInt16
     /// The field's most significant bit in that octet, if it is not the whole octet.
     public var bit: UInt8?
 
+    /// Whether the field is in the parameter list and not in the CDB.
+    public var isInParameterList: Bool
+
     /// A pointer to an octet, or to a bit of it (0 to 7).
-    public init(octet: UInt16, bit: UInt8? = nil) {
+    public init(octet: UInt16, bit: UInt8? = nil, isInParameterList: Bool = false) {
       self.octet = octet
       self.bit = bit
+      self.isInParameterList = isInParameterList
+    }
+
+    /// The three octets of sense-key-specific data.
+    var octets: InlineArray<3, UInt8> {
+      [
+        (isInParameterList ? 0x80 : 0xC0) | (bit.map { 0x08 | ($0 & 7) } ?? 0),  // SKSV, C/D, BPV and the bit
+        UInt8(truncatingIfNeeded: octet >> 8), UInt8(truncatingIfNeeded: octet),
+      ]
     }
   }
 
@@ -75,12 +87,30 @@ extension SenseData {
     octets[12] = code.asc
     octets[13] = code.ascq
     if let pointer = fieldPointer {
-      octets[15] = 0xC0  // SKSV, and C/D: the field is in the CDB
-      if let bit = pointer.bit { octets[15] |= 0x08 | (bit & 7) }
-      octets[16] = UInt8(truncatingIfNeeded: pointer.octet >> 8)
-      octets[17] = UInt8(truncatingIfNeeded: pointer.octet)
+      let specific = pointer.octets
+      for index in 0..<3 { octets[15 + index] = specific[index] }
     }
     return octets
+  }
+
+  /// Appends the descriptor format (SPC-4, 4.5.2): 8 octets, and a descriptor for what else there is to tell.
+  public func append(descriptorsTo buffer: OctetBuffer) throws(OctetError) {
+    try buffer.append(UInt8(isDeferred ? 0x73 : 0x72))
+    try buffer.append(code.key.rawValue)
+    try buffer.append(code.asc)
+    try buffer.append(code.ascq)
+    try buffer.append(repeating: 0, count: 3)
+    try buffer.append(UInt8((information == nil ? 0 : 12) + (fieldPointer == nil ? 0 : 8)))
+    if let information {
+      try buffer.append(UInt32(0x000A_8000))  // type, length, VALID
+      try buffer.append(information)
+    }
+    if let fieldPointer {
+      try buffer.append(UInt32(0x0206_0000))  // type, length
+      let specific = fieldPointer.octets
+      try buffer.append(specific.span.bytes)
+      try buffer.append(UInt8(0))
+    }
   }
 
   /// Reads sense data in either format. Fields that a short answer leaves out are taken as absent.
@@ -99,7 +129,7 @@ extension SenseData {
   private init(fixed bytes: RawSpan) throws(OctetError) {
     guard bytes.byteCount >= 3 else { throw .truncated }
     let end = bytes.byteCount >= 8 ? min(bytes.byteCount, 8 + Int(bytes[octet: 7])) : bytes.byteCount
-    let key = SenseKey(rawValue: bytes[octet: 2] & 0x0F) ?? .reserved
+    let key = SenseKey(rawValue: bytes[octet: 2] & 0x0F) ?? .completed
     self.init(
       SenseCode(key, end > 12 ? bytes[octet: 12] : 0, end > 13 ? bytes[octet: 13] : 0),
       isDeferred: bytes[octet: 0] & 1 == 1)
@@ -113,7 +143,7 @@ extension SenseData {
 
   private init(descriptors bytes: RawSpan) throws(OctetError) {
     guard bytes.byteCount >= 4 else { throw .truncated }
-    let key = SenseKey(rawValue: bytes[octet: 1] & 0x0F) ?? .reserved
+    let key = SenseKey(rawValue: bytes[octet: 1] & 0x0F) ?? .completed
     self.init(SenseCode(key, bytes[octet: 2], bytes[octet: 3]), isDeferred: bytes[octet: 0] & 1 == 1)
     guard bytes.byteCount >= 8 else { return }
     let end = min(bytes.byteCount, 8 + Int(bytes[octet: 7]))
@@ -133,12 +163,13 @@ extension SenseData {
     }
   }
 
-  /// The three octets of sense-key-specific data as a pointer into the CDB; `nil` if they point elsewhere.
+  /// The three octets of sense-key-specific data as a pointer; `nil` if they are not valid (SKSV).
   private static func fieldPointer(_ bytes: RawSpan) -> FieldPointer? {
-    guard bytes[octet: 0] & 0xC0 == 0xC0 else { return nil }
+    guard bytes[octet: 0] & 0x80 != 0 else { return nil }
     return FieldPointer(
       octet: UInt16(bytes[octet: 1]) << 8 | UInt16(bytes[octet: 2]),
-      bit: bytes[octet: 0] & 0x08 != 0 ? bytes[octet: 0] & 0x07 : nil)
+      bit: bytes[octet: 0] & 0x08 != 0 ? bytes[octet: 0] & 0x07 : nil,
+      isInParameterList: bytes[octet: 0] & 0x40 == 0)
   }
 }
 

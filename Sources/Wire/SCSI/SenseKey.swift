@@ -24,8 +24,8 @@ public enum SenseKey: UInt8, Hashable, Sendable, CaseIterable {
   case copyAborted = 0xA
   /// The drive aborted the command: try again.
   case abortedCommand = 0xB
-  /// Reserved (formerly EQUAL).
-  case reserved = 0xC
+  /// MEDIUM SCAN found what it looked for (SCSI-2; reserved since).
+  case equal = 0xC
   /// Data stayed in the buffer that could not be put on the medium.
   case volumeOverflow = 0xD
   /// What was sent and what is on the medium differ.

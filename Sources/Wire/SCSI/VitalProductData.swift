@@ -8,6 +8,14 @@ public enum VitalProductDataPage: UInt8, Hashable, Sendable, CaseIterable {
   case unitSerialNumber = 0x80
   /// The drive's designators.
   case deviceIdentification = 0x83
+  /// What the transport and the drive can do besides (SPC-4, 7.8.7).
+  case extendedInquiry = 0x86
+  /// The most that commands may ask for (SBC-3, 6.5.3).
+  case blockLimits = 0xB0
+  /// What the medium is like (SBC-3, 6.5.2).
+  case blockDeviceCharacteristics = 0xB1
+  /// How blocks and sectors belong together (SBC-3, 6.5.4): one to one.
+  case logicalBlockProvisioning = 0xB2
 }
 
 /// A vital product data page: page code and what is behind its length (SPC-4, 7.8.1).

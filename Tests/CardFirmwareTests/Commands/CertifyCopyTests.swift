@@ -20,8 +20,8 @@ import Testing
     static let certificationKey = SeededRandom(seed: 704).octets(32)
 
     /// A sound licence for the card with this KU.
-    init(userKey: [UInt8], expiry: UInt64 = 0) throws {
-      terms = [1, 0] + (0..<8).map { UInt8(truncatingIfNeeded: expiry >> (56 - 8 * $0)) }
+    init(userKey: [UInt8], expiry: UInt64 = 0, needsAttestation: Bool = false) throws {
+      terms = [1, needsAttestation ? 1 : 0] + (0..<8).map { UInt8(truncatingIfNeeded: expiry >> (56 - 8 * $0)) }
       let input = OctetBuffer(capacity: 256)
       try input.becomeCertificateInput(
         softwareID: softwareID.span.bytes, mediumID: mediumID.span.bytes, terms: terms.span.bytes)
@@ -36,11 +36,11 @@ import Testing
       wrappedContentKey = try KeyWrap.wrap(Secret(copying: License.contentKey), under: wrapping)
     }
 
-    func command(running: Bool) throws -> CommandAPDU {
+    func command(running: Bool, driveSignature: [UInt8]? = nil) throws -> CommandAPDU {
       .certifyCopy(
         softwareID: try #require(SoftwareID(octets: softwareID)), mediumID: try #require(MediumID(octets: mediumID)),
         terms: terms, wrappedCertificationKey: wrappedKey, certificateCode: code,
-        wrappedContentKey: running ? wrappedContentKey : nil)
+        wrappedContentKey: running ? wrappedContentKey : nil, driveSignature: driveSignature)
     }
   }
 
@@ -55,8 +55,8 @@ import Testing
     #expect(try bench.send(license.command(running: true)) == ResponseAPDU(data: License.contentKey, status: .ok))
   }
 
-  /// Another version of the terms, or a flag that the card does not know, is malformed; an attested medium id is more than
-  /// the card can see to; the rest is false.
+  /// Another version of the terms, or a flag that the card does not know, is malformed; an attested medium id is what no
+  /// drive is here for; the rest is false.
   private func termsRefusal(_ bit: Int) -> StatusWord {
     switch bit {
     case 8: .conditionsNotSatisfied

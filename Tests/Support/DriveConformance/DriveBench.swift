@@ -69,6 +69,25 @@ extension DriveBench {
     return cdb
   }
 
+  /// A CDB of 10, 12 or 16 octets that names blocks as READ and WRITE do, told by its operation code in hexadecimal.
+  ///
+  /// - Parameter flags: its second octet.
+  func cdb(_ operation: String, _ range: BlockRange, flags: UInt8 = 0, line: Int = #line) throws -> CDB {
+    func bigEndian(_ value: UInt64, _ width: Int) -> [UInt8] {
+      (1...width).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (width - $0))) }
+    }
+    guard let code = Hex.decode(operation)?.first else { throw Unmet("no operation code: \(operation)", line) }
+    let count = UInt64(range.count)
+    let rest: [UInt8] =
+      switch code >> 5 {
+      case 1, 2: bigEndian(range.first, 4) + [0] + bigEndian(count, 2) + [0]
+      case 4: bigEndian(range.first, 8) + bigEndian(count, 4) + [0, 0]
+      default: bigEndian(range.first, 4) + bigEndian(count, 4) + [0, 0]
+      }
+    guard let cdb = CDB(octets: [code, flags] + rest) else { throw Unmet("no CDB: \(operation)", line) }
+    return cdb
+  }
+
   /// What the drive answers, GOOD.
   func answer(_ cdb: CDB, upTo count: Int, line: Int = #line) throws -> [UInt8] {
     try DriveBench.answer(transport, cdb, upTo: count, line: line)

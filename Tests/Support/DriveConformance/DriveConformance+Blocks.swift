@@ -65,14 +65,101 @@ extension DriveConformance {
         try bench.demandCheck(.miscompareDuringVerify, .verify(range, .blocks), sending: data)
       }
     },
-    Check("WRITE AND VERIFY writes") { bench in
+    Check("WRITE AND VERIFY writes, in all its forms") { bench in
       try bench.lending(4) { range in
-        for (seed, comparing) in [(UInt8(21), false), (22, true)] {
+        let forms: [CDB?] = [
+          .writeAndVerify(range, comparing: false), .writeAndVerify(range, comparing: true),
+          try bench.cdb("AE", range), try bench.cdb("8E", range),
+        ]
+        for (seed, cdb) in zip(UInt8(21)..., forms) {
           let data = bench.pattern(4, seed: seed)
-          try bench.demandGood(.writeAndVerify(range, comparing: comparing), sending: data)
+          try bench.demandGood(cdb, sending: data)
           try bench.demand(octets: try bench.read(range), are: data, "what was written")
         }
       }
     },
+    Check("VERIFY (12) and (16) compare, too, and name the block that differs") { bench in
+      try bench.lending(4) { range in
+        var data = bench.pattern(4, seed: 6)
+        try bench.demandGood(.write(range), sending: data)
+        for operation in ["AF", "8F"] {
+          try bench.demandGood(try bench.cdb(operation, range), sending: [])
+          try bench.demandGood(try bench.cdb(operation, range, flags: 0x02), sending: data)
+          data[3 * bench.blockSize] ^= 0x80
+          let sense = try bench.demandCheck(
+            .miscompareDuringVerify, try bench.cdb(operation, range, flags: 0x02), sending: data)
+          try bench.demand(sense.firstBadBlock ?? range.first + 3, is: range.first + 3, "the block that differs")
+          data[3 * bench.blockSize] ^= 0x80
+        }
+      }
+    },
+  ]
+
+  static let erasure: [Check] = [
+    Check("an erased block is blank until it is written") { bench in
+      try bench.lending(4) { range in
+        let middle = BlockRange(first: range.first + 1, count: 2)
+        try bench.demandGood(.write(range), sending: bench.pattern(4, seed: 31))
+        for erase in [try bench.cdb("2C", middle), try bench.cdb("AC", middle)] {
+          let outcome = try bench.transport.execute(erase)
+          // Drives that show themselves as disks may not know the command.
+          if outcome.senseData?.code == .invalidOperationCode { continue }
+          try bench.demand(outcome.status == .good, "it is refused: \(outcome.text)")
+          let sense = try bench.demandCheck(.blankBlock, .read(range), fetching: 4 * bench.blockSize)
+          try bench.demand(sense.firstBadBlock, is: middle.first, "the first blank block")
+          let data = bench.pattern(2, seed: 32)
+          try bench.demandGood(.write(middle), sending: data)
+          try bench.demand(octets: try bench.read(middle), are: data, "what was written")
+        }
+      }
+    }
+  ]
+
+  static let protection: [Check] = [
+    Check("what touches a protected block is refused whole, 7/27/00 with the first such block") { bench in
+      guard let protected = bench.drive.protected else { return }
+      let straddling = BlockRange(first: protected.first - 2, count: 4)
+      let before = try bench.read(straddling)
+      let data = bench.pattern(4, seed: 41)
+      let commands: [(String, CDB?, [UInt8])] = [
+        ("WRITE (10)", .write(straddling, form: .ten), data), ("WRITE (12)", .write(straddling, form: .twelve), data),
+        ("WRITE (16)", .write(straddling, form: .sixteen), data),
+        ("WRITE AND VERIFY (10)", .writeAndVerify(straddling, comparing: true), data),
+        ("WRITE AND VERIFY (12)", try bench.cdb("AE", straddling), data),
+        ("WRITE SAME (10)", try bench.cdb("41", straddling), Array(data.prefix(bench.blockSize))),
+        ("ERASE (10)", try bench.cdb("2C", straddling), []), ("ERASE (12)", try bench.cdb("AC", straddling), []),
+      ]
+      for (name, cdb, data) in commands {
+        guard let cdb else { throw Unmet("no CDB of \(name)", #line) }
+        let outcome = try bench.transport.send(cdb, data.span.bytes)
+        if outcome.senseData?.code == .invalidOperationCode { continue }
+        try bench.demand(outcome.senseData?.code == .writeProtected, "\(name) ends with \(outcome.text)")
+        try bench.demand(outcome.senseData?.firstBadBlock, is: protected.first, "\(name): the first protected block")
+        try bench.demand(octets: try bench.read(straddling), are: before, "after \(name), the disc")
+      }
+    },
+    Check("FORMAT UNIT and REASSIGN BLOCKS spare a protected block") { bench in
+      guard let protected = bench.drive.protected else { return }
+      let before = try bench.read(BlockRange(first: protected.first, count: 2))
+      try bench.demandCheck(.writeProtected, try bench.cdb("04 00 00 00 00 00"))
+      let address = (0..<4).map { UInt8(truncatingIfNeeded: protected.first >> UInt64(24 - 8 * $0)) }
+      try bench.demandCheck(.writeProtected, try bench.cdb("07 00 00 00 00 00"), sending: [0, 0, 0, 4] + address)
+      let after = try bench.read(BlockRange(first: protected.first, count: 2))
+      try bench.demand(octets: after, are: before, "the protected blocks")
+    },
+  ]
+
+  static let defects: [Check] = [
+    Check("READ DEFECT DATA gives the lists that were asked for") { bench in
+      for (hex, header) in [("37 00 1D 00 00 00 00 10 00 00", 4), ("B7 1D 00 00 00 00 00 00 10 00 00 00", 8)] {
+        let (outcome, data) = try bench.transport.fetch(try bench.cdb(hex), upTo: 4096)
+        // A list that is not there, or in another format, is a recovered error.
+        let isThere = outcome.status == .good || outcome.senseData?.key == .recoveredError
+        try bench.demand(isThere, "it is refused: \(outcome.text)")
+        try bench.demand(data.count >= header && data[1] & 0x18 != 0, "no list is there")
+        let length = data[(header / 2)..<header].reduce(0) { $0 << 8 | Int($1) }
+        try bench.demand(length % 4 == 0 && data.count == min(4096, header + length), "\(length) octets of defects")
+      }
+    }
   ]
 }

@@ -15,7 +15,7 @@ extension Card {
     guard header.p1 <= 1, header.p2 == 0 else { throw .incorrectP1P2 }
     let releasesContentKey = header.p1 == 1
     let license = try CertificateRequest(data, withContentKey: releasesContentKey)
-    try checkTerms(license.terms)
+    try checkTerms(license)
     try prepareDerivedKeys()
     try computing { () throws(CryptoError) in
       try engine.unwrap(EngineSlot.userKey, license.wrappedCertificationKey, into: EngineSlot.working)
@@ -59,9 +59,10 @@ extension Card {
   }
 
   /// Terms are version 01 ‖ flags (1) ‖ expiry (8). What the card cannot see to is refused, never passed over: past the
-  /// date by the last known time the licence is dead (P8), and a medium id that must be attested by its drive is 6985,
-  /// because no command brings the drive's signature here.
-  private func checkTerms(_ terms: RawSpan) throws(StatusWord) {
+  /// date by the last known time the licence is dead (P8), and where the terms ask for it the drive has to attest the
+  /// medium id. An attestation that was not asked for is checked too.
+  private func checkTerms(_ license: borrowing CertificateRequest) throws(StatusWord) {
+    let terms = license.terms
     let (flags, expiry) = try reading { () throws(OctetError) in
       var reader = OctetReader(terms)
       guard try reader.u8() == 1 else { throw OctetError.invalid }
@@ -71,8 +72,12 @@ extension Card {
       try reader.expectEnd()
       return (flags, expiry)
     }
-    guard flags & Card.attestedMedium == 0 else { throw .conditionsNotSatisfied }
     if expiry != 0, knownTime > expiry { throw .conditionsNotSatisfied }
+    if license.driveSignature.byteCount > 0 {
+      try checkAttestation(license.mediumID, signature: license.driveSignature)
+    } else if flags & Card.attestedMedium != 0 {
+      throw .conditionsNotSatisfied
+    }
   }
 }
 
@@ -82,6 +87,8 @@ private struct CertificateRequest: ~Escapable {
   let wrappedCertificationKey, certificateCode: RawSpan
   /// Empty where the content key is not asked for.
   let wrappedContentKey: RawSpan
+  /// Empty where no drive attests the medium id.
+  let driveSignature: RawSpan
 
   @_lifetime(copy data)
   init(_ data: RawSpan, withContentKey: Bool) throws(StatusWord) {
@@ -98,6 +105,7 @@ private struct CertificateRequest: ~Escapable {
     certificateCode = try CertificateRequest.value(&reader, 0x84, 16...16)
     wrappedContentKey =
       withContentKey ? try CertificateRequest.value(&reader, 0x85, 40...40) : data.extracting(0..<0)
+    driveSignature = reader.isAtEnd ? data.extracting(0..<0) : try CertificateRequest.value(&reader, 0x9E, 64...64)
     guard reader.isAtEnd else { throw .trailing }
   }
 

@@ -67,7 +67,8 @@ extension Card {
     channels.current.isCenterAuthenticated = true
   }
 
-  /// PSO: P1 P2 is 9E9A to compute, 00A8 to verify, 8680 to encipher and 8086 to decipher a key.
+  /// PSO: P1 P2 is 9E9A to compute, 00A8 to verify, 00BE to verify a certificate, 8680 to encipher and 8086 to decipher a
+  /// key.
   func performSecurityOperation(_ header: CommandHeader, _ data: RawSpan) throws(StatusWord) {
     switch header.p1p2 {
     case 0x9E9A:
@@ -77,6 +78,7 @@ extension Card {
       for index in 0..<32 { digest[index] = data[octet: index] }
       try sign(.signature, digest: digest)
     case 0x00A8: try verifySignature(data)
+    case 0x00BE: try verifyCertificate(data)
     case 0x8680: try encipher(data)
     case 0x8086: try decipher(data)
     default: throw .incorrectP1P2
@@ -118,7 +120,7 @@ extension Card {
   /// The digest of a structure that `body` makes in `scratch` around this channel's challenge, which is used up by it.
   ///
   /// - Throws: 6985 when there is no challenge.
-  private func digestOverChallenge(
+  func digestOverChallenge(
     _ body: (RawSpan) throws(OctetError) -> Void
   ) throws(StatusWord) -> Block32 {
     let challenge = channels.current.challenge
@@ -132,7 +134,7 @@ extension Card {
     return digest
   }
 
-  private func verifyCenter(digest: Block32, signature: RawSpan) throws(StatusWord) {
+  func verifyCenter(digest: Block32, signature: RawSpan) throws(StatusWord) {
     let found = try store.withValue(CardLayout.object(.centerVerificationKey)) { (key) throws(StatusWord) -> Bool in
       try computing { () throws(CryptoError) in
         try engine.verifyP256(publicKey: key, digest: digest.span.bytes, signature: signature)

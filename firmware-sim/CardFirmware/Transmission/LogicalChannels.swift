@@ -1,3 +1,5 @@
+import SecureChannel
+
 /// What one logical channel is about, from its opening to its closing (ISO/IEC 7816-4, 5.4).
 ///
 /// Nothing in it is shared: a PIN that one program verified, or a file that it selected, is nobody else's.
@@ -19,6 +21,10 @@ final class LogicalChannel {
   var challenge = InlineArray<32, UInt8>(repeating: 0)
   /// Its length; 0 when there is none.
   var challengeOctets = 0
+  /// The key of a drive that the centre vouched for, by PSO: VERIFY CERTIFICATE.
+  var driveKey = P256PublicKey(repeating: 0)
+  /// Whether there is one.
+  var hasDriveKey = false
 
   /// As after a reset of the card.
   func reset() {
@@ -29,6 +35,7 @@ final class LogicalChannel {
     environment = SecurityEnvironment()
     challenge = InlineArray(repeating: 0)
     challengeOctets = 0
+    hasDriveKey = false
   }
 }
 

@@ -104,7 +104,7 @@ public struct CommandSchema: Sendable, Hashable {
   private static func securityOperation(_ command: CommandAPDU) -> CommandSchema {
     let name = "PERFORM SECURITY OPERATION"
     return switch (command.p1, command.p2) {
-    case (0x9E, 0x9A), (0x00, 0xA8): CommandSchema(name, .everything)
+    case (0x9E, 0x9A), (0x00, 0xA8), (0x00, 0xBE): CommandSchema(name, .everything)
     case (0x86, 0x80): CommandSchema(name, .answer)
     case (0x80, 0x86): CommandSchema(name, .data)
     default: CommandSchema(name)

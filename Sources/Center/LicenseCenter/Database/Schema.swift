@@ -5,7 +5,7 @@ enum Schema {
     try transaction.run(
       "CREATE TABLE IF NOT EXISTS schema_version (version \(dialect.integer) NOT NULL)\(dialect.tableSuffix)")
     let version = Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
-    let migrations = [first, second]
+    let migrations = [first, second, third]
     guard version <= migrations.count else {
       throw CenterError(
         .storage, "Opening the centre's database", remedy: "A newer program made it; use that one or a newer one.")
@@ -218,5 +218,10 @@ enum Schema {
       )\(dialect.tableSuffix)
       """
     ]
+  }
+
+  /// Titles sold under conversion keys (M11): the version of KM that their key Ka comes from; null for all others.
+  private static func third(_ dialect: SQLDialect) -> [String] {
+    ["ALTER TABLE titles ADD COLUMN conversion_root \(dialect.integer)"]
   }
 }

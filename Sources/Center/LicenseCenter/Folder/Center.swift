@@ -17,8 +17,14 @@ public struct Center: Sendable {
   public var rightsSeller: RightsSeller { RightsSeller(context: context) }
   /// Charges codes onto cards.
   public var charging: Charging { Charging(context: context) }
-  /// Gives copy licences.
+  /// Gives copy licences by certificate code.
   public var copyLicenses: CopyLicenses { CopyLicenses(context: context) }
+  /// Gives copy licences by conversion keys.
+  public var conversionLicenses: ConversionLicenses { ConversionLicenses(context: context) }
+  /// Gives the licences that titles are sold under, whichever those are.
+  public var titleLicenses: TitleLicenses { TitleLicenses(context: context) }
+  /// Vouches for drives that attest media.
+  public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
   /// Keeps the accounts.
   public var ledger: Ledger { Ledger(context: context) }
   /// Tells cards the time.

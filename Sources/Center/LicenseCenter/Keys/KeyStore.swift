@@ -22,6 +22,8 @@ public enum KeyPurpose: UInt8, Sendable, CaseIterable {
   case catalogueSigning = 8
   /// Signs times for cards.
   case timeSigning = 9
+  /// KM: Ku of every target medium and Ka of every title sold under conversion keys come from it (M12).
+  case conversionRoot = 10
 }
 
 /// Which key: its purpose, its number where one purpose has several, and the version of its root.
@@ -97,7 +99,8 @@ extension KeyPurpose {
   fileprivate func makeKey(random: any RandomSource) throws -> Secret {
     switch self {
     case .authority, .licenseSigning, .catalogueSigning, .timeSigning: try SigningKey(random: random).exportScalar()
-    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption: Secret(random: 32, from: random)
+    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot:
+      Secret(random: 32, from: random)
     }
   }
 }

@@ -8,7 +8,7 @@ import SecureChannel
 enum LicenseMaker {
   /// A licence without its signature.
   static func make(
-    number: UInt64, _ request: LicenseRequest, centerID: CenterID, issuedAt: UInt64,
+    number: UInt64, _ request: LicenseRequest, _ strength: MediumIDStrength, centerID: CenterID, issuedAt: UInt64,
     individualKey: borrowing Secret, contentKey: borrowing Secret, keys: KeyStore
   ) throws -> CopyLicense {
     let serial = request.cardSerial
@@ -25,8 +25,7 @@ enum LicenseMaker {
     return CopyLicense(
       number: number, centerID: centerID, rootVersion: rootVersion, cardSerial: serial,
       softwareID: request.softwareID, mediumID: request.mediumID,
-      // No drive attests ids to this centre yet; the licence says whose word it has.
-      mediumIDStrength: .hostAsserted, terms: request.terms,
+      mediumIDStrength: strength, terms: request.terms,
       certificateCode: try CMAC.tag(certificationKey, input),
       wrappedCertificationKey: try KeyWrap.wrap(certificationKey, under: userKey),
       wrappedContentKey: try KeyWrap.wrap(contentKey, under: contentWrappingKey), issuedAt: issuedAt)

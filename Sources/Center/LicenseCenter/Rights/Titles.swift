@@ -17,17 +17,21 @@ public struct TitleRecord: Hashable, Sendable {
   public var seller: String
   /// What a licence or a code for it costs.
   public var price: Money
+  /// Which way of copying it is sold under, for all its life.
+  public var profile: CopyProfile
   /// When it first went onto a master disc, seconds since 1970 UTC; `nil` before.
   public var pressedAt: UInt64?
 }
 
-/// The distributor's office: titles, their content keys, and the catalogues of master discs (M2).
+/// The distributor's office: titles, their content keys, and the catalogues of master discs (M2). It keeps the contents
+/// identifier file (33 of the seeds, M11).
 public struct Titles: Sendable {
   let context: CenterContext
 
-  /// Registers a title; the centre makes its software id and its content key Kd.
+  /// Registers a title; the centre makes its software id, and its content key: a random Kd, or Ka from KM and the
+  /// software id.
   public func register(
-    name: String, version: String, type: TitleType, seller: String, price: Money
+    name: String, version: String, type: TitleType, seller: String, price: Money, profile: CopyProfile = .certificate
   ) async throws(CenterError) -> TitleRecord {
     let operation = "Registering the title"
     guard !seller.isEmpty, seller.utf8.count <= 128 else {
@@ -37,12 +41,12 @@ public struct Titles: Sendable {
       throw CenterError(.invalid, operation, remedy: "The random source gave no 16 octets.")
     }
     let record = TitleRecord(
-      softwareID: softwareID, name: name, version: version, type: type, seller: seller, price: price)
-    let contentKey: [UInt8]
+      softwareID: softwareID, name: name, version: version, type: type, seller: seller, price: price,
+      profile: profile)
+    let contentKey: TitleKey
     do {
       try CatalogueTitle.validate(name: name, version: version, price: price)
-      contentKey = try context.vault.seal(
-        Secret(random: CardKeys.octets, from: context.random), .contentKey, row: softwareID.octets)
+      contentKey = try TitleKey(of: softwareID, profile, context)
     } catch {
       throw CenterError(error, during: operation)
     }
@@ -51,26 +55,26 @@ public struct Titles: Sendable {
       let now = context.clock.now()
       try transaction.run(
         """
-        INSERT INTO titles (software_id, name, version, type, seller, price, currency, content_key, registered_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        INSERT INTO titles
+        (software_id, name, version, type, seller, price, currency, content_key, conversion_root, registered_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         [
           .blob(record.softwareID.octets), .text(name), .text(version), .text(type.rawValue), .text(seller),
-          .integer(price.minorUnits), .text(price.currency.code), .blob(contentKey), .number(now),
+          .integer(price.minorUnits), .text(price.currency.code), .blob(contentKey.sealed),
+          .number(contentKey.conversionRoot), .number(now),
         ])
       try AuditLog.append(
-        transaction, at: now, "title.register", subject: record.softwareID, detail: price.description)
+        transaction, at: now, "title.register", subject: record.softwareID, detail: "\(price), \(profile.rawValue)")
     }
     return record
   }
 
-  /// The content key Kd of a title, for the machine that presses it.
+  /// The key that a title is sealed under on master discs, for the machine that presses it: Kd, or Ka.
   public func contentKey(of softwareID: SoftwareID) async throws(CenterError) -> Secret {
-    let sealed = try await context.database.read { transaction in
-      try TitleRow.get(transaction, softwareID).sealedContentKey
-    }
+    let key = try await context.database.read { try TitleRow.get($0, softwareID).contentKey }
     do {
-      return try context.vault.open(sealed, .contentKey, row: softwareID.octets)
+      return try key.open(of: softwareID, context)
     } catch {
       throw CenterError(error, during: "Opening the content key of \(softwareID)")
     }
@@ -121,30 +125,6 @@ public struct Titles: Sendable {
         detail: "\(catalogue.titles.count) titles")
     }
     return signed
-  }
-}
-
-/// A row of the title table, its content key still sealed.
-struct TitleRow {
-  var record: TitleRecord
-  var sealedContentKey: [UInt8]
-
-  init(_ row: SQLRow) throws {
-    record = TitleRecord(
-      softwareID: try row.value("software_id") { SoftwareID(octets: $0) }, name: try row.text("name"),
-      version: try row.text("version"), type: try row.value("type") { TitleType(rawValue: $0) },
-      seller: try row.text("seller"), price: try row.money("price"),
-      pressedAt: try row.optionalNumber("pressed_at"))
-    sealedContentKey = try row.octets("content_key")
-  }
-
-  static func get(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitleRow {
-    let row = try transaction.first("SELECT * FROM titles WHERE software_id = $1", [.blob(softwareID.octets)])
-    guard let row else {
-      throw CenterError(
-        .notFound, "Looking up the title \(softwareID)", remedy: "Register it first, or check the software id.")
-    }
-    return try TitleRow(row)
   }
 }
 

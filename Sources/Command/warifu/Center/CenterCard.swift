@@ -68,6 +68,7 @@ private struct CardBookReport: Report {
   let maximumCodes: UInt32?
   let soldFor: [String]
   let licenses: Int
+  let conversionLicenses: Int
   let balances: [String]
   let issuedAt: UInt64?
 
@@ -79,7 +80,9 @@ private struct CardBookReport: Report {
     codesSold = record.codesSold
     maximumCodes = record.maximumCodes
     soldFor = record.amounts.map(\.description)
-    licenses = try await center.copyLicenses.licenses(of: record.serial).count
+    let given = try await center.titleLicenses.licenses(of: record.serial)
+    licenses = given.count
+    conversionLicenses = given.filter { $0.profile == .conversion }.count
     var balances: [String] = []
     let currencies = Set(try await center.titles.titles().map(\.price.currency))
     for currency in currencies.sorted(by: { $0.code < $1.code }) {
@@ -93,7 +96,8 @@ private struct CardBookReport: Report {
     Columns.fields([
       ("Card", serial), ("State", state), ("Purchaser", purchaser ?? "nobody yet"), ("Module", moduleType),
       ("Issued", issuedAt.map(Words.time) ?? "not yet"), ("Codes", codes),
-      ("Sold for", soldFor.isEmpty ? "nothing" : soldFor.joined(separator: ", ")), ("Licences", "\(licenses)"),
+      ("Sold for", soldFor.isEmpty ? "nothing" : soldFor.joined(separator: ", ")),
+      ("Licences", "\(licenses), \(conversionLicenses) of them by conversion keys"),
       ("Balance", balances.isEmpty ? "0" : balances.joined(separator: ", ")),
     ])
   }

@@ -34,6 +34,9 @@ struct CenterTitleAdd: AsyncParsableCommand {
   @Option(name: .customLong("title-version"), help: "Its version.")
   var titleVersion = "1.0"
 
+  @Option(help: "How it is copied, for all its life: by certificate code or by conversion keys.")
+  var profile = CopyProfile.certificate
+
   @Option(help: "Whose account earns the price; without it the centre itself.")
   var seller: String?
 
@@ -47,7 +50,8 @@ struct CenterTitleAdd: AsyncParsableCommand {
         throw namesake.isThereAlready(remedy: "use \(namesake.softwareID), or give another --title-version")
       }
       return try await center.titles.register(
-        name: name, version: titleVersion, type: type, seller: seller ?? center.facts.name, price: price)
+        name: name, version: titleVersion, type: type, seller: seller ?? center.facts.name, price: price,
+        profile: profile)
     }
     try output.write(TitleReport(title))
   }
@@ -93,7 +97,13 @@ struct TitleReport: Report {
   let type: String
   let seller: String
   let price: String
+  let profile: String
   let pressedAt: UInt64?
+  private let kind: CopyProfile
+
+  private enum CodingKeys: CodingKey {
+    case softwareID, name, titleVersion, type, seller, price, profile, pressedAt
+  }
 
   init(_ title: TitleRecord) {
     softwareID = title.softwareID.description
@@ -102,13 +112,15 @@ struct TitleReport: Report {
     type = title.type.rawValue
     seller = title.seller
     price = title.price.description
+    profile = title.profile.rawValue
     pressedAt = title.pressedAt
+    kind = title.profile
   }
 
   var text: String {
     Columns.fields([
       ("Title", "\(name) \(titleVersion)"), ("Software id", softwareID), ("Type", type), ("Price", price),
-      ("Seller", seller), ("Pressed", pressedAt.map(Words.time) ?? "not yet"),
+      ("Seller", seller), ("Copied", kind.words), ("Pressed", pressedAt.map(Words.time) ?? "not yet"),
     ])
   }
 }
@@ -119,7 +131,7 @@ private struct TitleListReport: Report {
   var text: String {
     guard !titles.isEmpty else { return "No titles.\n" }
     return Columns.table(
-      ["SOFTWARE ID", "TYPE", "PRICE", "TITLE"],
-      titles.map { [$0.softwareID, $0.type, $0.price, "\($0.name) \($0.titleVersion)"] })
+      ["SOFTWARE ID", "TYPE", "PRICE", "COPIED BY", "TITLE"],
+      titles.map { [$0.softwareID, $0.type, $0.price, $0.profile, "\($0.name) \($0.titleVersion)"] })
   }
 }

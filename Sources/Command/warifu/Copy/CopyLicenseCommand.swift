@@ -11,7 +11,8 @@ struct CopyLicenseCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "license", abstract: "Get the licence for a title on this disc with this card, and write it there.",
     discussion: """
-      The centre bills it once: asking again gives the same licence.
+      The centre bills it once: asking again gives the same licence. It is by certificate code or by conversion keys, as \
+      the title is sold; --profile says which is expected.
 
       Example:
         warifu copy license --title OpenSSL \\
@@ -20,16 +21,22 @@ struct CopyLicenseCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var copy: CopyOptions
+  @OptionGroup var expected: ProfileOptions
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let session = try copy.session(readOnly: false)
+    let profile = expected.profile
     let license = try await center.use { center in
       let titles = try await center.titles.titles().map(NamedTitle.init)
       let request = try session.request(
         for: try copy.title.resolve(among: titles, in: "the centre"), operationID: .drawn(from: SystemRandom()))
-      return try await center.copyLicenses.license(request)
+      return switch profile {
+      case .certificate: TitleLicense.certificate(try await center.copyLicenses.license(request))
+      case .conversion: TitleLicense.conversion(try await center.conversionLicenses.license(request))
+      case nil: try await center.titleLicenses.license(request)
+      }
     }
     try session.install(license)
     try output.write(LicenseReport(license))
@@ -48,6 +55,7 @@ struct CopyInstall: AsyncParsableCommand {
   @Argument(help: "The file with the licence.")
   var file: String
 
+  @OptionGroup var expected: ProfileOptions
   @OptionGroup var disc: DiscOptions
   @OptionGroup var card: CardOptions
   @OptionGroup var output: OutputOptions
@@ -55,7 +63,8 @@ struct CopyInstall: AsyncParsableCommand {
   func run() async throws {
     // The same reader and the same limits as for anything else from a small file.
     let octets = try SecretSource.file(file).read("licence").withBytes { $0.octets }
-    let license = try CopyLicense(parsing: octets.span.bytes)
+    let license = try TitleLicense(parsing: octets.span.bytes)
+    try expected.check(license)
     let session = try CopySession.begin(disc: disc, card: card, readOnly: false)
     try session.install(license)
     try output.write(LicenseReport(license))

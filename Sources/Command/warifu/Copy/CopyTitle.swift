@@ -36,10 +36,12 @@ struct CopyCertify: AsyncParsableCommand {
 /// `copy title`.
 struct CopyTitle: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "title", abstract: "Copy a licensed title, as ciphertext, after the card's comparison.",
+    commandName: "title", abstract: "Copy a licensed title, as the licence on the disc is for.",
     discussion: """
-      If the card refuses, not one octet is copied. The disc shows the title when all of it is there. A copy that was \
-      interrupted, by Ctrl-C, a kill or a power cut, goes on where it was when the same command is given again.
+      By certificate code it is copied as it is, after the card's comparison; by conversion keys, which the card opens, it \
+      is decrypted and encrypted for this disc piece by piece in memory. Only ciphertext is written. If the card refuses, \
+      not one octet is copied. The disc shows the title when all of it is there. A copy that was interrupted, by Ctrl-C, \
+      a kill or a power cut, goes on where it was when the same command is given again.
 
       Example:
         warifu copy title --title OpenSSL --master master.iso \\
@@ -52,6 +54,7 @@ struct CopyTitle: AsyncParsableCommand {
   @Flag(help: "Read everything back from the disc before it shows the title; drives that verify by themselves did.")
   var verify = false
 
+  @OptionGroup var expected: ProfileOptions
   @OptionGroup var copy: CopyOptions
   @OptionGroup var output: OutputOptions
 
@@ -60,6 +63,7 @@ struct CopyTitle: AsyncParsableCommand {
     let master = try LicensedMaster.insert(master, anchor: session.anchor)
     let names = master.catalogue.titles.map(NamedTitle.init)
     let softwareID = try copy.title.resolve(among: names, in: "the master disc")
+    if expected.profile != nil { try expected.check(try session.titleLicense(for: softwareID)) }
     let installed: InstalledTitle
     do {
       let line = ProgressLine()

@@ -4,5 +4,8 @@ import ArgumentParser
 struct DiscCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "disc", abstract: "The magneto-optical disc: making one, and what it holds.",
-    subcommands: [DiscNew.self, DiscInfo.self, DiscList.self, DiscLicense.self])
+    subcommands: [
+      DiscNew.self, DiscInfo.self, DiscID.self, DiscFormat.self, DiscCheck.self, DiscRepair.self, DiscList.self,
+      DiscLicences.self, DiscLicense.self, DiscDelete.self, DiscServe.self,
+    ])
 }

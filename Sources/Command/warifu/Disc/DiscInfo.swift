@@ -30,25 +30,38 @@ struct DiscInfo: AsyncParsableCommand {
 
 /// What there is to know of a disc.
 struct DiscReport: Report {
-  let image: String
+  /// The image, if the disc is emulated.
+  let image: String?
+  /// The device of the drive that the disc is in, if it is real.
+  let device: String?
+  /// Vendor, product and revision of that drive.
+  let drive: String?
   let megabytes: Int?
   let mediumID: String
+  /// Where the id comes from, and what it is worth.
+  let mediumIDSource: String
+  let mediumIDStrength: String
   let blockSize: UInt32
   let blocks: UInt64
   /// Where the blocks begin in the image.
-  let dataOffset: UInt64
+  let dataOffset: UInt64?
   let generalUseOctets: UInt64?
   let freeOctets: UInt64?
   let licences: Int?
   let isForeign: Bool
 
   init(_ disc: DiscInDrive, _ volume: LicensedVolume?) throws {
-    image = disc.disc.path
-    megabytes = disc.disc.kind?.rawValue
-    mediumID = try disc.session.mediumIdentity().id.description
+    image = disc.image?.path
+    device = disc.image == nil ? disc.path : nil
+    drive = disc.image == nil ? disc.session.inquiry.name : nil
+    megabytes = disc.image?.kind?.rawValue
+    let identity = IdentityReport(try disc.session.mediumIdentity())
+    mediumID = identity.mediumID
+    mediumIDSource = identity.source
+    mediumIDStrength = identity.strength
     blockSize = disc.session.capacity.blockSize
     blocks = disc.session.capacity.blockCount
-    dataOffset = EmulatedDisc.dataOffset
+    dataOffset = disc.image == nil ? nil : EmulatedDisc.dataOffset
     generalUseOctets = volume.map { UInt64($0.generalUse.count) * UInt64(disc.session.blockSize) }
     freeOctets = try volume?.freeOctets()
     licences = volume?.licences.count
@@ -56,8 +69,11 @@ struct DiscReport: Report {
   }
 
   var text: String {
-    var fields = [
-      ("Disc", image), ("Kind", megabytes.map { "\($0) MB" } ?? "unknown"), ("Medium id", mediumID),
+    var fields: [(String, String)] = []
+    if let image { fields += [("Disc", image), ("Kind", megabytes.map { "\($0) MB" } ?? "unknown")] }
+    if let device, let drive { fields += [("Disc in", device), ("Drive", drive)] }
+    fields += [
+      ("Medium id", mediumID), ("Id", "\(mediumIDStrength), by \(mediumIDSource)"),
       ("Blocks", "\(blocks) of \(blockSize) octets"),
     ]
     if let generalUseOctets, let freeOctets, let licences {
@@ -71,4 +87,9 @@ struct DiscReport: Report {
     if isForeign { fields.append(("Beware", "the volume was made on another disc and copied here")) }
     return Columns.fields(fields)
   }
+}
+
+extension InquiryData {
+  /// What people know the drive by: vendor, product, revision.
+  var name: String { [vendor, product, revision].map(\.description).filter { !$0.isEmpty }.joined(separator: " ") }
 }

@@ -32,7 +32,7 @@ struct DiscLicense: AsyncParsableCommand {
       throw Failure(
         .badInput, "there is no licence for \(softwareID) on the disc", remedy: "get one with 'copy license'")
     }
-    let license = try CopyLicense(parsing: installed.octets.span.bytes)
+    let license = try TitleLicense(parsing: installed.octets.span.bytes)
     if let save { try OutputFile.write(installed.octets, to: save) }
     try output.write(LicenseReport(license))
   }
@@ -49,44 +49,5 @@ enum OutputFile {
         .failed, "cannot write \(path): \(isThere ? "there is a file already" : "the system refused")",
         remedy: "choose another name or folder")
     }
-  }
-}
-
-/// A copy licence, nothing of which is secret.
-struct LicenseReport: Report {
-  let number: UInt64
-  let center: String
-  let card: String
-  let softwareID: String
-  let mediumID: String
-  let terms: String
-  let certificateCode: String
-  let wrappedCertificationKey: String
-  let wrappedContentKey: String
-  let rootVersion: UInt32
-  let expiry: UInt64?
-  let issuedAt: UInt64
-
-  init(_ license: CopyLicense) {
-    number = license.number
-    center = license.centerID.description
-    card = license.cardSerial.description
-    softwareID = license.softwareID.description
-    mediumID = license.mediumID.description
-    terms = Hex.encode(license.terms.encoded)
-    certificateCode = Hex.encode(license.certificateCode)
-    wrappedCertificationKey = Hex.encode(license.wrappedCertificationKey)
-    wrappedContentKey = Hex.encode(license.wrappedContentKey)
-    rootVersion = license.rootVersion
-    expiry = license.terms.expiry
-    issuedAt = license.issuedAt
-  }
-
-  var text: String {
-    Columns.fields([
-      ("Licence", "number \(number)"), ("Centre", center), ("Card", card), ("Title", softwareID),
-      ("Medium", mediumID), ("Good until", expiry.map(Words.time) ?? "no date"), ("Issued", Words.time(issuedAt)),
-      ("Certificate code", certificateCode),
-    ])
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Cryptography
 import DiscDriver
 import DiscEmulator
+import DriveFirmware
 import Foundation
 import LicenseCenter
 
@@ -23,23 +24,21 @@ struct DiscNew: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The megabytes on its shell.", valueName: "mb"))
   var geometry: DiscKind = .mb128
 
-  @Option(help: ArgumentHelp("MiB for general use; without it a quarter of the disc.", valueName: "mib"))
-  var generalUse: UInt64?
+  @Flag(name: .customLong("p-rom"), help: "Emboss the medium id in mid-disc too, for drives that can only read there.")
+  var isPartlyEmbossed = false
 
+  @OptionGroup var room: GeneralUseOption
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let random = SystemRandom()
-    if let generalUse, generalUse == 0 || generalUse > 1 << 20 {
-      throw Failure(
-        .usage, "a disc has no \(generalUse) MiB for general use", remedy: "give 1 or more, and fewer than it has")
-    }
+    let generalUse = try room.octets()
     let disc = try EmulatedDisc.manufacture(
-      at: image, geometry: geometry.geometry, manufactured: SystemClock().now(), random: random.fill)
+      at: image, geometry: geometry.geometry, manufactured: SystemClock().now(),
+      profile: isPartlyEmbossed ? .partlyEmbossed : .rewritable, random: random.fill)
     do {
       let inDrive = try DiscInDrive(disc)
-      let volume = try LicensedVolume.format(
-        inDrive.session, generalUse: generalUse.map { $0 << 20 }, random: random)
+      let volume = try LicensedVolume.format(inDrive.session, generalUse: generalUse, random: random)
       try output.write(try DiscReport(inDrive, volume))
     } catch {
       unlink(image)

@@ -4,6 +4,8 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
   case failed = 1
   /// Part of a batch failed.
   case partFailed = 3
+  /// Nothing is lost, and a repair is due.
+  case repairDue = 4
   /// The command line is wrong.
   case usage = 64
   /// Input is malformed, or its verification failed.

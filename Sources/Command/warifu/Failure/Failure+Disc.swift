@@ -13,7 +13,8 @@ extension DiscError: FailureConvertible {
     case .noDrive, .noMedium, .notPermitted: .noDevice
     case .busy, .mediumChanged, .writing: discMayHaveChanged ? .transport : .busy
     case .powerLost, .mediumFailure, .driveFailure: .transport
-    case .noIdentity, .unformatted, .damaged, .foreign, .unsupported, .notFound, .invalidArgument: .badInput
+    case .noIdentity, .notAuthentic, .unformatted, .damaged, .foreign, .unsupported, .notFound, .invalidArgument:
+      .badInput
     case .writeProtected, .refused, .notEmpty, .full: .failed
     }
   }
@@ -25,7 +26,8 @@ extension DiscImageError: FailureConvertible {
       switch code {
       case .notFound, .notPermitted: .noDevice
       case .inUse: .busy
-      case .notAnImage, .unsupportedVersion, .wrongSize, .damagedHeader, .damagedFactoryRecord, .damagedSectorStates,
+      case .notAnImage, .unsupportedVersion, .wrongSize, .damagedHeader, .damagedFactoryRecord, .damagedDefectLists,
+        .damagedSectorStates,
         .invalidParameter:
         .badInput
       case .exists, .diskFull: .failed

@@ -7,8 +7,8 @@ extension LicensingError: FailureConvertible {
   var failure: Failure {
     let status: ExitStatus =
       switch code {
-      case .notLicensed, .notAuthentic, .wrongMedium, .wrongCard, .notCertified, .expired, .noSuchTitle, .damaged,
-        .notExecutable:
+      case .notLicensed, .notAuthentic, .wrongMedium, .wrongCard, .wrongProfile, .notAttested, .notCertified, .expired,
+        .noSuchTitle, .damaged, .notExecutable:
         .badInput
       case .cancelled: .interrupted
       case .file: .noDevice

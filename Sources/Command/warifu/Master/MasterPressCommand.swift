@@ -14,6 +14,9 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
       A SPEC is path=FILE with name=, type= (program, data, text, image, sound or video), price= and perhaps version= \
       and seller=; or path=FILE,title=TITLE for a title that the centre knows. A comma within a value is written \\, .
 
+      A title is sealed for the one way of copying it that it was registered for: by certificate code, where master and \
+      copy are the same ciphertext, or by conversion keys, where each copy is encrypted for its own disc.
+
       The image needs as much scratch space again, in its folder or in the one that TMPDIR names.
 
       Example:
@@ -35,6 +38,9 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
     help: ArgumentHelp(
       "The manager program that the disc brings along; without it this very program.", valueName: "path"))
   var manager: String?
+
+  @Option(help: "How the titles are copied: certificate or conversion. New ones without it by certificate.")
+  var profile: CopyProfile?
 
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
@@ -60,7 +66,8 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
   /// Nothing is registered before everything that can be known beforehand is in order, and each title only when its turn
   /// comes: a registration stays, whatever becomes of the image.
   private func press(_ sources: [SourceFile], at center: Center, manager: String) async throws -> MasterCatalogue {
-    let plans = try PressingPlan.plans(title, known: try await center.titles.titles(), seller: center.facts.name)
+    let plans = try PressingPlan.plans(
+      title, known: try await center.titles.titles(), seller: center.facts.name, profile: profile)
     // The image's name may be taken, the disc's name may be none.
     var press = try MasterPress(
       creating: image, name: name, center: center.facts.centerID,

@@ -7,13 +7,13 @@ enum PressingPlan {
   /// The centre has it.
   case registered(TitleRecord)
   /// It is to be registered when its turn comes.
-  case new(TitleSpecification.Description, seller: String)
+  case new(TitleSpecification.Description, seller: String, CopyProfile)
 
   /// What to do for each of `specifications`, in their order.
   ///
   /// - Throws: what the centre would refuse, before it is asked for anything.
   static func plans(
-    _ specifications: [TitleSpecification], known: [TitleRecord], seller: String
+    _ specifications: [TitleSpecification], known: [TitleRecord], seller: String, profile: CopyProfile?
   ) throws -> [PressingPlan] {
     let names = known.map(NamedTitle.init)
     var seen: Set<String> = []
@@ -25,8 +25,15 @@ enum PressingPlan {
         guard let record = known.first(where: { $0.softwareID == softwareID }) else {
           throw Failure(.badInput, "the centre knows no title \(softwareID)", remedy: "check the software id")
         }
+        guard profile == nil || profile == record.profile else {
+          throw Failure(
+            .badInput, "'\(record.name)' is copied \(record.profile.words)",
+            remedy: "leave out --profile, or press it on another disc")
+        }
         plan = .registered(record)
-      case .new(let title): plan = try PressingPlan(title, known: known, seller: title.seller ?? seller)
+      case .new(let title):
+        plan = try PressingPlan(
+          title, known: known, seller: title.seller ?? seller, profile: profile ?? .certificate)
       }
       guard seen.insert(plan.key).inserted else {
         throw Failure(.badInput, "\(plan.key) is given twice", remedy: "press each title once")
@@ -36,7 +43,9 @@ enum PressingPlan {
   }
 
   /// A title by its description. One that was registered so and never pressed is what an earlier try left: it is taken up.
-  private init(_ title: TitleSpecification.Description, known: [TitleRecord], seller: String) throws {
+  private init(
+    _ title: TitleSpecification.Description, known: [TitleRecord], seller: String, profile: CopyProfile
+  ) throws {
     do {
       try CatalogueTitle.validate(name: title.name, version: title.version, price: title.price)
     } catch {
@@ -51,6 +60,7 @@ enum PressingPlan {
     let namesakes = known.filter { $0.name == title.name && $0.version == title.version }
     let left = namesakes.first {
       $0.pressedAt == nil && $0.type == title.type && $0.price == title.price && $0.seller == seller
+        && $0.profile == profile
     }
     if let left {
       self = .registered(left)
@@ -59,14 +69,14 @@ enum PressingPlan {
     if let namesake = namesakes.first {
       throw namesake.isThereAlready(remedy: "press that with title=\(namesake.softwareID), or give another version=")
     }
-    self = .new(title, seller: seller)
+    self = .new(title, seller: seller, profile)
   }
 
   /// What tells the title from others.
   private var key: String {
     switch self {
     case .registered(let record): record.softwareID.description
-    case .new(let title, _): "'\(title.name)' of version \(title.version)"
+    case .new(let title, _, _): "'\(title.name)' of version \(title.version)"
     }
   }
 
@@ -74,9 +84,10 @@ enum PressingPlan {
   func record(at center: Center) async throws -> TitleRecord {
     switch self {
     case .registered(let record): record
-    case .new(let title, let seller):
+    case .new(let title, let seller, let profile):
       try await center.titles.register(
-        name: title.name, version: title.version, type: title.type, seller: seller, price: title.price)
+        name: title.name, version: title.version, type: title.type, seller: seller, price: title.price,
+        profile: profile)
     }
   }
 }

@@ -29,6 +29,8 @@ public struct DiscError: Error, Hashable, Sendable, CustomStringConvertible {
     case refused
     /// The medium has no id that a licence could be bound to (M3).
     case noIdentity
+    /// What a drive says of the medium is not authentic.
+    case notAuthentic
 
     // The licensed volume.
 
@@ -82,8 +84,8 @@ public struct DiscError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension DiscError {
-  /// The error for a command that never got an outcome.
-  init(_ error: DriveTransportError, _ operation: String) {
+  /// The error for a transport that could not be opened, or a command that never got an outcome.
+  public init(_ error: DriveTransportError, _ operation: String) {
     let code: Code =
       switch error.code {
       case .noDrive, .notADrive, .storage: .noDrive

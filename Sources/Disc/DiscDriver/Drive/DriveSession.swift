@@ -1,4 +1,3 @@
-import Identifiers
 import Octets
 import SCSI
 
@@ -17,21 +16,25 @@ public final class DriveSession {
   /// Octets in a block.
   public var blockSize: Int { Int(capacity.blockSize) }
 
-  private let transport: any CDBTransport
+  let transport: any CDBTransport
   private let maximumTransfer: Int
   private var ended: DiscError?
   private var canVerify = true
 
-  /// Begins a session with the medium in the drive, started if need be. Attentions that the drive raised before are
+  /// Begins a session with the medium in the drive. Attentions that the drive raised before are
   /// taken note of here: they tell of a past that this session does not know.
   ///
-  /// - Parameter maximumTransfer: the most octets a command transfers, for transports with a limit; at least one block.
-  ///   128 KiB is what any SCSI host adapter takes, and what stays in a processor's cache between one copy and the next:
-  ///   with an emulated disc, commands of 1 MiB cost twice the processor time.
-  public init(_ transport: any CDBTransport, maximumTransfer: Int = 128 << 10) throws(DiscError) {
+  /// - Parameters:
+  ///   - maximumTransfer: the most octets a command transfers, for transports with a limit; at least one block. 128 KiB
+  ///     is what any SCSI host adapter takes, and what stays in a processor's cache between one copy and the next: with
+  ///     an emulated disc, commands of 1 MiB cost twice the processor time.
+  ///   - startsMedium: whether to start a medium that stands still; without that it is ``DiscError/Code/busy``.
+  public init(
+    _ transport: any CDBTransport, maximumTransfer: Int = 128 << 10, startsMedium: Bool = true
+  ) throws(DiscError) {
     self.transport = transport
     inquiry = try DriveSession.inquire(transport)
-    try DriveSession.awaitReadiness(transport)
+    try DriveSession.awaitReadiness(transport, startsMedium: startsMedium)
     capacity = try DriveSession.readCapacity(transport)
     let blockSize = Int(capacity.blockSize)
     let (octets, overflow) = capacity.blockCount.multipliedReportingOverflow(by: UInt64(capacity.blockSize))
@@ -114,30 +117,6 @@ public final class DriveSession {
       guard error.sense?.code == .invalidOperationCode else { throw error }
     }
   }
-
-  /// Which medium this is (M3): its own number if the drive gives it, else that of a device with a fixed medium.
-  public func mediumIdentity() throws(DiscError) -> MediumIdentity {
-    let operation = "cannot tell which medium this is"
-    if let answer = try fetch(.readMediaSerialNumber(), upTo: 260, operation),
-      let id = MediumID(octets: (try? MediaSerialNumber(parsing: answer.span.bytes))?.octets ?? []),
-      id.octets.contains(where: { $0 != 0 })
-    {
-      return MediumIdentity(id: id, source: .readMediaSerialNumber, strength: .hostAsserted)
-    }
-    if inquiry.peripheralType == .directAccess,
-      let answer = try fetch(.inquiry(page: .unitSerialNumber), upTo: 252, operation),
-      let page = try? VitalProductData(parsing: answer.span.bytes),
-      page.page == VitalProductDataPage.unitSerialNumber.rawValue
-    {
-      let isPadding: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0 }
-      let serial = page.content.octets.drop(while: isPadding).reversed().drop(while: isPadding).reversed()
-      if let id = MediumID(octets: Array(serial)) {
-        return MediumIdentity(id: id, source: .unitSerialNumber, strength: .hostAsserted)
-      }
-    }
-    throw DiscError(
-      .noIdentity, operation, remedy: "use a disc with a medium id, and a drive that reads it")
-  }
 }
 
 // MARK: - Commands
@@ -152,7 +131,7 @@ extension DriveSession {
   }
 
   @discardableResult
-  private func execute(
+  func execute(
     _ cdb: CDB, dataOut: RawSpan = RawSpan(), isWrite: Bool = false, _ operation: String
   ) throws(DiscError) -> CDBOutcome {
     var nothing = MutableRawSpan()
@@ -175,7 +154,7 @@ extension DriveSession {
   }
 
   /// What a drive answers; `nil` if it does not know the question.
-  private func fetch(_ cdb: CDB, upTo count: Int, _ operation: String) throws(DiscError) -> [UInt8]? {
+  func fetch(_ cdb: CDB, upTo count: Int, _ operation: String) throws(DiscError) -> [UInt8]? {
     var data = [UInt8](repeating: 0, count: count)
     do {
       var span = data.mutableSpan
@@ -224,7 +203,7 @@ extension DriveSession {
     return inquiry
   }
 
-  private static func awaitReadiness(_ transport: any CDBTransport) throws(DiscError) {
+  private static func awaitReadiness(_ transport: any CDBTransport, startsMedium: Bool) throws(DiscError) {
     let operation = "cannot use the drive"
     var nothing = MutableRawSpan()
     var failure: DiscError?
@@ -237,7 +216,7 @@ extension DriveSession {
       } catch {
         failure = error
         if error.code == .mediumChanged { continue }
-        guard error.sense?.code == .initializingCommandRequired else { throw error }
+        guard startsMedium, error.sense?.code == .initializingCommandRequired else { throw error }
         _ = try execute(
           transport, .startStopUnit(start: true), dataOut: RawSpan(), dataIn: &nothing, isWrite: false, operation)
       }

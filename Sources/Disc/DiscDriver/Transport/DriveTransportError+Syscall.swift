@@ -37,13 +37,14 @@ extension DriveTransportError {
       case EPERM, EACCES:
         (
           .notPermitted,
-          "the system lets only privileged programs send this command; run this as root or with CAP_SYS_RAWIO", false
+          "the system lets only root (CAP_SYS_RAWIO) send this command; run this as root, or let the rules in udev/ ask",
+          false
         )
       case ENODEV, ENXIO: (.noDrive, "the drive is not attached any more; check its cable and its power", true)
       case EBUSY, EAGAIN, EDOM: (.busy, "the drive has no room for another command; try again", false)
       case ENOMEM: (.busy, "the system has no memory for so large a transfer; try again", false)
       case ENOTTY: (.notADrive, "it takes no SCSI commands; name a device such as /dev/sg1 or /dev/sdb", false)
-      case EINVAL: (.protocolViolation, "the system refuses the command, perhaps as too large a transfer", false)
+      case EINVAL: (.protocolViolation, "it is no SCSI device, or the transfer is too large for it", false)
       case ENOMEDIUM: (.noDrive, "put a disc into the drive", false)
       case EINTR: (.protocolViolation, "the command was broken off; look at the disc again", true)
       default: (.protocolViolation, "check the drive's cable, its power and the system's log", true)

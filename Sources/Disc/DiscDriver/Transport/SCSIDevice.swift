@@ -14,6 +14,10 @@ final class SCSIDevice {
 
   /// The most octets that one command moves.
   let maximumTransfer: Int
+  /// The device's number.
+  let number: dev_t
+  /// What kind of device it is.
+  let kind: DeviceKind
 
   private let descriptor: Int32
   private let interface: Interface
@@ -24,7 +28,8 @@ final class SCSIDevice {
   init(opening path: String) throws(DriveTransportError) {
     var status = stat()
     guard stat(path, &status) == 0 else { throw .opening(path, errno) }
-    let kind = try DeviceKind(status, path)
+    kind = try DeviceKind(status, path)
+    number = status.st_rdev
 
     var descriptor = warifu_open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK, 0)
     if descriptor < 0, errno == EROFS {

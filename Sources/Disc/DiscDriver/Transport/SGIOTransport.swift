@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Identifiers
 import Octets
 import SCSI
 
@@ -37,6 +38,9 @@ public final class SGIOTransport: CDBTransport {
   }
 
   deinit { sense.deallocate() }
+
+  /// The medium's id as udev keeps it, where this user may not ask the drive for it.
+  var recordedMediumID: MediumID? { DeviceDatabase().mediumID(inDriveOf: device.number, kind: device.kind) }
 
   /// Executes one command. At most one of `dataOut` and `dataIn` may have octets: SG_IO moves one way.
   public func execute(

@@ -128,13 +128,14 @@ struct Catalogue: Hashable {
       + (UInt64(manifestLength) + VolumeLayout.clusterLength - 1) / VolumeLayout.clusterLength
   }
 
-  /// The runs that no title holds, in order.
+  /// The runs that no title holds and that can be written, in order.
   func freeExtents(in layout: VolumeLayout) -> [Extent] {
     var free: [Extent] = []
     var next = layout.softwareClusters.lowerBound
-    for extent in entries.flatMap(\.extents).sorted(by: { $0.first < $1.first }) {
+    let taken = entries.flatMap(\.extents) + (layout.embossed.map { [$0] } ?? [])
+    for extent in taken.sorted(by: { $0.first < $1.first }) {
       if extent.first > next { free.append(Extent(first: next, count: extent.first - next)) }
-      next = extent.end
+      next = max(next, extent.end)
     }
     let end = layout.softwareClusters.upperBound
     if end > next { free.append(Extent(first: next, count: end - next)) }

@@ -57,7 +57,13 @@ extension LicensedVolume {
     let alignment = VolumeLayout.alignment
     let end = VolumePlace.end(on: session)
     let general = max(generalUse, 1).addingReportingOverflow(alignment - 1)
-    let start = alignment.addingReportingOverflow(general.partialValue - general.partialValue % alignment)
+    var start = alignment.addingReportingOverflow(general.partialValue - general.partialValue % alignment)
+    // The volume's own tables must be written: they begin behind what is embossed, if they would meet it.
+    if let embossed = try EmbossedPart(on: session), !start.overflow,
+      embossed.octets.overlaps(start.partialValue..<(start.partialValue + VolumeLayout.metadataLength))
+    {
+      start.partialValue = (embossed.octets.upperBound + alignment - 1) / alignment * alignment
+    }
     guard !general.overflow, !start.overflow, start.partialValue <= end,
       end - start.partialValue >= VolumeLayout.minimumLength
     else { throw tooSmall(operation) }

@@ -49,7 +49,10 @@ public final class LicensedVolume {
     let found = try LicensedVolume.loadHeader(scout, place, operation)
     header = found.header
     needsPartitionTable = place.needsPartitionTable
-    layout = place.layout
+    var layout = place.layout
+    layout.embossed = try EmbossedPart(on: session)?.clusters(
+      of: layout, from: UInt64(place.volume.first), blockSize: UInt64(session.blockSize))
+    self.layout = layout
     isForeign = found.record.mediumDigest != digest
     let general = found.header.table.entries[0]
     generalUse = BlockRange(first: UInt64(general?.first ?? 0), count: general?.count ?? 0)
@@ -109,16 +112,19 @@ public final class LicensedVolume {
 
 extension LicensedVolume {
   /// Checks that the volume may be changed, and first brings all copies up to date: so a change never leaves a copy
-  /// behind that describes what is gone.
+  /// behind that describes what is gone, and settles whatever an earlier cut left.
   func prepareToChange(_ operation: String) throws(DiscError) {
-    guard !isForeign else {
-      throw DiscError(
-        .foreign, operation,
-        remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
-    }
+    guard !isForeign else { throw LicensedVolume.foreign(operation) }
     try restorePartitionTable()
     try store.settle(&headerPair)
     try store.settle(&cataloguePair)
+    try settleLicences()
+  }
+
+  static func foreign(_ operation: String) -> DiscError {
+    DiscError(
+      .foreign, operation,
+      remedy: "this volume was made on another disc and copied here; use that disc, or format this one")
   }
 
   /// Writes the partition table again if a power cut tore it.
@@ -151,5 +157,14 @@ extension LicensedVolume {
   private static func catalogue(in pair: VolumeStore.Pair, _ layout: VolumeLayout) -> Catalogue? {
     guard !pair.isNewer, let newest = pair.newest else { return nil }
     return try? Catalogue(parsing: newest.record.payload, layout: layout)
+  }
+}
+
+// MARK: - The drive's word
+
+extension LicensedVolume {
+  /// Has the drive sign which medium is inside; `nil` if it attests nothing. See ``DriveSession/attestation(challenge:)``.
+  public func attestation(challenge: [UInt8]) throws(DiscError) -> DriveAttestation? {
+    try store.session.attestation(challenge: challenge)
   }
 }

@@ -46,6 +46,8 @@ public struct VolumeLayout: Hashable, Sendable {
 
   /// Octets in the volume, a whole number of mebibytes.
   public let length: UInt64
+  /// Clusters in which the medium is embossed, so that no software fits there.
+  var embossed: Extent?
 
   /// The layout of a volume of `length` octets; `nil` unless they are whole mebibytes and enough.
   public init?(length: UInt64) {

@@ -4,8 +4,8 @@ import Synchronization
 
 /// One drive in this process for many initiators, on any thread: it executes one command at a time.
 ///
-/// Whoever wants commands executed has a ``DrivePort``. The drive keeps its medium to itself; what a command ejects is
-/// let go, and closed if nobody else holds it.
+/// Whoever wants commands executed has a ``DrivePort``. The drive keeps its medium to itself. What a command ejects lies in
+/// the drive's door: a command can load it again, until somebody takes it away or puts another one in.
 public final class SharedDrive: Sendable {
   /// Held during everything that happens to the drive.
   private let lock = Mutex(())
@@ -25,8 +25,16 @@ public final class SharedDrive: Sendable {
   public var configuration: DriveConfiguration { controller.configuration }
 
   /// Makes an initiator known: the one that `identity` names, or one that no transport names.
-  public func connect(_ identity: InitiatorIdentity? = nil) -> DrivePort {
-    DrivePort(to: self, withController { $0.connect(as: identity) })
+  ///
+  /// - Parameter reportsResiduals: whether the transport tells how far what was moved differs from what was expected;
+  ///   then the drive moves as many whole blocks as there are data, or room, for.
+  public func connect(_ identity: InitiatorIdentity? = nil, reportsResiduals: Bool = false) -> DrivePort {
+    DrivePort(
+      to: self,
+      withController { controller in
+        guard let identity else { return controller.connect() }
+        return controller.connect(identity, reportsResiduals: reportsResiduals)
+      })
   }
 
   /// Puts a medium in; every initiator is told 6/28/00.
@@ -44,6 +52,10 @@ public final class SharedDrive: Sendable {
   public func pullOut() throws(DriveController.MechanismError) {
     try withController { (controller) throws(DriveController.MechanismError) in _ = try controller.pullOut() }
   }
+
+  /// Takes away what a command ejected, and lets go of it; `false` if nothing lies in the door.
+  @discardableResult
+  public func takeEjected() -> Bool { withController { $0.takeEjected() != nil } }
 
   /// Switches the drive off and on, and its medium's power with it.
   public func powerCycle() {
@@ -78,19 +90,11 @@ public final class SharedDrive: Sendable {
     try lock.withLock { (_) throws(DriveTransportError) in
       guard hasPower else { throw EmulatedDrive.powerLost(discMayHaveChanged: false) }
       do throws(PowerLoss) {
-        let outcome = try controller.execute(cdb: cdb, dataOut: dataOut, dataIn: &dataIn, from: nexus)
-        _ = controller.takeEjected()
-        return outcome
+        return try controller.execute(cdb: cdb, dataOut: dataOut, dataIn: &dataIn, from: nexus)
       } catch {
         hasPower = false
         throw EmulatedDrive.powerLost(discMayHaveChanged: true)
       }
     }
-  }
-}
-
-extension DriveController {
-  fileprivate func connect(as identity: InitiatorIdentity?) -> Nexus {
-    if let identity { connect(identity) } else { connect() }
   }
 }

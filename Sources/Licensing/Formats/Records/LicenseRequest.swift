@@ -1,3 +1,4 @@
+import Cryptography
 import Identifiers
 import Octets
 
@@ -31,6 +32,9 @@ public struct LicenseRequest: Hashable, Sendable {
     self.mediumID = mediumID
     self.terms = terms
   }
+
+  /// What a drive is asked by to attest the medium for this request, 32 octets: its word is good for no other.
+  public var attestationChallenge: [UInt8] { Digest.sha256(encoded) }
 
   /// The record.
   public var encoded: [UInt8] {

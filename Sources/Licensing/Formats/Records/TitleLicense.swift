@@ -15,7 +15,7 @@ public enum TitleLicense: Hashable, Sendable {
       switch RecordKind(of: octets) {
       case .copyLicense: .certificate(try CopyLicense(parsing: octets))
       case .conversionLicense: .conversion(try ConversionLicense(parsing: octets))
-      default: throw FormatError(.unknownKind, "licence")
+      default: throw FormatError(.unknownKind, "copy licence")
       }
   }
 
@@ -65,6 +65,14 @@ public enum TitleLicense: Hashable, Sendable {
     switch self {
     case .certificate(let license): license.centerID
     case .conversion(let license): license.centerID
+    }
+  }
+
+  /// Version of the root key that the licence's keys come from.
+  public var rootVersion: UInt32 {
+    switch self {
+    case .certificate(let license): license.rootVersion
+    case .conversion(let license): license.rootVersion
     }
   }
 

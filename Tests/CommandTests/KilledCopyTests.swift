@@ -1,0 +1,82 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// SIGKILL while `warifu` changes a disc: the disc is as before or as after, and the command can be run again.
+@Suite struct KilledCopyTests {
+  /// What is on a disc, by the words of commands that only look.
+  private struct Shown: Equatable {
+    var licences: String
+    var titles: String
+
+    init(_ bench: CommandBench) throws {
+      licences = try bench.succeed("disc", "licences").output
+      titles = try bench.succeed("disc", "list").output
+    }
+  }
+
+  /// Runs a command, killed after a while unless it ends before; whether it was killed.
+  private func kill(_ arguments: [String], after microseconds: UInt32, in bench: CommandBench) throws -> Bool {
+    // The shell kills what it started and nothing else; exec keeps the process number.
+    let script = """
+      sh -c 'exec "$0" "$@"' "$@" >said 2>complained & victim=$!
+      sleep \(Double(microseconds) / 1e6); kill -KILL $victim 2>killed; wait $victim
+      """
+    let outcome = try bench.launch("/bin/sh", ["-c", script, "sh", CommandBench.executable] + arguments)
+    #expect(outcome.status == 0 || outcome.status == 128 + SIGKILL, "\(outcome.status) \(outcome.complaint)")
+    return outcome.status != 0
+  }
+
+  /// Kills a command at random moments of the time that it takes, on a copy of the disc each time.
+  private func killEverywhere(_ purpose: String, _ arguments: [String], on bench: CommandBench) throws {
+    var random = Randomness(purpose)
+    let before = try Shown(bench)
+    _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "disc.img", "kept.img"])
+    let clock = ContinuousClock()
+    let start = clock.now
+    #expect(try bench.run(arguments).status == 0)
+    let time = clock.now - start
+    let whole = UInt32(max(1, time / .microseconds(1)))
+    let after = try Shown(bench)
+    #expect(before != after)
+    var killed = 0
+    let rounds = random.soak(8, full: 300)
+    for _ in 0..<rounds {
+      _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "kept.img", "disc.img"])
+      let moment = UInt32.random(in: 0...whole, using: &random.generator)
+      if try kill(arguments, after: moment, in: bench) { killed += 1 }
+      let check = try bench.run(["disc", "check", "--contents"])
+      #expect(check.status == 0 || check.status == 4, "after \(moment) of \(whole) µs: \(check.output)")
+      let shown = try Shown(bench)
+      #expect(shown == before || shown == after, "after \(moment) of \(whole) µs")
+      let again = try bench.run(arguments)
+      #expect(again.status == 0, "\(again.complaint)")
+      #expect(try Shown(bench) == after)
+      #expect(try bench.run(["disc", "check", "--contents"]).status == 0)
+    }
+    print("\(purpose): \(killed) of \(rounds) killed")
+    #expect(killed > 0)
+  }
+
+  @Test func M6_aKilledInstallationLeavesTheOldOrTheNewLicence() throws {
+    let bench = try Story.copy()
+    try bench.succeed("disc", "license", "--title", "Text", "--save", "text.licence")
+    let confirmed = ["--yes", "--medium", try bench.mediumID()]
+    _ = try bench.run(["disc", "delete", "--title", "Text", "--part", "license"] + confirmed)
+    try killEverywhere("kills of copy install", ["copy", "install", "text.licence"], on: bench)
+  }
+
+  @Test func M8_aKilledCopyLeavesTheOldOrTheNewTitle() throws {
+    let bench = try Story.copy()
+    // 24 MiB, so that most of the time is spent copying.
+    let octets = Data((0..<24).flatMap { part in [UInt8](repeating: UInt8(part), count: 1 << 20) })
+    try octets.write(to: URL(fileURLWithPath: bench.path("large")))
+    try bench.succeed(
+      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--title",
+      "path=large,name=Large,type=data,price=0 EUR")
+    try bench.succeed("copy", "license", "--title", "Large")
+    try killEverywhere(
+      "kills of copy title", ["copy", "title", "--title", "Large", "--master", "large.iso"], on: bench)
+  }
+}

@@ -1,1 +1,0 @@
-// Room made; its first file replaces this one.
