@@ -39,6 +39,20 @@ extension LicensedVolume {
     title softwareID: SoftwareID, length: UInt64, information: [UInt8] = []
   ) throws(DiscError) -> TitleWriter {
     let operation = "cannot install \(softwareID)"
+    let clusters = try prepareToInstall(softwareID, length: length, information: information, operation)
+    let extents = try allocate(clusters, operation)
+    isWriting = true
+    return TitleWriter(
+      self, TitleManifest(softwareID: softwareID, length: length, information: information),
+      TitleSpace(store: store, extents: extents))
+  }
+
+  /// Checks that a title may be installed.
+  ///
+  /// - Returns: the clusters that it needs.
+  func prepareToInstall(
+    _ softwareID: SoftwareID, length: UInt64, information: [UInt8], _ operation: String
+  ) throws(DiscError) -> UInt64 {
     guard !isWriting else {
       throw DiscError(.writing, operation, remedy: "another title is being installed; wait for its end")
     }
@@ -53,18 +67,17 @@ extension LicensedVolume {
     guard catalogue.hasRoom || catalogue.entry(softwareID) != nil else {
       throw DiscError(.full, operation, remedy: "the catalogue has no room for another title; delete a title first")
     }
-    let clusters = Catalogue.clusters(length: length, manifestLength: manifestLength)
-    guard let extents = catalogue.allocate(clusters, in: layout) else {
-      let free = try freeOctets()
-      throw DiscError(
-        .full, operation,
-        remedy: "it needs \(clusters * VolumeLayout.clusterLength >> 10) KiB and \(free >> 10) KiB are free; delete a "
-          + "title first, or use another disc")
-    }
-    isWriting = true
-    return TitleWriter(
-      self, TitleManifest(softwareID: softwareID, length: length, information: information),
-      TitleSpace(store: store, extents: extents))
+    return Catalogue.clusters(length: length, manifestLength: manifestLength)
+  }
+
+  /// Room for `clusters` that nothing holds.
+  func allocate(_ clusters: UInt64, _ operation: String) throws(DiscError) -> [Extent] {
+    if let extents = try readableCatalogue(operation).allocate(clusters, in: layout) { return extents }
+    let free = try freeOctets()
+    throw DiscError(
+      .full, operation,
+      remedy: "it needs \(clusters * VolumeLayout.clusterLength >> 10) KiB and \(free >> 10) KiB are free; delete a "
+        + "title first, or use another disc")
   }
 
   /// Takes a title's software off the volume. Its licence stays.

@@ -1,3 +1,5 @@
+import Cryptography
+
 /// The room of one title as one run of octets: its software from 0 on, its manifest from the next cluster on.
 struct TitleSpace {
   let store: VolumeStore
@@ -47,5 +49,27 @@ struct TitleSpace {
     throw DiscError(
       .damaged, "cannot find a part of a title",
       remedy: "the catalogue is damaged; delete the title and install it again")
+  }
+}
+
+extension TitleSpace {
+  /// The digest of a segment as the medium gives it; `nil` if it cannot.
+  ///
+  /// - Parameter segment: room for a whole one.
+  func digest(
+    ofSegment number: Int, length: UInt64, in segment: UnsafeMutableRawBufferPointer
+  ) throws(DiscError) -> [UInt8]? {
+    let offset = UInt64(number) * UInt64(segment.count)
+    let count = Int(min(UInt64(segment.count), length - offset))
+    let blocks = UnsafeMutableRawBufferPointer(rebasing: segment[..<roundedUp(count)])
+    do throws(DiscError) {
+      try read(at: offset, into: blocks)
+    } catch {
+      guard error.code == .mediumFailure else { throw error }
+      return nil
+    }
+    var hasher = SHA256Hasher()
+    hasher.update(UnsafeRawBufferPointer(rebasing: blocks[..<count]))
+    return hasher.finalize()
   }
 }

@@ -3,20 +3,39 @@ import Cryptography
 /// Streams a title's software onto a licensed volume at constant memory, and commits it in the end.
 ///
 /// Software given in whole mebibytes goes to the drive straight from the caller's memory; any other pieces are first
-/// gathered into one. A writer that is dropped without ``commit()`` leaves nothing: its room is free again.
+/// gathered into one. A writer that is dropped without ``commit()`` leaves no title: its room is free again. One that
+/// ``LicensedVolume/resumableInstall(title:length:source:information:checkpointInterval:progress:)`` made leaves a journal of what it wrote.
 public struct TitleWriter: ~Copyable {
   private let volume: LicensedVolume
   private let space: TitleSpace
   private let segment: UnsafeMutableRawBufferPointer
   private var manifest: TitleManifest
   private var filled = 0
-  private var written: UInt64 = 0
+  private var recorder: (journal: TitleJournal, place: JournalPlace)?
+
+  /// Octets of whole segments that were written, by this writer or by the one that it goes on for.
+  public private(set) var written: UInt64 = 0
+  /// The number of the segment that is to be written next, from 0 on.
+  public var nextSegment: Int { manifest.digests.count }
 
   init(_ volume: LicensedVolume, _ manifest: TitleManifest, _ space: TitleSpace) {
     self.volume = volume
     self.manifest = manifest
     self.space = space
     segment = .allocate(byteCount: TitleManifest.segmentLength, alignment: 4096)
+  }
+
+  /// A writer that keeps a journal, and begins behind the segments with these digests.
+  init(
+    _ volume: LicensedVolume, _ manifest: TitleManifest, _ space: TitleSpace, resuming digests: [[UInt8]],
+    _ journal: TitleJournal, _ place: JournalPlace
+  ) {
+    self.init(volume, manifest, space)
+    self.manifest.digests = digests
+    written = min(UInt64(digests.count) * UInt64(TitleManifest.segmentLength), manifest.length)
+    var journal = journal
+    journal.note(digests)
+    recorder = (journal, place)
   }
 
   deinit {
@@ -67,6 +86,42 @@ public struct TitleWriter: ~Copyable {
   /// The digest of all software written so far (``Cryptography/PieceDigest``).
   public var contentDigest: [UInt8] { PieceDigest.combining(manifest.digests) }
 
+  /// Stops before the end, so that the copy can go on later where this one came to; returns when all of that is on the
+  /// medium. Without a journal there is nothing to do.
+  ///
+  /// - Returns: octets that need not be written again.
+  @discardableResult
+  public consuming func suspend() throws(DiscError) -> UInt64 {
+    guard recorder != nil, written > 0 else { return 0 }
+    try checkpoint()
+    return written
+  }
+
+  /// Gives up, so that the next copy starts over: what was written is not what it should be.
+  public consuming func abandon() throws(DiscError) {
+    try recorder?.place.write(nil)
+  }
+
+  /// Reads back from the medium what was written, and compares it with its digests.
+  ///
+  /// - Parameter progress: hears how many octets of how many were compared; answers whether to go on.
+  /// - Returns: whether all of it was compared, and not ended by `progress`.
+  /// - Throws: ``DiscError/Code/damaged`` if the medium holds something else, or whatever the drive reports.
+  public mutating func verify(progress: (_ done: UInt64, _ total: UInt64) -> Bool) throws(DiscError) -> Bool {
+    if filled > 0 { try flush() }
+    try space.store.session.synchronize()
+    for (index, digest) in manifest.digests.enumerated() {
+      guard try space.digest(ofSegment: index, length: manifest.length, in: segment) == digest else {
+        throw DiscError(
+          .damaged, "the disc does not hold what was written to it", remedy: "use another disc",
+          discMayHaveChanged: true)
+      }
+      let done = min(UInt64(index + 1) * UInt64(TitleManifest.segmentLength), written)
+      guard progress(done, written) else { return false }
+    }
+    return true
+  }
+
   /// Writes the manifest, waits until everything is on the medium, and only then puts the title into the catalogue.
   ///
   /// - Throws: ``DiscError/Code/invalidArgument`` if less was written than announced. If this fails the volume is as it
@@ -92,6 +147,8 @@ public struct TitleWriter: ~Copyable {
       Catalogue.Entry(
         softwareID: manifest.softwareID, length: manifest.length, manifestLength: octets.count,
         manifestDigest: Digest.sha256(octets), extents: space.extents))
+    // A journal of room that is the title's now says nothing, so it matters little whether this is ever lasting.
+    try? recorder?.place.write(nil)
     return InstalledTitle(softwareID: manifest.softwareID, length: manifest.length)
   }
 
@@ -122,5 +179,15 @@ public struct TitleWriter: ~Copyable {
     }
     manifest.digests.append(digest)
     written += UInt64(software.count)
+    if let recorder, manifest.digests.count % recorder.journal.interval == 0, remaining > 0 { try checkpoint() }
+  }
+
+  /// Makes what was written lasting, and notes it. The journal goes first, so that one flush is enough: what it claims
+  /// is compared before anybody believes it.
+  private mutating func checkpoint() throws(DiscError) {
+    recorder?.journal.note(manifest.digests)
+    let journal = recorder?.journal
+    try recorder?.place.write(journal)
+    try space.store.session.synchronize()
   }
 }

@@ -4,11 +4,13 @@
 ///
 /// | offset | length | what |
 /// | --- | --- | --- |
-/// | 0 | 64 KiB | volume header, copy A |
+/// | 0 | 32 KiB | volume header, copy A |
+/// | 32 KiB | 32 KiB | journal of an unfinished copy, copy A |
 /// | 64 KiB | 64 KiB | catalogue, copy A |
 /// | 128 KiB | 112 × 8 KiB | licence slots, copies A |
 /// | 1 MiB | `L` − 2 MiB | software, in clusters of 64 KiB |
-/// | `L` − 1 MiB | 64 KiB | volume header, copy B |
+/// | `L` − 1 MiB | 32 KiB | volume header, copy B |
+/// | `L` − 992 KiB | 32 KiB | journal of an unfinished copy, copy B |
 /// | `L` − 960 KiB | 64 KiB | catalogue, copy B |
 /// | `L` − 896 KiB | 112 × 8 KiB | licence slots, copies B |
 ///
@@ -21,6 +23,10 @@ public struct VolumeLayout: Hashable, Sendable {
   public static let metadataLength: UInt64 = 1 << 20
   /// Offset of the header in its copies.
   public static let headerOffset: UInt64 = 0
+  /// Offset of the journal in its copies: a header needs little of its table.
+  static let journalOffset: UInt64 = 32 << 10
+  /// Room for the journal.
+  static let journalLength = 32 << 10
   /// Offset of the catalogue in its copies.
   public static let catalogueOffset: UInt64 = 64 << 10
   /// Offset of the first licence slot in its copies (M6).

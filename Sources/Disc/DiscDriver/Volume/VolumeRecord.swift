@@ -23,6 +23,7 @@ struct VolumeRecord: Hashable {
     case catalogue = "WARIFUCT"
     case licence = "WARIFULS"
     case manifest = "WARIFUMF"
+    case journal = "WARIFUTJ"
   }
 
   static let overhead = 72 + 32
