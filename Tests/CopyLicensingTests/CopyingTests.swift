@@ -130,7 +130,7 @@ import WarifuTesting
   @Test func M8_onlyCiphertextReachesTheDisc() async throws {
     let scene = try await Scene.set()
     try await scene.bench.license(scene.titles[0], in: scene.session)
-    var last = TransferProgress(done: 0, total: 0)
+    var last = TransferProgress(.copying, done: 0, total: 0)
     let installed = try scene.session.copy(scene.titles[0], from: scene.master) { progress in
       last = progress
       return true

@@ -1,9 +1,7 @@
-import CLinux
 import Cryptography
 import DiscDriver
 import Formats
 import Glibc
-import SecureChannel
 
 /// A title that the card has opened: its content key is here until this value ends (M10).
 ///
@@ -36,11 +34,16 @@ public struct CertifiedTitle: ~Copyable {
     }
   }
 
+  /// Reads the content from any place, decrypting on demand.
+  public func contentReader() throws(LicensingError) -> ContentReader {
+    try ContentReader.open(reader, key: key, associatedData: associatedData, operation)
+  }
+
   /// Decrypts the content into an anonymous file in memory that nobody can change any more.
   public func sealedMemory(progress: ProgressHandler = withoutProgress) throws(LicensingError) -> SealedMemory {
     var memory = try SealedMemory(name: title.name, octets: try plaintextLength(), operation)
     var offset = 0
-    try forEachSegment(progress) { (plaintext) throws(LicensingError) in
+    try forEachPiece(of: 0..<UInt64.max, progress) { (plaintext) throws(LicensingError) in
       try memory.write(plaintext, at: offset)
       offset += plaintext.count
     }
@@ -48,11 +51,13 @@ public struct CertifiedTitle: ~Copyable {
     return memory
   }
 
-  /// Writes the content to a descriptor: a pipe, a terminal, a viewer. Nothing unauthentic is written; when it fails in
-  /// the middle, what was written before was authentic but is not all.
-  public func write(to descriptor: Int32, progress: ProgressHandler = withoutProgress) throws(LicensingError) {
+  /// Writes the content, or a range of its octets, to a descriptor: a pipe, a terminal, a viewer. Nothing unauthentic is
+  /// written; when it fails in the middle, what was written before was authentic but is not all.
+  public func write(
+    _ range: Range<UInt64> = 0..<UInt64.max, to descriptor: Int32, progress: ProgressHandler = withoutProgress
+  ) throws(LicensingError) {
     let operation = operation
-    try forEachSegment(progress) { (plaintext) throws(LicensingError) in
+    try forEachPiece(of: range, progress) { (plaintext) throws(LicensingError) in
       var done = 0
       while done < plaintext.count {
         let count = Glibc.write(descriptor, plaintext.baseAddress.map { $0 + done }, plaintext.count - done)
@@ -67,34 +72,13 @@ public struct CertifiedTitle: ~Copyable {
     }
   }
 
-  /// Lends every segment's plaintext in order, in one reused buffer.
-  private func forEachSegment(
-    _ progress: ProgressHandler, _ body: (UnsafeRawBufferPointer) throws(LicensingError) -> Void
+  /// Lends the content in order; an empty one's only segment has to be authentic too.
+  private func forEachPiece(
+    of range: Range<UInt64>, _ progress: ProgressHandler,
+    _ body: (UnsafeRawBufferPointer) throws(LicensingError) -> Void
   ) throws(LicensingError) {
-    let parameters = Content.parameters
-    let (reader, buffer) = (reader, SegmentBuffer())
-    var done: UInt64 = 0
-    do {
-      let count = try parameters.segmentCount(ciphertextLength: reader.length)
-      let head = UnsafeMutableRawBufferPointer(rebasing: buffer.octets[..<StreamingAEAD.headerOctets])
-      let header = Array(head[..<(try reader.read(at: 0, into: head))])
-      var opener = try StreamOpener(
-        key: key, associatedData: associatedData, header: header, parameters: parameters)
-      for index in 0..<UInt32(clamping: count) {
-        let range = try parameters.ciphertextRange(ofSegment: index, ciphertextLength: reader.length)
-        let sealed = UnsafeMutableRawBufferPointer(rebasing: buffer.octets[..<range.count])
-        let read = try reader.read(at: range.lowerBound, into: sealed)
-        guard read == range.count else { throw CryptoError.notAuthentic }
-        let length = try opener.open(
-          segment: index, UnsafeRawBufferPointer(sealed), isLast: UInt64(index) == count - 1, into: buffer.octets)
-        try body(UnsafeRawBufferPointer(rebasing: buffer.octets[..<length]))
-        done += UInt64(range.count)
-        guard progress(TransferProgress(done: done, total: reader.length)) else {
-          throw LicensingError(.cancelled, operation, remedy: "It was cancelled.")
-        }
-      }
-    } catch {
-      throw LicensingError(error, during: operation)
-    }
+    var content = try contentReader()
+    if content.length == 0 { try content.checkEnd() }
+    try content.forEachPiece(of: range, progress: progress, body)
   }
 }

@@ -68,51 +68,6 @@ public final class CopySession {
     }
   }
 
-  // MARK: Copying
-
-  /// Copies the sealed title from the master disc, as the licence on the medium is for: as it is (S7, M8), or converted
-  /// (S16, S17, M14). The card compares or opens the keys before one octet is copied (M7, M13).
-  ///
-  /// Only ciphertext is written. What was read is compared with the signed catalogue's digest before the title is
-  /// committed; until then the disc shows its old state, whatever happens.
-  @discardableResult
-  public func copy(
-    _ softwareID: SoftwareID, from master: LicensedMaster, progress: ProgressHandler = withoutProgress
-  ) throws(LicensingError) -> InstalledTitle {
-    let operation = "copy \(softwareID)"
-    let license = try titleLicense(for: softwareID)
-    let (title, file) = try master.title(softwareID, operation)
-    let way = try wayToCopy(license, file, on: master.disc)
-    let information = try licensing(operation) { try CopySession.information(title, of: master.catalogue) }
-    var writer = try licensing(operation) {
-      try volume.install(title: softwareID, length: file.length, information: information)
-    }
-    var done: UInt64 = 0
-    try TitlePipeline(file: file, disc: master.disc, stages: way.stages).run { (piece, digest) throws(LicensingError) in
-      try writer.writing(piece, digest, operation)
-      done += UInt64(piece.count)
-      guard progress(TransferProgress(done: done, total: file.length)) else {
-        throw LicensingError(
-          .cancelled, operation, remedy: "It was cancelled; the disc is as it was.", discMayHaveChanged: false)
-      }
-    }
-    guard way.masterDigest(written: writer.contentDigest) == title.ciphertextDigest else {
-      throw LicensingError(
-        .damaged, operation,
-        remedy: "The file on the master disc is not what the centre signed; use another copy of it.")
-    }
-    do { return try writer.commit() } catch { throw LicensingError(error, during: operation) }
-  }
-
-  /// What goes along with the software: its line of the catalogue, so that the disc can tell what it holds.
-  private static func information(
-    _ title: CatalogueTitle, of catalogue: MasterCatalogue
-  ) throws(FormatError) -> [UInt8] {
-    var part = catalogue
-    part.titles = [title]
-    return try part.json()
-  }
-
   // MARK: Execution
 
   /// Opens a title to run or show it (M10, M15): the licence, the medium and the card are checked again, and only now
@@ -145,14 +100,5 @@ public final class CopySession {
     } catch {
       throw CopySession.refusal(error, operation)
     }
-  }
-}
-
-extension TitleWriter {
-  /// Writes, with this layer's errors.
-  fileprivate mutating func writing(
-    _ piece: UnsafeRawBufferPointer, _ digest: [UInt8], _ operation: String
-  ) throws(LicensingError) {
-    do { try write(segment: piece, digest: digest) } catch { throw LicensingError(error, during: operation) }
   }
 }

@@ -97,13 +97,30 @@ func licensing<R: ~Copyable>(_ operation: String, _ body: () throws -> R) throws
 
 /// How far something long has come, in octets.
 public struct TransferProgress: Sendable, Hashable {
+  /// What is going on. One thing comes after the other; each has octets of its own to do.
+  public enum Activity: Sendable, Hashable {
+    /// What an interrupted copy left is read back.
+    case comparing
+    /// A title is copied.
+    case copying
+    /// What was copied is read back.
+    case verifying
+    /// A title is sealed.
+    case sealing
+    /// A title is opened.
+    case opening
+  }
+
+  /// What is going on.
+  public let activity: Activity
   /// What is done.
   public let done: UInt64
   /// All there is to do.
   public let total: UInt64
 
   /// A state.
-  public init(done: UInt64, total: UInt64) {
+  public init(_ activity: Activity, done: UInt64, total: UInt64) {
+    self.activity = activity
     self.done = done
     self.total = total
   }

@@ -167,7 +167,7 @@ private struct SegmentSealer: ~Copyable {
         throw LicensingError(error, during: operation)
       }
       try emit(UnsafeRawBufferPointer(rebasing: buffer.octets[..<length]), write)
-      guard progress(TransferProgress(done: done, total: source.length)) else {
+      guard progress(TransferProgress(.sealing, done: done, total: source.length)) else {
         throw LicensingError(.cancelled, operation, remedy: "It was cancelled; nothing was made.")
       }
     } while done < source.length

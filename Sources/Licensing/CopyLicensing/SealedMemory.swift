@@ -53,24 +53,59 @@ public struct SealedMemory: ~Copyable {
   ///   - arguments: what follows the program's name.
   ///   - environment: all of it.
   public func execute(arguments: [String], environment: [String: String]) throws(LicensingError) -> Never {
-    if isScript() {
-      // The kernel hands a script's interpreter /dev/fd/N, so N has to stay open.
-      _ = fcntl(descriptor, F_SETFD, 0)
+    // The kernel hands a script's interpreter /dev/fd/N, so N has to stay open.
+    if isScript() { stayOpen() }
+    let reason = SealedMemory.become([name] + arguments, environment) { argv, envp in
+      _ = warifu_execveat(descriptor, argv, envp)
     }
-    var argv: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
-    var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    throw LicensingError(
+      .notExecutable, "run \(name)",
+      remedy: "It is no program for this machine (\(reason)); ask whoever sold it for one that is.")
+  }
+
+  /// Becomes a program of this machine that shows what is in this memory: it finds the content at ``path``, its last
+  /// argument, reads it from any place as often as it likes, and cannot change it.
+  ///
+  /// - Parameters:
+  ///   - program: a path, or a name that is looked for in `PATH`.
+  ///   - arguments: what comes between the program's name and the path.
+  ///   - environment: all of it.
+  public func show(
+    with program: String, arguments: [String], environment: [String: String]
+  ) throws(LicensingError) -> Never {
+    stayOpen()
+    let reason = SealedMemory.become([program] + arguments + [path], environment) { argv, envp in
+      _ = warifu_execvpe(program, argv, envp)
+    }
+    throw LicensingError(
+      .notExecutable, "show \(name)", remedy: "\(program) cannot be run (\(reason)); name a program that is there.")
+  }
+
+  /// Where this process, and those it becomes or starts, finds the content. No other process can make use of it unless it
+  /// is the same user's, who may open it as any file of his.
+  public var path: String { "/proc/self/fd/\(descriptor)" }
+
+  private func stayOpen() { _ = fcntl(descriptor, F_SETFD, 0) }
+
+  /// Runs `body`, which does not return if it succeeds.
+  ///
+  /// - Returns: why it did.
+  private static func become(
+    _ arguments: [String], _ environment: [String: String],
+    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>, UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Void
+  ) -> String {
+    let argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+    let envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
     // The mask outlives execveat(2), and this may be a thread of Dispatch's, which block nearly all signals: a program
     // that began so would hear no Ctrl-C and no kill(1).
     var (none, before) = (sigset_t(), sigset_t())
     sigemptyset(&none)
     pthread_sigmask(SIG_SETMASK, &none, &before)
-    _ = warifu_execveat(descriptor, &argv, &envp)
+    body(argv, envp)
     let reason = String(cString: strerror(errno))
     pthread_sigmask(SIG_SETMASK, &before, nil)
     for string in argv + envp { free(string) }
-    throw LicensingError(
-      .notExecutable, "run \(name)",
-      remedy: "It is no program for this machine (\(reason)); ask whoever sold it for one that is.")
+    return reason
   }
 
   /// Whether it begins with `#!`.

@@ -32,6 +32,12 @@ static inline int warifu_execveat(int descriptor, char *const argv[], char *cons
   return (int)syscall(SYS_execveat, descriptor, "", argv, envp, 0x1000 /* AT_EMPTY_PATH */);
 }
 
+// execvpe(3): becomes a program that is looked for in PATH. Returns only on failure.
+extern int execvpe(const char *program, char *const argv[], char *const envp[]);
+static inline int warifu_execvpe(const char *program, char *const argv[], char *const envp[]) {
+  return execvpe(program, argv, envp);
+}
+
 // explicit_bzero(3): a wipe that no optimiser removes.
 static inline void warifu_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
 

@@ -40,7 +40,8 @@ struct CopyTitle: AsyncParsableCommand {
     discussion: """
       By certificate code it is copied as it is, after the card's comparison; by conversion keys, which the card opens, it \
       is decrypted and encrypted for this disc piece by piece in memory. Only ciphertext is written. If the card refuses, \
-      not one octet is copied. Ctrl-C leaves the disc as it was.
+      not one octet is copied. The disc shows the title when all of it is there. A copy that was interrupted, by Ctrl-C, \
+      a kill or a power cut, goes on where it was when the same command is given again.
 
       Example:
         warifu copy title --title OpenSSL --master master.iso \\
@@ -49,6 +50,9 @@ struct CopyTitle: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("The master disc's image or device.", valueName: "image"))
   var master: String
+
+  @Flag(help: "Read everything back from the disc before it shows the title; drives that verify by themselves did.")
+  var verify = false
 
   @OptionGroup var expected: ProfileOptions
   @OptionGroup var copy: CopyOptions
@@ -62,8 +66,8 @@ struct CopyTitle: AsyncParsableCommand {
     if expected.profile != nil { try expected.check(try session.titleLicense(for: softwareID)) }
     let installed: InstalledTitle
     do {
-      let line = ProgressLine("Copying")
-      installed = try session.copy(softwareID, from: master, progress: line.advance)
+      let line = ProgressLine()
+      installed = try session.copy(softwareID, from: master, verifying: verify, progress: line.advance)
     }
     try output.write(
       CopyReport(

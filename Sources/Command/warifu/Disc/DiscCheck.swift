@@ -27,7 +27,7 @@ struct DiscCheck: AsyncParsableCommand {
     do {
       let line = ProgressLine("Checking")
       report = try LicensedVolume.check(inDrive.session, contents: contents) { done, total in
-        line.advance(TransferProgress(done: done, total: total))
+        line.advance(TransferProgress(.verifying, done: done, total: total))
       }
     }
     guard report.isComplete else { throw Failure(.interrupted, "stopped", remedy: "nothing was changed") }

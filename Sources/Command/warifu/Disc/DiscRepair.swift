@@ -31,7 +31,7 @@ struct DiscRepair: AsyncParsableCommand {
     do {
       let line = ProgressLine("Checking")
       repair = try LicensedVolume.repair(session, removingDamaged: removeDamaged) { done, total in
-        line.advance(TransferProgress(done: done, total: total))
+        line.advance(TransferProgress(.verifying, done: done, total: total))
       }
     }
     guard repair.before.isComplete else { throw Failure(.interrupted, "stopped", remedy: "nothing was changed") }

@@ -73,6 +73,14 @@ enum Words {
     Date(timeIntervalSince1970: Double(min(seconds, 253_402_300_799))).formatted(.iso8601)
   }
 
+  /// Seconds as minutes and seconds, and hours if there are any.
+  static func duration(_ seconds: Double) -> String {
+    let whole = Int(min(seconds.rounded(.up), 359_999))
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
+  }
+
   /// Octets, in the unit that fits.
   static func size(_ octets: UInt64) -> String {
     let units = ["KiB", "MiB", "GiB"]

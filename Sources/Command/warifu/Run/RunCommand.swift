@@ -1,8 +1,6 @@
 import ArgumentParser
 import CopyLicensing
 import Formats
-import Foundation
-import Glibc
 
 /// `run`.
 struct RunCommand: AsyncParsableCommand {
@@ -29,7 +27,7 @@ struct RunCommand: AsyncParsableCommand {
 
   /// Returns only by throwing.
   private func become(_ program: borrowing SealedMemory) throws {
-    try program.execute(arguments: arguments, environment: environment())
+    try program.execute(arguments: arguments, environment: copy.environment())
   }
 
   private func content() throws -> SealedMemory {
@@ -40,38 +38,5 @@ struct RunCommand: AsyncParsableCommand {
     }
     let line = ProgressLine("Opening \(title.title.name)")
     return try title.sealedMemory(progress: line.advance)
-  }
-
-  /// What this process has, without what held a secret or tells where one is.
-  private func environment() -> [String: String] {
-    var environment = ProcessInfo.processInfo.environment
-    let passphrase = environment.removeValue(forKey: PassphraseOptions.variable).map { SecretSource(argument: $0) }
-    for case .environment(let name) in [passphrase, copy.card.cardKey] { environment[name] = nil }
-    return environment
-  }
-}
-
-/// `show`.
-struct ShowCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Write a licensed text, image, sound, video or data to standard output.",
-    discussion: """
-      The card checks licence, disc and title again and only then gives the key. Programs run instead, see 'warifu run'.
-
-      Example:
-        warifu show --title "A text" \\
-          --disc disc.img --card-file alice.card | less
-      """)
-
-  @OptionGroup var copy: CopyOptions
-
-  func run() async throws {
-    let session = try copy.session(readOnly: true)
-    let title = try session.open(try copy.title.resolve(among: try session.volume.namedTitles(), in: "the disc"))
-    guard title.title.type != .program else {
-      throw Failure(.badInput, "'\(title.title.name)' is a program", remedy: "run it with 'warifu run'")
-    }
-    let line = ProgressLine("Opening \(title.title.name)")
-    try title.write(to: STDOUT_FILENO, progress: line.advance)
   }
 }

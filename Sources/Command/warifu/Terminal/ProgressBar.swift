@@ -45,13 +45,6 @@ final class ProgressBar {
     guard done > 0, seconds > 0 else { return text }
     let rate = Double(done) / seconds
     let tenths = Int((rate * 10).rounded())
-    return text + "  \(tenths / 10).\(tenths % 10)/s  \(ProgressBar.time(Double(max(0, total - done)) / rate)) left"
-  }
-
-  private static func time(_ seconds: Double) -> String {
-    let whole = Int(min(seconds.rounded(.up), 359_999))
-    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
-    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
+    return text + "  \(tenths / 10).\(tenths % 10)/s  \(Words.duration(Double(max(0, total - done)) / rate)) left"
   }
 }

@@ -37,7 +37,7 @@ enum Terminal {
   static func clearLine() { show("") }
 
   /// How wide the terminal at standard error is; `nil` where there is none, or none that tells.
-  private static var columns: Int? {
+  static var columns: Int? {
     var size = winsize()
     guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
     return Int(size.ws_col)

@@ -17,25 +17,26 @@ enum WayToCopy {
     }
   }
 
-  /// The digest of the file on the master disc, once all of it was read; `written` is that of the copy.
-  func masterDigest(written: [UInt8]) -> [UInt8] {
-    switch self {
-    case .unchanged: written
-    case .converted(let stage): stage.masterDigest()
-    }
-  }
-
   /// What tells this copy from any other of the same title and length, for a journal to go on with: the master's digest
   /// alone, or with the header of the copy, which stands for the medium's key and the master's stream.
-  func source(masterDigest: [UInt8]) -> [UInt8] {
+  func source(_ title: CatalogueTitle) -> [UInt8] {
     switch self {
-    case .unchanged: masterDigest
-    case .converted(let stage): Digest.sha256(masterDigest + stage.header)
+    case .unchanged: title.ciphertextDigest
+    case .converted(let stage): Digest.sha256(title.ciphertextDigest + stage.header)
     }
   }
 
-  /// Looks through the pieces that an earlier run has copied, where ``masterDigest(written:)`` could not tell else what
-  /// lies on the master disc.
+  /// Whether the file on the master disc is what the catalogue says, once all of it was read or caught up with; `written`
+  /// is the digest of the whole copy.
+  func isWhole(_ title: CatalogueTitle, written: [UInt8]) -> Bool {
+    switch self {
+    case .unchanged: written == title.ciphertextDigest
+    case .converted(let stage): stage.masterDigest() == title.ciphertextDigest
+    }
+  }
+
+  /// Reads the pieces of the master disc that an earlier run has copied: what was written of them does not tell their
+  /// digests once they are converted.
   func catchUp(to end: UInt64, _ file: MasterDisc.File, on disc: MasterDisc) throws(LicensingError) {
     guard case .converted(let stage) = self, end > 0 else { return }
     var index: UInt32 = 0
