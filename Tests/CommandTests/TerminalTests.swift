@@ -77,6 +77,17 @@ import Testing
     #expect(columns == 20 || states.last?.contains("2/2") == true, "\(states)")
   }
 
+  @Test(arguments: [24, 80]) func theLineOfACopyFits(_ columns: Int) throws {
+    let bench = try Story.copy()
+    let arguments = ["copy", "title", "--title", "Text", "--master", "master.iso", "--verify"]
+    let screen = try type(arguments, answers: [], columns: columns, on: bench)
+    #expect(screen.status == 0, "\(screen.screen)")
+    let states = screen.screen.components(separatedBy: "\u{1B}[K").compactMap { $0.split(separator: "\r").last }
+      .filter { $0.hasPrefix("Copying") || $0.hasPrefix("Verifying") }
+    #expect(states.count == 2 && states.allSatisfy { $0.count < columns && $0.contains("100 %") }, "\(states)")
+    #expect(states.allSatisfy { $0.contains("[#####") == (columns == 80) }, "\(states)")
+  }
+
   @Test func whatCannotBeUndoneWantsTheSerialTyped() throws {
     let bench = try Story.copy()
     let letter = ["card", "pin", "letter", "--confirm-printed"]

@@ -44,6 +44,39 @@ import WarifuTesting
   }
 }
 
+extension MemoryTests {
+  /// Somebody leafs through a book of 96 MiB: of its plaintext, memory holds a segment at a time.
+  @Test func T20_bookIsNeverInMemoryAsAWhole() async {
+    await #expect(processExitsWith: .success) {
+      let bench = try await Workbench.setUp(seed: 6)
+      let source = bench.folder("book.txt")
+      #expect(FileManager.default.createFile(atPath: source, contents: nil))
+      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: source))
+      try handle.truncate(atOffset: 96 << 20)
+      try handle.seek(toOffset: 70 << 20)
+      try handle.write(contentsOf: Data("Chapter 7".utf8))
+      try handle.close()
+      let disc = try bench.makeDisc("book.mo", geometry: .mb540, generalUse: 1 << 20)
+      let pressed = try await bench.pressMaster("book.iso", [(source, .text)])
+      let session = try bench.session(try await bench.issueCard(), disc)
+      try await bench.license(pressed.titles[0], in: session)
+      try session.copy(pressed.titles[0], from: try LicensedMaster(opening: pressed.path, anchor: session.anchor))
+
+      let title = try session.open(pressed.titles[0])
+      let peak = try PeakMemory()
+      var book = try title.contentReader()
+      var page = [UInt8](repeating: 0, count: 4_096)
+      for number in stride(from: 0, to: 24_576, by: 37) {
+        let read = try page.withUnsafeMutableBytes { try book.read(at: UInt64(number * 4_096), into: $0) }
+        #expect(read == 4_096)
+      }
+      let chapter = try page.withUnsafeMutableBytes { try book.read(at: 70 << 20, into: $0) }
+      #expect(chapter == 4_096 && page.starts(with: "Chapter 7".utf8))
+      #expect(try peak.growth() <= 6 << 20)
+    }
+  }
+}
+
 /// How far this process's resident memory has risen at most since this value was made, in octets (proc(5), VmHWM).
 private struct PeakMemory {
   private let before: Int

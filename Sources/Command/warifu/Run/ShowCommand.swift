@@ -14,10 +14,8 @@ struct ShowCommand: AsyncParsableCommand {
       last argument, behind what follows --. Nothing is written to any disk. Programs run instead, see 'warifu run'.
 
       Example:
-        warifu show --title "A text" \
+        warifu show --title "A text" \\
           --disc disc.img --card-file alice.card | less
-        warifu show --title "A film" --with mpv \
-          --disc disc.img --card-file alice.card -- --fullscreen
       """)
 
   @Option(name: .customLong("with"), help: ArgumentHelp("The program that shows it.", valueName: "program"))
