@@ -242,4 +242,7 @@ let package = Package(
       exclude: ["terminal.py"]),
   ]
 )
-package.targets.append(.executableTarget(name: "scratch", dependencies: ["DriveRig", "DriveFirmware", "DiscEmulator", "SCSI"], path: ".build/scratch", swiftSettings: house))
+package.targets.append(
+  .executableTarget(
+    name: "scratch", dependencies: ["DriveRig", "DriveFirmware", "DiscEmulator", "SCSI"], path: ".build/scratch",
+    swiftSettings: house))
