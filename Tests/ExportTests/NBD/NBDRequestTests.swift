@@ -47,13 +47,15 @@ import TestSupport
       for half in 0..<2 {
         group.addTask {
           let client = try NBDClient(server.socket)
-          for round in 0..<100 {
+          for round in 0..<300 {
             let requests = (0..<16).map { place in
               Request(
                 Request.write, offset: UInt64(place * 2_048 + half * 1_024),
                 data: [UInt8](repeating: UInt8((round + place + half) & 0xFF), count: 1_024))
             }
             for reply in try client.ask(requests) { #expect(reply.error == 0) }
+            let reads = requests.map { Request(Request.read, offset: $0.offset, length: 1_024) }
+            #expect(try client.ask(reads).map(\.data) == requests.map(\.data))
           }
         }
       }
@@ -61,7 +63,7 @@ import TestSupport
     }
     let blocks = Array(try bench.blocks().prefix(16 * 2_048))
     for (index, octet) in blocks.enumerated() {
-      #expect(octet == UInt8((99 + index / 2_048 + index % 2_048 / 1_024) & 0xFF))
+      #expect(octet == UInt8((299 + index / 2_048 + index % 2_048 / 1_024) & 0xFF))
     }
   }
 }
