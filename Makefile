@@ -23,7 +23,7 @@ packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace
 	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard groff-base \
 	libiscsi-bin libiscsi-dev nbdkit libnbd-bin qemu-utils qemu-block-extra fio sg3-utils udev mtools dosfstools fdisk
 packages-to-demo := openssl xorriso libjs-jquery-ui
-packages-to-bench := openssl pcscd vsmartcard-vpcd tgt libiscsi-bin nbdkit qemu-utils qemu-block-extra
+packages-to-bench := openssl pcscd vsmartcard-vpcd tgt libiscsi-bin nbdkit libnbd-bin qemu-utils qemu-block-extra
 packages-to-lint := git python3 shellcheck
 
 # Packages from PyPI that the tests compare with. They live in a folder of their own.
@@ -69,6 +69,7 @@ fuzz: swift packages-to-build ## Feed every parser and a whole card with Address
 	@Tests/Fuzz/run.sh '$(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)'
 
 bench: swift packages-to-build packages-to-bench ## Measure, each figure beside its reference
+	swift build -c release --product warifu-nbd
 	swift build -c release --product warifu-bench
 	@"$$(swift build -c release --show-bin-path)/warifu-bench"
 

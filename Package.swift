@@ -123,7 +123,7 @@ let package = Package(
     .executableTarget(
       name: "warifu",
       dependencies: [
-        "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "ISCSITarget", "DriveFirmware", "SCSI", "Formats",
+        "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "ISCSITarget", "ISCSI", "DriveFirmware", "SCSI", "Formats",
         "CopyLicensing", "LicenseCenter", "Cryptography", "Sockets", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + wire,
@@ -242,7 +242,3 @@ let package = Package(
       exclude: ["terminal.py"]),
   ]
 )
-package.targets.append(
-  .executableTarget(
-    name: "scratch", dependencies: ["DriveRig", "DriveFirmware", "DiscEmulator", "SCSI"], path: ".build/scratch",
-    swiftSettings: house))
