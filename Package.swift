@@ -123,7 +123,8 @@ let package = Package(
     .executableTarget(
       name: "warifu",
       dependencies: [
-        "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "ISCSITarget", "ISCSI", "DriveFirmware", "SCSI", "Formats",
+        "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "ISCSITarget", "ISCSI", "DriveFirmware", "SCSI",
+        "Formats",
         "CopyLicensing", "LicenseCenter", "Cryptography", "Sockets", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + wire,
