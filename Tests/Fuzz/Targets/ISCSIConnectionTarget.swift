@@ -17,6 +17,7 @@ enum ISCSIConnectionTarget {
     // Two connections of two sessions, so that one's resets reach the other.
     if choice & 0x04 != 0 { try second.logIn(digests: false, unasked: false, isid: 2) }
     try bench.feed(input.dropFirst(), to: [first, second], piece: choice >> 3)
+    try bench.finish()
   }
 
   /// From the first octet of a login on, with CHAP and without.
@@ -27,10 +28,10 @@ enum ISCSIConnectionTarget {
     if choice & 0x02 != 0 {
       // Text alone: the headers around it are made here, so that chance spends itself on keys and values.
       try connection.logIn(withTexts: input.dropFirst().split(separator: 0xFF, omittingEmptySubsequences: false))
-      try bench.check()
     } else {
       try bench.feed(input.dropFirst(), to: [connection], piece: choice >> 3)
     }
+    try bench.finish()
   }
 }
 
@@ -73,14 +74,17 @@ private final class FuzzBench {
       time += 1
       node.tick(time)
     }
-    try check()
-    node.stop()
-    try promise(node.connections.isEmpty, "when a target has stopped, nobody is connected")
-    try check()
   }
 
-  func check() throws {
-    for link in links { try link.check() }
+  /// Nothing is left over, neither octets nor memory (LeakSanitizer sees to that).
+  func finish() throws {
+    node.stop()
+    try promise(node.connections.isEmpty, "when a target has stopped, nobody is connected")
+    for link in links {
+      try link.check()
+      try promise(link.isClosed, "when a target has stopped, all connections end")
+      link.connection = nil
+    }
     try device.check()
   }
 }
