@@ -9,5 +9,5 @@ struct Benchmark: Sendable {
 enum Catalogue {
   static let all: [Benchmark] =
     CardBenchmarks.all + ChannelBenchmarks.all + CertificateBenchmarks.all + ChargingBenchmarks.all
-    + StoreBenchmarks.all + PresenceBenchmarks.all + StreamBenchmarks.all + CopyBenchmarks.all
+    + StoreBenchmarks.all + PresenceBenchmarks.all + StreamBenchmarks.all + LicenseBenchmarks.all + CopyBenchmarks.all
 }
