@@ -179,7 +179,7 @@ let package = Package(
       path: "Tests/Fuzz/Targets",
       swiftSettings: house),
 
-    tests(of: "Fuzz", ["FuzzTargets"]),
+    tests(of: "Fuzz", ["FuzzTargets", "TestSupport"]),
     tests(of: "Octets", ["Octets"]),
     tests(of: "Identifiers", ["Identifiers", "Octets", "CardProtocol"]),
     tests(of: "ISO7816", ["TestSupport", "ISO7816", "Octets"]),
@@ -242,3 +242,7 @@ let package = Package(
       exclude: ["terminal.py"]),
   ]
 )
+package.targets.append(
+  .executableTarget(
+    name: "scratch", dependencies: ["DriveRig", "DriveFirmware", "DiscEmulator", "SCSI"], path: ".build/scratch",
+    swiftSettings: house))

@@ -315,6 +315,22 @@ import Testing
     #expect(try report { $0[450] = 0 }.state == .whole)
   }
 
+  @Test func M8_anUnfinishedCopyIsToldAndIsNoDamage() throws {
+    let disc = try CheckTests.disc()
+    let id = try VolumeBench.software(9)
+    do {
+      let length = UInt64(100 << 20)
+      var writer = try VolumeBench.open(disc).resumableInstall(
+        title: id, length: length, source: [UInt8](repeating: 7, count: 32))
+      try [UInt8](repeating: 9, count: 40 << 20).withUnsafeBytes { try writer.write($0) }
+      try writer.suspend()
+    }
+    let report = try CheckTests.check(disc)
+    #expect(report.state == .whole && report.titleCount == 2)
+    #expect(report.findings == [VolumeFinding(.title(id), .unfinishedCopy(written: 40 << 20, of: 100 << 20))])
+    #expect(report.findings.first?.description == "the title \(id): a copy of it was interrupted at 40 %")
+  }
+
   @Test func everyFindingSaysWhatToDo() throws {
     let id = try VolumeBench.software(1)
     let conditions: [VolumeFinding.Condition] = [
@@ -322,6 +338,7 @@ import Testing
       .interruptedAtStart, .torn, .lost, .malformed, .overlapping([id]), .overlappingPartition, .misplaced,
       .manifestLost(isUnreadable: true), .manifestLost(isUnreadable: false),
       .softwareLost(damaged: 1, unreadable: 2, of: 3), .foreign, .newer, .absent(unlisted: nil), .superseded,
+      .unfinishedCopy(written: 1, of: 2),
     ]
     let parts: [VolumeFinding.Part] = [
       .disc, .partitionTable, .header, .catalogue, .licenceSlot(1, id), .licenceSlot(1, nil), .title(id),

@@ -17,20 +17,22 @@ import Testing
     throws
   {
     let disc = try blank(geometry)
-    let volume = try VolumeBench.format(disc)
-    let cluster = 64 << 10
-    let free = Int(try volume.freeOctets())
-    #expect([1, 2].contains((Int(volume.layout.length) - 2 << 20 - free) / cluster))
-    // One title that takes all the room there is: what lies on the disc's middle is in pieces.
-    let length = free - 2 * cluster
-    let octets = SplitMix.octets(length, seed: 1)
-    let id = try VolumeBench.software(1)
-    try VolumeBench.install(octets, as: id, on: volume)
-    #expect(try VolumeState(of: disc)?.titles == [id: octets])
-    let report = try LicensedVolume.check(try VolumeBench.session(disc), contents: true)
-    #expect(report.state == .whole && report.comparedOctets == UInt64(length))
     let middle = MediumIDSector.address(blockCount: UInt64(geometry.blockCount), blockSize: geometry.blockSize)
-    #expect(middle > volume.firstBlock && disc.firstProtectedBlock(in: BlockRange(first: middle, count: 1)) == middle)
+    #expect(disc.firstProtectedBlock(in: BlockRange(first: middle, count: 1)) == middle)
+    // The software area begins two or three mebibytes before it.
+    let generalUse = (middle * UInt64(geometry.blockSize) / (1 << 20) - 4) << 20
+    let volume = try LicensedVolume.format(
+      try VolumeBench.session(disc), generalUse: generalUse, random: SeededRandom(seed: 1))
+    let clusters = (volume.layout.length - 2 << 20 - (try volume.freeOctets())) / VolumeLayout.clusterLength
+    #expect((1...2).contains(clusters))
+    var expected = VolumeState()
+    for (number, length) in [(1, 5_000_000), (2, 1_900_000), (3, 1)] as [(UInt8, Int)] {
+      let id = try VolumeBench.software(number)
+      expected.titles[id] = SplitMix.octets(length, seed: 1)
+      try VolumeBench.install(expected.titles[id] ?? [], as: id, on: volume)
+    }
+    #expect(try VolumeState(of: disc) == expected)
+    #expect(try LicensedVolume.check(try VolumeBench.session(disc), contents: true).findings.isEmpty)
   }
 
   /// Wherever the partition for general use ends, the volume's own tables can be written.
@@ -38,16 +40,16 @@ import Testing
     throws
   {
     let middle = MediumIDSector.address(blockCount: UInt64(geometry.blockCount), blockSize: geometry.blockSize)
-    let mebibyte = middle * UInt64(geometry.blockSize) >> 20
+    let mebibyte = middle * UInt64(geometry.blockSize) / (1 << 20)
     for generalUse in (mebibyte - 4)...(mebibyte + 3) {
       let disc = try blank(geometry)
       let volume = try LicensedVolume.format(
         try VolumeBench.session(disc), generalUse: generalUse << 20, random: SeededRandom(seed: 1))
       let id = try VolumeBench.software(1)
-      for number in 0..<UInt8(VolumeLayout.licenceSlotCount) {
+      for number in stride(from: 0, to: UInt8(VolumeLayout.licenceSlotCount), by: 16) {
         try volume.install(licence: [1], for: try VolumeBench.software(number))
       }
-      try VolumeBench.install(SplitMix.octets(5 << 20, seed: 1), as: id, on: volume)
+      try VolumeBench.install(SplitMix.octets(100_000, seed: 1), as: id, on: volume)
       #expect(try LicensedVolume.check(try VolumeBench.session(disc), contents: true).findings.isEmpty)
       #expect(volume.generalUse.count >= UInt32(generalUse << 20 / UInt64(geometry.blockSize)))
     }

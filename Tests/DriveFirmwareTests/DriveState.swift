@@ -38,7 +38,7 @@ final class DriveBench {
 
   /// Executes one command with an answer of at most `room` octets.
   func fetch(
-    _ cdb: [UInt8], _ room: Int = 65_536, from nexus: Nexus? = nil
+    _ cdb: [UInt8], _ room: Int = 131_072, from nexus: Nexus? = nil
   ) throws -> (outcome: CDBOutcome, data: [UInt8]) {
     var data = [UInt8](repeating: 0xCC, count: room)
     var span = data.mutableSpan

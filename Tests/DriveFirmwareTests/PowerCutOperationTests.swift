@@ -133,9 +133,9 @@ import Testing
       let empty = try memoryDisc()
       let medium = PassMedium(empty.copy(), isJournaling: true)
       medium.isCaching = isCaching
-      let drive = try EmulatedDrive.ready(medium)
       for number in 0..<6 {
-        #expect(try drive.write(pattern(512, seed: UInt8(number)), at: UInt64(10 * number)).status == .good)
+        let data = pattern(512, seed: UInt8(number))
+        try medium.write(BlockRange(first: UInt64(10 * number), count: 1), from: data.span.bytes)
       }
       let journal = try #require(medium.journal)
       #expect(journal.unflushed.count == (isCaching ? 6 : 0))

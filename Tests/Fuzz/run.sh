@@ -2,6 +2,7 @@
 # Builds every fuzz target with libFuzzer and AddressSanitizer and runs each for SECONDS, two at a time.
 #
 #   Tests/Fuzz/run.sh SECONDS [target...]     fuzzes
+#   Tests/Fuzz/run.sh --runs N [target...]    fuzzes with so many inputs each
 #   Tests/Fuzz/run.sh --merge [target...]     takes into the corpora what the runs before found worth keeping
 #
 # An input that fails is saved under .build/fuzz/findings; `.build/fuzz/TARGET INPUT` runs it again.
@@ -14,15 +15,24 @@ export SWIFT_BACKTRACE=enable=no
 work=.build/fuzz
 corpora=Tests/Fuzz/Corpus
 jobs=${WARIFU_FUZZ_JOBS:-2}
-what=${1:?usage: run.sh SECONDS|--merge [target...]}
+what=${1:?usage: run.sh SECONDS|--runs N|--merge [target...]}
 shift
+case $what in
+  --merge) limit= ;;
+  --runs)
+    limit=-runs=${1:?--runs wants a number}
+    shift
+    ;;
+  *) limit=-max_total_time=$what ;;
+esac
 mapfile -t targets < <(find "$corpora" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
 if (($#)); then targets=("$@"); fi
 
 # Each module after those it imports.
 modules=(
   Sources/Wire/Octets Sources/Wire/Identifiers Sources/Wire/ISO7816 Sources/Wire/SecureChannel
-  Sources/Wire/CardProtocol firmware-sim/CardFirmware Sources/Cryptography Tests/Fuzz/Targets Tests/Fuzz/Main
+  Sources/Wire/CardProtocol firmware-sim/CardFirmware Sources/Wire/SCSI Sources/Wire/ISCSI firmware-sim/DriveFirmware
+  Sources/Cryptography Tests/Fuzz/Targets Tests/Fuzz/Main
 )
 sanitizers=fuzzer,address
 flags=(
@@ -48,12 +58,13 @@ build() {
 }
 
 # The firmware's buffers are as long as its longest command; what is longer only repeats what is refused already.
-declare -A longest=([atr]=64 [apdu]=1024 [tlv]=1024 [frame]=256 [channel-card]=600 [channel-host]=600 [card]=4096)
+declare -A longest=([atr]=64 [apdu]=1024 [tlv]=1024 [frame]=256 [channel-card]=600 [channel-host]=600 [card]=4096
+  [drive]=4096 [iscsi-pdu]=4096 [iscsi-login]=4096)
 
 run() {
   local target=$1 log=$work/$1.log
   mkdir -p "$work/found/$target" "$work/findings"
-  if ! "$work/$target" -max_total_time="$what" -max_len="${longest[$target]:-1024}" -timeout=20 -rss_limit_mb=2048 \
+  if ! "$work/$target" "$limit" -max_len="${longest[$target]:-1024}" -timeout=20 -rss_limit_mb=2048 \
     -print_final_stats=1 -artifact_prefix="$work/findings/$target-" \
     "$work/found/$target" "$corpora/$target" >"$log" 2>&1; then
     {

@@ -49,6 +49,7 @@ DOORS = {
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
     # Another project: the products for cards, and nothing else of ours.
     "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
+    "Tests/ExportTests": EVERY_ROOM | {"Testing", "TestSupport", "DriveRig", "DriveConformance", "NBDPlugin"},
     "Tests/CardTests": EVERY_ROOM | {"Testing", "TestSupport", "CardConformance", "card_rig"},
 }
 

@@ -12,12 +12,14 @@ import Testing
 
   @Test func standardInquiryData() throws {
     let data = InquiryData(
-      peripheralType: .opticalMemory, vendor: "FUJITSU", product: "MCM3130AP", revision: "0020")
+      peripheralType: .opticalMemory, vendor: "FUJITSU", product: "MCM3130AP", revision: "0020",
+      standards: [0x00A0, 0x0460])
     let octets = try ResponseTests.encode(data.append)
     #expect(
-      octets == [0x07, 0x80, 0x05, 0x02, 31, 0, 0, 0] + Array("FUJITSU MCM3130AP       0020".utf8))
+      octets == [0x07, 0x80, 0x06, 0x02, 69, 0, 0, 0x02] + Array("FUJITSU MCM3130AP       0020".utf8)
+        + [UInt8](repeating: 0, count: 22) + [0x00, 0xA0, 0x04, 0x60] + [UInt8](repeating: 0, count: 12))
     #expect(try InquiryData(parsing: (octets + [1, 2, 3]).span.bytes) == data)
-    #expect(throws: OctetError.truncated) { try InquiryData(parsing: Array(octets.dropLast()).span.bytes) }
+    #expect(throws: OctetError.truncated) { try InquiryData(parsing: Array(octets.prefix(35)).span.bytes) }
     var foreign = octets
     foreign[8...9] = [0xFF, 0x00]
     #expect(try InquiryData(parsing: foreign.span.bytes).vendor.description == "? JITSU")

@@ -84,8 +84,7 @@ extension DriveController {
     }
   }
 
-  /// READ DEFECT DATA (SBC-3, 5.19). In a format that the drive does not have, the list comes as physical sectors, with
-  /// 1/1C/00.
+  /// READ DEFECT DATA (SBC-3, 5.19). A list in a format that the drive does not have is 1/1C/00.
   func readDefectData(
     _ request: DriveCommand.ReadDefectData, _ dataIn: inout MutableRawSpan
   ) throws(CommandFailure) -> Int {

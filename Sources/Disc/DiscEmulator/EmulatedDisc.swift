@@ -71,6 +71,13 @@ public final class EmulatedDisc: RecordingSurface, Sendable {
     set { caches.store(newValue, ordering: .relaxed) }
   }
 
+  /// Whether the computer begins to write out what is written long before ``synchronize()``, which then waits less. So
+  /// it is unless told otherwise; who writes the same blocks again and again is faster without.
+  public var writesOutEarly: Bool {
+    get { file.writesOutEarly.load(ordering: .relaxed) }
+    set { file.writesOutEarly.store(newValue, ordering: .relaxed) }
+  }
+
   /// Why the file last failed a command, whose sense data can only say that it did.
   public var lastFailure: DiscImageError? { failures.withLock { $0 } }
 

@@ -35,7 +35,7 @@ public final class EmulatedDrive: CDBTransport {
   /// Switches the drive off and on, and its medium's power with it.
   public func powerCycle() {
     hasPower = true
-    (controller.medium as? PassMedium)?.restorePower()
+    (controller.medium as? any PoweredMedium)?.restorePower()
     controller.powerOn()
   }
 

@@ -1,15 +1,17 @@
 import ISCSI
 import NIOCore
 
-/// Memory that NIO sends from as it is.
+/// Memory that NIO sends from as it is. When the last owner lets go of it, its pool takes it back.
 final class BufferMemory: TransferMemory {
   private var buffer: ByteBuffer
+  private let pool: BufferPool
 
-  /// Memory whose content nobody has set.
-  init(octets: Int, _ allocator: ByteBufferAllocator) {
-    buffer = allocator.buffer(capacity: octets)
-    buffer.moveWriterIndex(to: octets)
+  fileprivate init(_ buffer: ByteBuffer, from pool: BufferPool) {
+    self.buffer = buffer
+    self.pool = pool
   }
+
+  deinit { pool.takeBack(buffer) }
 
   var count: Int { buffer.readableBytes }
 
@@ -26,4 +28,43 @@ final class BufferMemory: TransferMemory {
 
   /// Part of the memory, which is not copied.
   func slice(_ range: Range<Int>) -> ByteBuffer? { buffer.getSlice(at: range.lowerBound, length: range.count) }
+}
+
+/// Memory that was used before: fresh pages cost the system as much as it costs us to fill them.
+///
+/// Belongs to one event loop.
+final class BufferPool {
+  /// Smaller pieces are left to the allocator, which is good at them.
+  private static let smallest = 16_384
+  /// Octets that are kept at most.
+  private static let most = 8 << 20
+
+  private var free: [ByteBuffer] = []
+  private var octets = 0
+
+  /// Memory with whatever is in it.
+  func make(octets count: Int, _ allocator: ByteBufferAllocator) -> BufferMemory {
+    var buffer = take(count) ?? allocator.buffer(capacity: count)
+    buffer.moveWriterIndex(to: count)
+    return BufferMemory(buffer, from: self)
+  }
+
+  /// The piece given back last that is large enough, and not much too large.
+  private func take(_ count: Int) -> ByteBuffer? {
+    guard count >= BufferPool.smallest,
+      let index = free.lastIndex(where: { $0.capacity >= count && $0.capacity / 4 <= count })
+    else { return nil }
+    let buffer = free.remove(at: index)
+    octets -= buffer.capacity
+    return buffer
+  }
+
+  fileprivate func takeBack(_ buffer: ByteBuffer) {
+    guard buffer.capacity >= BufferPool.smallest, octets + buffer.capacity <= BufferPool.most else { return }
+    var empty = buffer
+    empty.moveReaderIndex(to: 0)
+    empty.moveWriterIndex(to: 0)
+    octets += empty.capacity
+    free.append(empty)
+  }
 }

@@ -15,6 +15,7 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   private static let lingering = TimeAmount.seconds(1)
 
   private let node: TargetNode
+  private let pool: BufferPool
   private var connection: TargetConnection?
   private var context: ChannelHandlerContext?
   /// Small pieces that were sent since the last data.
@@ -26,7 +27,10 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   private var isHandling = false
   private var isFlushDue = false
 
-  init(_ node: TargetNode) { self.node = node }
+  init(_ node: TargetNode, _ pool: BufferPool) {
+    self.node = node
+    self.pool = pool
+  }
 
   // MARK: NIO's side
 
@@ -103,7 +107,7 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   var isCongested: Bool { context?.channel.isWritable == false }
 
   func makeMemory(octets: Int) -> any TransferMemory {
-    BufferMemory(octets: octets, context?.channel.allocator ?? ByteBufferAllocator())
+    pool.make(octets: octets, context?.channel.allocator ?? ByteBufferAllocator())
   }
 
   func send(_ bytes: RawSpan) {
@@ -115,7 +119,10 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   func send(_ memory: any TransferMemory, _ range: Range<Int>) {
     guard !isClosing, let context, let memory = memory as? BufferMemory, let slice = memory.slice(range) else { return }
     writeSmall(context)
-    context.write(wrapOutboundOut(slice), promise: nil)
+    // Until it has left, nobody else may have the memory.
+    let promise = context.eventLoop.makePromise(of: Void.self)
+    promise.futureResult.assumeIsolated().whenComplete { _ in withExtendedLifetime(memory) {} }
+    context.write(wrapOutboundOut(slice), promise: promise)
     scheduleFlush()
   }
 

@@ -34,11 +34,17 @@ public final class ISCSITarget: Sendable {
   private let log: @Sendable (TargetEvent) -> Void
   private let running = Mutex<Running?>(nil)
 
+  /// What belongs to the target's thread.
+  private struct Served {
+    let node: TargetNode
+    let pool: BufferPool
+  }
+
   /// What there is while the target runs.
   private struct Running: Sendable {
     let group: MultiThreadedEventLoopGroup
     let listener: any Channel
-    let node: NIOLoopBound<TargetNode>
+    let served: NIOLoopBound<Served>
     let clock: RepeatedTask
   }
 
@@ -85,10 +91,10 @@ public final class ISCSITarget: Sendable {
   public func stop() {
     guard let ending = running.withLock({ $0.take() }) else { return }
     try? ending.listener.close().wait()
-    let node = ending.node
-    try? node.eventLoop.submit {
+    let served = ending.served
+    try? served.eventLoop.submit {
       ending.clock.cancel()
-      node.value.stop()
+      served.value.node.stop()
     }.wait()
     // Closes what still lingers.
     try? ending.group.syncShutdownGracefully()
@@ -107,19 +113,19 @@ public final class ISCSITarget: Sendable {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = group.next()
     do {
-      let node = try loop.submit { [self] in
-        NIOLoopBound(
-          TargetNode(
-            name: configuration.name, device: ServedDrive(drive), limits: configuration.limits, authority: keeper,
-            report: log),
-          eventLoop: loop)
+      let served = try loop.submit { [self] in
+        let node = TargetNode(
+          name: configuration.name, device: ServedDrive(drive), limits: configuration.limits, authority: keeper,
+          report: log)
+        return NIOLoopBound(Served(node: node, pool: BufferPool()), eventLoop: loop)
       }.wait()
       let listener = try ServerBootstrap(group: group)
         .serverChannelOption(.backlog, value: 64)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .childChannelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandler(ConnectionHandler(node.value))
+            try channel.pipeline.syncOperations.addHandler(
+              ConnectionHandler(served.value.node, served.value.pool))
           }
         }
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -132,9 +138,9 @@ public final class ISCSITarget: Sendable {
         .bind(host: configuration.host, port: Int(configuration.port))
         .wait()
       let clock = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
-        node.value.tick(ConnectionHandler.seconds)
+        served.value.node.tick(ConnectionHandler.seconds)
       }
-      return Running(group: group, listener: listener, node: node, clock: clock)
+      return Running(group: group, listener: listener, served: served, clock: clock)
     } catch {
       try? group.syncShutdownGracefully()
       throw .cannotListen(host: configuration.host, port: configuration.port, reason: "\(error)")

@@ -27,13 +27,12 @@ struct ExportError: Error, Equatable {
 
   /// A failure of the medium, or of the file behind it.
   init(_ error: MediumError, on disc: EmulatedDisc) {
-    if disc.lastFailure?.code == .diskFull {
-      self.init(ENOSPC, "\(disc.path): the file system of the image is full; free some space")
-      return
-    }
     switch error {
     case .unreadable(let block): self.init(EIO, "block \(block) cannot be read; write it again to mend it")
     case .blank(let block): self.init(EIO, "block \(block) was erased and not written again")
+    // The file's last failure is this one, or another one of the same moment.
+    case .notWritten where disc.lastFailure?.code == .diskFull:
+      self.init(ENOSPC, "\(disc.path): the file system of the image is full; free some space")
     case .notWritten(let block): self.init(EIO, "block \(block) cannot be written")
     default: self.init(EIO, disc.lastFailure?.description ?? "\(disc.path): the medium failed")
     }

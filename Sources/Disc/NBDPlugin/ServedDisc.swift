@@ -12,6 +12,7 @@ final class ServedDisc: Sendable {
   /// Opens an image.
   init(openingAt path: String, readOnly: Bool) throws(DiscImageError) {
     disc = try EmulatedDisc(openingAt: path, readOnly: readOnly)
+    disc.writesOutEarly = false
   }
 
   /// The export of this name; `nil` if there is none.

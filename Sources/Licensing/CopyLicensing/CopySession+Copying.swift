@@ -28,10 +28,11 @@ extension CopySession {
     do throws(LicensingError) {
       try writer.fill(
         TitlePipeline(file: file, disc: master.disc, stages: way.stages), from: first, progress, operation)
+      try way.catchUp(to: first, file, on: master.disc)
     } catch {
       throw CopySession.suspend(writer, error)
     }
-    guard way.isWhole(title, written: writer.contentDigest, from: first) else {
+    guard way.isWhole(title, written: writer.contentDigest) else {
       // Whoever tries again must not go on with this.
       try? writer.abandon()
       throw LicensingError(

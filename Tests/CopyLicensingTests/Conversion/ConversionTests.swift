@@ -173,6 +173,64 @@ import WarifuTesting
     #expect(try scene.session.content(of: scene.titles[0]) == ConversionScene.contents[0])
   }
 
+  /// Interrupted behind two of three pieces, a conversion goes on there: with keys opened anew, and the same octets.
+  @Test func M14_interruptedConversionGoesOn() async throws {
+    let scene = try await ConversionScene.set()
+    try await scene.bench.conversionLicense(scene.titles[0], in: scene.session)
+    let interruption = #expect(throws: LicensingError.self) {
+      try scene.session.copy(scene.titles[0], from: try scene.master()) { $0.done < 2 << 20 }
+    }
+    #expect(interruption?.code == .cancelled)
+    #expect(try scene.disc.volume.titles().isEmpty)
+    let volume = try LicensedVolume(opening: try DriveSession(scene.disc.drive))
+    let session = try CopySession(volume: volume, card: scene.card.card, anchor: scene.session.anchor)
+    var copied: [UInt64] = []
+    try session.copy(scene.titles[0], from: try scene.master()) { progress in
+      if progress.activity == .copying { copied.append(progress.done) }
+      return true
+    }
+    #expect(copied.count == 1, "only the third piece was wanted")
+    #expect(try session.content(of: scene.titles[0]) == ConversionScene.contents[0])
+    let software = try ConversionScene.software(scene.titles[0], on: volume)
+    try session.copy(scene.titles[0], from: try scene.master())
+    #expect(try ConversionScene.software(scene.titles[0], on: volume) == software)
+  }
+
+  /// What was interrupted from one master disc is not carried on from another: its pieces would be of another stream.
+  @Test func M14_interruptedConversionStartsOverFromAnotherPressing() async throws {
+    let scene = try await ConversionScene.set()
+    try await scene.bench.conversionLicense(scene.titles[0], in: scene.session)
+    #expect(throws: LicensingError.self) {
+      try scene.session.copy(scene.titles[0], from: try scene.master()) { $0.done < 2 << 20 }
+    }
+    let again = try LicensedMaster(opening: try await pressAgain(scene), anchor: scene.session.anchor)
+    var copied = 0
+    try scene.session.copy(scene.titles[0], from: again) { progress in
+      copied += progress.activity == .copying ? 1 : 0
+      return true
+    }
+    #expect(copied == 3)
+    #expect(try scene.session.content(of: scene.titles[0]) == ConversionScene.contents[0])
+  }
+
+  /// And a master disc that was changed behind the interruption's back, in what is copied already, is noticed.
+  @Test func M14_masterChangedBehindAnInterruptionIsNoticed() async throws {
+    let scene = try await ConversionScene.set()
+    try await scene.bench.conversionLicense(scene.titles[0], in: scene.session)
+    #expect(throws: LicensingError.self) {
+      try scene.session.copy(scene.titles[0], from: try scene.master()) { $0.done < 2 << 20 }
+    }
+    var image = try Data(contentsOf: URL(fileURLWithPath: scene.masterPath))
+    let file = try #require(image.range(of: Data(try scene.sealed())))
+    image[file.lowerBound + 1_000] ^= 1
+    try image.write(to: URL(fileURLWithPath: scene.masterPath))
+    let error = #expect(throws: LicensingError.self) {
+      try scene.session.copy(scene.titles[0], from: try scene.master())
+    }
+    #expect(error?.code == .damaged)
+    #expect(try scene.disc.volume.titles().isEmpty)
+  }
+
   /// Titles of both profiles lie on one disc, each with its own kind of licence.
   @Test func bothProfilesShareADisc() async throws {
     let scene = try await ConversionScene.set()

@@ -58,8 +58,15 @@ import Testing
     let socket = bench.folder("socket")
     try bench.succeed(
       "nbdkit", "--unix", socket, "--pidfile", bench.folder("pid"), NBDServer.plugin, "disc=disc.img")
-    let number = try #require(pid_t(String(decoding: try bench.folder.octets(of: "pid"), as: UTF8.self).dropLast()))
-    defer { kill(number, SIGKILL) }
+    // Its parent ends before it has written the file.
+    var number: pid_t?
+    for _ in 0..<10_000 where number == nil {
+      usleep(2_000)
+      let text = try? String(contentsOfFile: bench.folder("pid"), encoding: .utf8)
+      number = text.flatMap { $0.hasSuffix("\n") ? pid_t($0.dropLast()) : nil }
+    }
+    let background = try #require(number)
+    defer { kill(background, SIGKILL) }
     let second = try bench.run("nbdkit", "-f", "--unix", bench.folder("other"), NBDServer.plugin, "disc=disc.img")
     #expect(second.status == 1 && second.complaint.contains("in use elsewhere"))
     try bench.succeed("nbdinfo", "nbd+unix:///?socket=\(socket)")

@@ -18,6 +18,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case channelHost = "channel-host"
   /// The whole card, from APDU to APDU, inside sessions and outside.
   case card
+  /// The whole drive, from CDB to CDB, by several initiators.
+  case drive
+  /// PDUs to an iSCSI target in full feature phase.
+  case iscsiPDU = "iscsi-pdu"
+  /// Logins to an iSCSI target.
+  case iscsiLogin = "iscsi-login"
 
   /// Runs one input.
   public func run(_ input: [UInt8]) throws {
@@ -29,6 +35,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .channelCard: try ChannelCardTarget.run(input)
     case .channelHost: try ChannelHostTarget.run(input)
     case .card: try CardTarget.run(input)
+    case .drive: try DriveTarget.run(input)
+    case .iscsiPDU: try ISCSIConnectionTarget.runPDUs(input)
+    case .iscsiLogin: try ISCSIConnectionTarget.runLogin(input)
     }
   }
 }

@@ -10,6 +10,7 @@ struct CenterCommand: AsyncParsableCommand {
     commandName: "center", abstract: "The licence centre: a folder with keys, database and certificates.",
     subcommands: [
       CenterInit.self, CenterInfo.self, CenterVerify.self, CenterTitle.self, CenterCard.self,
+      CenterDrive.self,
     ])
 }
 

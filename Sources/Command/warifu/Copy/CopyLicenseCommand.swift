@@ -20,6 +20,9 @@ struct CopyLicenseCommand: AsyncParsableCommand {
           --center center --passphrase file:passphrase
       """)
 
+  @Flag(help: "Have the drive attest which disc it is, now and at every use.")
+  var attested = false
+
   @OptionGroup var copy: CopyOptions
   @OptionGroup var expected: ProfileOptions
   @OptionGroup var center: CenterOptions
@@ -31,7 +34,9 @@ struct CopyLicenseCommand: AsyncParsableCommand {
     let license = try await center.use { center in
       let titles = try await center.titles.titles().map(NamedTitle.init)
       let request = try session.request(
-        for: try copy.title.resolve(among: titles, in: "the centre"), operationID: .drawn(from: SystemRandom()))
+        for: try copy.title.resolve(among: titles, in: "the centre"), operationID: .drawn(from: SystemRandom()),
+        terms: attested ? LicenseTerms(requiresAttestedMedium: true) : .unlimited)
+      if attested { return try await center.titleLicenses.license(request, attestedBy: try session.attest(request)) }
       return switch profile {
       case .certificate: TitleLicense.certificate(try await center.copyLicenses.license(request))
       case .conversion: TitleLicense.conversion(try await center.conversionLicenses.license(request))

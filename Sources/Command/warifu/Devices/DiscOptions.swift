@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiscDriver
 import DiscEmulator
+import DriveFirmware
 import Foundation
 import SCSI
 
@@ -8,6 +9,29 @@ import SCSI
 struct DiscOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The disc: an image, or a drive as /dev/sg1 (or WARIFU_DISC).", valueName: "disc"))
   var disc: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Identity of the drive that an image is put into, so that it attests the disc (or WARIFU_DRIVE).",
+      valueName: "file"))
+  var drive: String?
+
+  /// What lets the drive that an image is put into attest it.
+  func identity() throws -> DriveIdentity? {
+    guard let path = drive ?? ProcessInfo.processInfo.environment["WARIFU_DRIVE"] else { return nil }
+    let octets = try SecretSource.file(path).read("drive's identity").withBytes { $0.octets }
+    let emulatorKey = try EmulatorKey.read(nil)
+    do throws(DriveIdentity.FileError) {
+      return try DriveIdentity(unsealing: octets, under: emulatorKey)
+    } catch {
+      let remedy =
+        switch error {
+        case .foreign: "give a file that 'center drive new' made"
+        case .notAuthentic: "it is damaged, or sealed under another emulator key; make another with 'center drive new'"
+        }
+      throw Failure(.badInput, "\(path) is no drive's identity", remedy: remedy)
+    }
+  }
 
   /// The disc in a drive: its own drive if it is an image.
   ///
@@ -17,7 +41,7 @@ struct DiscOptions: ParsableArguments {
       throw Failure(
         .usage, "no disc was named", remedy: "give its image, or the drive it is in, with --disc, or set WARIFU_DISC")
     }
-    return try DiscInDrive(path, readOnly: readOnly)
+    return try DiscInDrive(path, readOnly: readOnly, in: try identity())
   }
 }
 
@@ -31,19 +55,21 @@ struct DiscInDrive {
   let session: DriveSession
 
   /// Opens what a path names: the drive behind a device, anything else as an image in a drive of its own.
-  init(_ path: String, readOnly: Bool) throws {
+  ///
+  /// - Parameter identity: lets the drive of an image attest it.
+  init(_ path: String, readOnly: Bool, in identity: DriveIdentity? = nil) throws {
     if DeviceFile.isNamed(by: path) {
       try self.init(driveAt: path)
     } else {
-      try self.init(EmulatedDisc(openingAt: path, readOnly: readOnly))
+      try self.init(EmulatedDisc(openingAt: path, readOnly: readOnly), in: identity)
     }
   }
 
   /// Puts an emulated disc into a drive.
-  init(_ disc: EmulatedDisc) throws {
+  init(_ disc: EmulatedDisc, in identity: DriveIdentity? = nil) throws {
     path = disc.path
     image = disc
-    session = try DriveSession(EmulatedDrive(medium: disc))
+    session = try DriveSession(EmulatedDrive(configuration: DriveConfiguration(signer: identity), medium: disc))
   }
 
   /// Takes the disc that is in a real drive.

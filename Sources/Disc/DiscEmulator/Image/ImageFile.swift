@@ -12,6 +12,8 @@ final class ImageFile: Sendable {
   /// Octets written since the system was last asked to begin writing them out.
   private let waiting = Atomic(0)
   private static let writebackLength = 8 << 20
+  /// Whether the system is asked at all.
+  let writesOutEarly = Atomic(true)
 
   private init(descriptor: Int32, isWritable: Bool) {
     self.descriptor = descriptor
@@ -115,6 +117,7 @@ final class ImageFile: Sendable {
   /// Has the system write out now and then what a long transfer leaves in memory, so that ``synchronize()`` in the end
   /// waits for the last of it only. A hint: whether it works is for ``synchronize()`` to tell.
   private func startWriteback(_ written: Int) {
+    guard writesOutEarly.load(ordering: .relaxed) else { return }
     guard waiting.add(written, ordering: .relaxed).newValue >= ImageFile.writebackLength else { return }
     waiting.store(0, ordering: .relaxed)
     _ = warifu_start_writeback(descriptor, 0, 0)

@@ -16,7 +16,7 @@ import SCSI
 ///
 /// With a ``RecordingJournal`` every step of a whole run can be gone back to afterwards, also with the operations that no
 /// SYNCHRONIZE CACHE had made lasting in another order. While ``isCaching`` is off, each operation is followed by one.
-public final class PassMedium: SectorMedium {
+public final class PassMedium: SectorMedium, PoweredMedium {
   /// Steps for each sector written.
   public static let stepsPerSector = 4
   /// Steps for each change of the defect lists: there are so many copies of them.

@@ -29,6 +29,12 @@ public protocol SectorMedium: Medium {
   func sectors(of range: BlockRange) -> [Range<UInt32>]
 }
 
+/// A medium on which power can fail.
+public protocol PoweredMedium: Medium {
+  /// Power is back, and stays.
+  func restorePower()
+}
+
 /// A medium whose sectors can be worked on pass by pass, as the head of a magneto-optical drive does.
 ///
 /// ``Medium/write(_:from:)`` makes all passes at once; ``PassMedium`` makes them one by one over any surface.

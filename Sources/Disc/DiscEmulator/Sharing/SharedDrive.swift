@@ -61,7 +61,7 @@ public final class SharedDrive: Sendable {
   public func powerCycle() {
     withController { controller in
       hasPower = true
-      (controller.medium as? PassMedium)?.restorePower()
+      (controller.medium as? any PoweredMedium)?.restorePower()
       controller.powerOn()
     }
   }

@@ -5,7 +5,7 @@ import SCSI
 ///
 /// The medium is what another one is; only time passes: to seek, to wait for the sector, and for the passes over it. As a
 /// drive has one head, one operation at a time.
-public final class TimedMedium: SectorMedium {
+public final class TimedMedium: SectorMedium, PoweredMedium {
   /// What the head is over.
   public let medium: any SectorMedium
   /// How fast the mechanism is.
@@ -51,6 +51,9 @@ public final class TimedMedium: SectorMedium {
   }
   /// Takes no time: nothing waits.
   public func synchronize() throws(MediumError) { try medium.synchronize() }
+
+  /// Power is back on the medium, if it is one on which it fails.
+  public func restorePower() { (medium as? any PoweredMedium)?.restorePower() }
 
   // MARK: In time
 

@@ -10,10 +10,9 @@ final class ConversionStage: TitleStage {
   fileprivate let softwareID: SoftwareID
   fileprivate let mediumID: MediumID
   fileprivate let keys: ConversionKeyPair
-  /// The header of the master's stream.
-  fileprivate let masterHeader: [UInt8]
   /// The header of the copy's stream.
   let header: [UInt8]
+  fileprivate let masterHeader: [UInt8]
   private let masterDigests = Mutex<[UInt32: [UInt8]]>([:])
 
   /// The conversion for the medium `mediumID` of the title whose sealed file begins with `masterHeader`.

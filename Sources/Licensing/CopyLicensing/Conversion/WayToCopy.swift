@@ -17,7 +17,8 @@ enum WayToCopy {
     }
   }
 
-  /// What tells this copy from any other of the same title, for one that goes on with it.
+  /// What tells this copy from any other of the same title and length, for a journal to go on with: the master's digest
+  /// alone, or with the header of the copy, which stands for the medium's key and the master's stream.
   func source(_ title: CatalogueTitle) -> [UInt8] {
     switch self {
     case .unchanged: title.ciphertextDigest
@@ -25,13 +26,23 @@ enum WayToCopy {
     }
   }
 
-  /// Whether the file on the master disc is what the catalogue says, once all of it was read from piece `first` on;
-  /// `written` is the digest of the whole copy.
-  func isWhole(_ title: CatalogueTitle, written: [UInt8], from first: UInt64) -> Bool {
+  /// Whether the file on the master disc is what the catalogue says, once all of it was read or caught up with; `written`
+  /// is the digest of the whole copy.
+  func isWhole(_ title: CatalogueTitle, written: [UInt8]) -> Bool {
     switch self {
     case .unchanged: written == title.ciphertextDigest
-    // Ka vouched for each piece, those before an interruption too: none was written that did not open.
-    case .converted(let stage): first > 0 || stage.masterDigest() == title.ciphertextDigest
+    case .converted(let stage): stage.masterDigest() == title.ciphertextDigest
+    }
+  }
+
+  /// Reads the pieces of the master disc that an earlier run has copied: what was written of them does not tell their
+  /// digests once they are converted.
+  func catchUp(to end: UInt64, _ file: MasterDisc.File, on disc: MasterDisc) throws(LicensingError) {
+    guard case .converted(let stage) = self, end > 0 else { return }
+    var index: UInt32 = 0
+    try TitlePipeline(file: file, disc: disc).run(to: end) { (_, digest) throws(LicensingError) in
+      stage.note(masterDigest: digest, of: index)
+      index += 1
     }
   }
 }

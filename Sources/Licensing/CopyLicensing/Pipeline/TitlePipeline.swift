@@ -23,16 +23,16 @@ struct TitlePipeline {
     return length / piece + (length % piece > 0 ? 1 : 0)
   }
 
-  /// Runs until every piece from `first` on is written.
+  /// Runs until every piece from `first` on is written, or every one before `end`.
   ///
   /// - Parameter sink: writes a piece, of which it is given the digest too. Called for one piece at a time, in order, but
   ///   on any thread. What it throws ends the run; no later piece is written.
   func run(
-    from first: UInt64 = 0,
+    from first: UInt64 = 0, to end: UInt64? = nil,
     into sink: (_ piece: UnsafeRawBufferPointer, _ digest: [UInt8]) throws(LicensingError) -> Void
   ) throws(LicensingError) {
     let failure = withoutActuallyEscaping(sink) { sink in
-      let lanes = Lanes(self, from: first, sink)
+      let lanes = Lanes(self, from: first, to: end, sink)
       return lanes.run()
     }
     if let failure { throw failure }
@@ -50,6 +50,7 @@ private final class Lanes: @unchecked Sendable {
   /// Let go of when the run is over: it must not outlive the caller's call, which a thread that ends late would make it.
   private var sink: Sink?
   private let pieces: Range<UInt64>
+  private let fileEnd: UInt64
   private let count: Int
   /// What each lane waits for; a lane passes the turn to the next one.
   private let turns: [DispatchSemaphore]
@@ -58,10 +59,11 @@ private final class Lanes: @unchecked Sendable {
   private let isOver = Atomic(false)
   private var failure: LicensingError?
 
-  init(_ pipeline: TitlePipeline, from first: UInt64, _ sink: @escaping Sink) {
+  init(_ pipeline: TitlePipeline, from first: UInt64, to limit: UInt64?, _ sink: @escaping Sink) {
     self.pipeline = pipeline
     self.sink = sink
-    let end = TitlePipeline.pieceCount(pipeline.file.length)
+    fileEnd = TitlePipeline.pieceCount(pipeline.file.length)
+    let end = min(limit ?? fileEnd, fileEnd)
     pieces = min(first, end)..<end
     count = Int(min(UInt64(TitlePipeline.laneCount), max(UInt64(pieces.count), 1)))
     // A semaphore must not go with a lower value than it was made with, so none starts above 0.
@@ -106,7 +108,7 @@ private final class Lanes: @unchecked Sendable {
   ) -> Result<Prepared, LicensingError> {
     do throws(LicensingError) {
       let octets = try read(index, into: buffer)
-      let piece = TitlePiece(index: UInt32(clamping: index), isLast: index == pieces.upperBound - 1, octets: octets)
+      let piece = TitlePiece(index: UInt32(clamping: index), isLast: index == fileEnd - 1, octets: octets)
       for worker in try workers.get() { try worker.process(piece) }
       var hasher = SHA256Hasher()
       hasher.update(UnsafeRawBufferPointer(octets))

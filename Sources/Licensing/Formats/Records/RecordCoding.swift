@@ -11,14 +11,15 @@ enum RecordKind: UInt8 {
   case sealSheetOrder = 0x06
   case conversionLicense = 0x07
 
-  /// The kind that a record says it is; `nil` for what begins like no record of a known kind.
-  init?(of octets: RawSpan) {
+  /// The kind that a record says it is; `subject` names the record in errors.
+  init(of octets: RawSpan, subject: String) throws(FormatError) {
     var reader = OctetReader(octets)
-    for expected in RecordWriter.magic {
-      guard let octet = try? reader.u8(), octet == expected else { return nil }
+    let start: [UInt8]
+    do { start = try reader.take(RecordWriter.magic.count + 1).octets } catch { throw FormatError(.truncated, subject) }
+    guard start.starts(with: RecordWriter.magic), let kind = start.last.flatMap(RecordKind.init) else {
+      throw FormatError(.unknownKind, subject)
     }
-    guard let number = try? reader.u8() else { return nil }
-    self.init(rawValue: number)
+    self = kind
   }
 }
 

@@ -11,11 +11,12 @@ public enum TitleLicense: Hashable, Sendable {
 
   /// Reads a record; says nothing about its signature.
   public init(parsing octets: RawSpan) throws(FormatError) {
+    let subject = "copy licence"
     self =
-      switch RecordKind(of: octets) {
+      switch try RecordKind(of: octets, subject: subject) {
       case .copyLicense: .certificate(try CopyLicense(parsing: octets))
       case .conversionLicense: .conversion(try ConversionLicense(parsing: octets))
-      default: throw FormatError(.unknownKind, "copy licence")
+      default: throw FormatError(.unknownKind, subject)
       }
   }
 

@@ -37,8 +37,9 @@ extension TargetConnection {
     let pairs: [TextPair]
     do throws(TextError) { pairs = try TextPair.parse(incomingText) } catch { throw .init(.initiatorError) }
     incomingText = []
-    // On a copy: it asks all connections, this one too, which challenges are outstanding.
     guard var exchange = login else { return }
+    // Kept whatever comes of it; a copy works meanwhile, since the target asks all logins for their challenges.
+    defer { login = phase == .login ? exchange : nil }
     let answer = try exchange.answer(header, pairs)
     login = exchange
     outgoingText = answer.pairs.flatMap { $0.octets }

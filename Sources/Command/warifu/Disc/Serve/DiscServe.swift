@@ -56,6 +56,7 @@ struct DiscServe: AsyncParsableCommand {
       throw ValidationError("--socket is a place of its own; leave out --port and --host")
     }
     guard port != 0 || iscsi else { throw ValidationError("port 0 is none; give one from 1 on") }
+    guard iscsi || disc.drive == nil else { throw ValidationError("--drive is for --iscsi: NBD has no such commands") }
     guard iscsi || !target.isGiven else {
       throw ValidationError("the type, timing, faults, name and secrets of a drive are for --iscsi")
     }
@@ -66,7 +67,8 @@ struct DiscServe: AsyncParsableCommand {
     if nbd {
       try desk.run(NBDServer(of: try imagePath(), at: try nbdAddress(), readOnly: readOnly))
     } else {
-      let plan = try target.plan(readOnly: readOnly)
+      var plan = try target.plan(readOnly: readOnly)
+      plan.identity = try disc.identity()
       let configuration = try target.configuration(host: host, port: port)
       try desk.run(ISCSIServer(of: try imagePath(), as: plan, configuration))
     }

@@ -18,6 +18,8 @@ final class ISCSIServer: DiscServer {
     var takesTime = false
     /// What is wrong with the disc's sectors.
     var faults: MediumFaults?
+    /// What lets the drive attest the disc.
+    var identity: DriveIdentity?
   }
 
   private let disc: DiscToServe
@@ -35,7 +37,7 @@ final class ISCSIServer: DiscServer {
     self.plan = plan
     self.configuration = configuration
     drive = SharedDrive(
-      configuration: DriveConfiguration(peripheralType: plan.peripheralType),
+      configuration: DriveConfiguration(peripheralType: plan.peripheralType, signer: plan.identity),
       medium: try ISCSIServer.medium(path, plan))
   }
 

@@ -170,6 +170,9 @@ extension VolumeCheck {
         note(.title(entry.softwareID), .manifestLost(isUnreadable: try VolumeCheck.isUnreadable(error)))
       }
     }
+    for copy in try volume.unfinishedCopies() {
+      note(.title(copy.softwareID), .unfinishedCopy(written: copy.written, of: copy.length))
+    }
     guard contents else { return }
     let total = legible.reduce(0) { $0 + $1.length }
     // Opened once more: all manifests together may be larger than memory.

@@ -40,6 +40,8 @@ extension VolumeFinding: CustomStringConvertible {
       "its partition table lists no licensed volume, but there is one of \(unlisted.count) blocks from block "
         + "\(unlisted.first) on"
     case .superseded: "another slot has a later one for the same title"
+    case .unfinishedCopy(let written, let length):
+      "a copy of it was interrupted at \(VolumeFinding.percent(written, of: length)) %"
     }
   }
 
@@ -64,6 +66,7 @@ extension VolumeFinding: CustomStringConvertible {
       "format the disc; or, if the entry was deleted by mistake, make it again: type DA, start \(unlisted.first), size "
         + "\(unlisted.count)"
     case .superseded: "nothing need be done"
+    case .unfinishedCopy: "run it again to go on; its room counts as free"
     }
   }
 
@@ -73,6 +76,11 @@ extension VolumeFinding: CustomStringConvertible {
     case .catalogue: "save the licences, repair the disc, have it remove what is damaged, and copy the titles again"
     default: "repair the disc, have it remove what is damaged, and install the licence again"
     }
+  }
+
+  /// How far a copy came; 100 only when it has come to the end.
+  private static func percent(_ written: UInt64, of length: UInt64) -> Int {
+    length == 0 ? 100 : Int(Double(min(written, length)) / Double(length) * 100)
   }
 
   private static func list(_ titles: [SoftwareID]) -> String { titles.map(\.description).joined(separator: " and ") }

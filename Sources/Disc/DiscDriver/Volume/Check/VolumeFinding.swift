@@ -65,6 +65,8 @@ public struct VolumeFinding: Hashable, Sendable {
 
     /// Another slot has a later licence for the same title.
     case superseded
+    /// A copy of the title was interrupted after so many octets of all it has, and can go on.
+    case unfinishedCopy(written: UInt64, of: UInt64)
   }
 
   /// A volume that is there and in no partition table: formatting was cut off, or somebody deleted its entry.
@@ -101,7 +103,7 @@ public struct VolumeFinding: Hashable, Sendable {
   /// What it means for the disc.
   public var severity: Severity {
     switch condition {
-    case .superseded: .note
+    case .superseded, .unfinishedCopy: .note
     case .unsettled, .secondCopyMissing, .contradictory, .interruptedAtStart, .torn: .repairable
     case .lost, .malformed, .overlapping, .overlappingPartition, .misplaced, .manifestLost, .softwareLost: .damage
     case .foreign: part == .disc ? .unusable : .damage
