@@ -9,6 +9,6 @@ struct Benchmark: Sendable {
 enum Catalogue {
   static let all: [Benchmark] =
     CardBenchmarks.all + ChannelBenchmarks.all + CertificateBenchmarks.all + ChargingBenchmarks.all
-    + StoreBenchmarks.all + PresenceBenchmarks.all + StreamBenchmarks.all + CopyBenchmarks.all
+    + StoreBenchmarks.all + PresenceBenchmarks.all + StreamBenchmarks.all + LicenseBenchmarks.all + CopyBenchmarks.all
     + ConversionBenchmarks.all + NBDBenchmarks.all + ISCSIBenchmarks.all
 }
