@@ -3,8 +3,8 @@ import DriveFirmware
 import DriveRig
 import Foundation
 
-/// The drive over iSCSI against `tgtd` as Debian ships it, with the same client on the same machine: both serve a file in
-/// the page cache.
+/// The drive over iSCSI against `tgtd` as Debian ships it, with the same client on the same machine: both serve a file
+/// in the page cache.
 enum ISCSIBenchmarks {
   private static let requestOctets = 65_536
 

@@ -5,8 +5,8 @@ import Octets
 
 /// One connection between NIO and the protocol: octets in, PDUs out, and when to read.
 ///
-/// What leaves during one read event leaves together: small pieces are put into one buffer, data of the drive stay where
-/// they are, and NIO writes all of it in as few system calls as it takes.
+/// What leaves during one read event leaves together: small pieces are put into one buffer, data of the drive stay
+/// where they are, and NIO writes all of it in as few system calls as it takes.
 final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
@@ -134,8 +134,8 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
     writeSmall(context)
     let last = context.eventLoop.makePromise(of: Void.self)
     context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: last)
-    // What was sent is to arrive: closing both ways at once could make the system throw it away. So the other side's end
-    // is waited for, but not for long.
+    // What was sent is to arrive: closing both ways at once could make the system throw it away. So the other side's
+    // end is waited for, but not for long.
     let channel = context.channel
     last.futureResult.whenComplete { _ in channel.close(mode: .output, promise: nil) }
     channel.eventLoop.scheduleTask(in: ConnectionHandler.lingering) { channel.close(promise: nil) }
