@@ -1,8 +1,10 @@
 import ArgumentParser
+import Cryptography
 import DiscDriver
 import DiscEmulator
 import DriveFirmware
 import Foundation
+import Octets
 import SCSI
 
 /// Which disc.
