@@ -41,7 +41,8 @@ import Testing
       operationID: try #require(OperationID(octets: Array(0..<16))), cardSerial: serial, softwareID: software,
       mediumID: medium)
     return try ConversionLicenseMaker.make(
-      number: 7, request, .hostAsserted, centerID: try #require(CenterID(octets: Array(0xC0..<0xD0))), issuedAt: 1_800_000_000,
+      number: 7, request, .hostAsserted, centerID: try #require(CenterID(octets: Array(0xC0..<0xD0))),
+      issuedAt: 1_800_000_000,
       individualKey: try CardKeys.individualKey(of: serial, version: 1, keys),
       masterKey: Secret(copying: try masterKey()), keys: keys)
   }

@@ -25,7 +25,8 @@ import Testing
       mediumID: try #require(MediumID(octets: bytes(0x40, 12))), terms: LicenseTerms(expiry: 1_900_000_000))
     let keys = try KeyStore.fixed([.issuerMaster: bytes(0x80, 32), .certificationRoot: bytes(0xA0, 32)])
     return try LicenseMaker.make(
-      number: 7, request, .hostAsserted, centerID: try #require(CenterID(octets: bytes(0xC0, 16))), issuedAt: 1_800_000_000,
+      number: 7, request, .hostAsserted, centerID: try #require(CenterID(octets: bytes(0xC0, 16))),
+      issuedAt: 1_800_000_000,
       individualKey: try CardKeys.individualKey(of: serial, version: 1, keys),
       contentKey: Secret(copying: bytes(0xE0, 32)), keys: keys)
   }
