@@ -65,11 +65,12 @@ struct ConversionScene {
 }
 
 extension CopySession {
-  /// A title's content, opened from the disc into memory.
-  func content(of title: SoftwareID) throws -> Data {
+  /// Whether a title, opened from the disc into memory, is `content`. An answer, since megabytes that differ are nothing
+  /// that an expectation should compare octet by octet.
+  func shows(_ content: Data, as title: SoftwareID) throws -> Bool {
     let opened = try open(title)
     let memory = try opened.sealedMemory()
-    return try FileHandle(fileDescriptor: memory.descriptor, closeOnDealloc: false).readAllFromStart()
+    return try FileHandle(fileDescriptor: memory.descriptor, closeOnDealloc: false).readAllFromStart() == content
   }
 }
 

@@ -37,7 +37,8 @@ import WarifuTesting
     let license = try await scene.bench.conversionLicense(scene.titles[0], in: scene.session)
     let whole = try convert(scene, license)
     let (front, back) = (try convert(scene, license, to: stop), try convert(scene, license, from: stop))
-    #expect(front.octets + back.octets == whole.octets)
+    let isSame = front.octets + back.octets == whole.octets
+    #expect(isSame)
     let title = try #require(try scene.master().catalogue.title(scene.titles[0]))
     #expect(whole.way.isWhole(title, written: []) && back.way.isWhole(title, written: []))
   }

@@ -18,12 +18,12 @@ import WarifuTesting
     _ = try await scene.copied()
     let title = try scene.session.open(scene.titles[0])
     #expect(title.title.type == .video)
-    #expect(try scene.session.content(of: scene.titles[0]) == ConversionScene.contents[0])
+    #expect(try scene.session.shows(ConversionScene.contents[0], as: scene.titles[0]))
     // The medium again in the drive, and a card just inserted: nothing is remembered from the copying.
     let volume = try LicensedVolume(opening: try DriveSession(scene.disc.drive))
     let card = try WarifuCard(try CardConnection(scene.card.emulator))
     let session = try CopySession(volume: volume, card: card, anchor: scene.session.anchor)
-    #expect(try session.content(of: scene.titles[0]) == ConversionScene.contents[0])
+    #expect(try session.shows(ConversionScene.contents[0], as: scene.titles[0]))
   }
 
   /// All that is on the disc on another one: the volume is foreign, the licence is not for it, and the card, shown the id
