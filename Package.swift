@@ -70,7 +70,7 @@ let package = Package(
     room("SecureChannel", in: "Sources/Wire", ["Octets", "ISO7816"]),
     room("SCSI", in: "Sources/Wire", ["Octets"]),
     room("CardProtocol", in: "Sources/Wire", ["Octets", "Identifiers", "ISO7816"]),
-    room("ISCSI", in: "Sources/Wire", ["Octets"]),
+    room("ISCSI", in: "Sources/Wire", ["Octets", "SCSI"]),
 
     // What runs inside the devices.
     room("CardFirmware", in: "firmware-sim", wire),
@@ -163,7 +163,8 @@ let package = Package(
     .target(
       name: "DriveRig",
       dependencies: [
-        "TestSupport", "ISCSITarget", "DiscEmulator", "DriveFirmware", "SCSI", "Octets", "Identifiers", "CLinux",
+        "TestSupport", "ISCSITarget", "ISCSI", "DiscEmulator", "DriveFirmware", "SCSI", "Octets", "Identifiers",
+        "CLinux",
       ],
       path: "Tests/Support/DriveRig", exclude: ["Shim"], swiftSettings: house),
     .target(
