@@ -8,7 +8,7 @@ import Testing
   private static let document = Result { try DriveDocument.document.get() }
 
   @Test(arguments: try document.get().rows) func eachCauseHasItsSense(_ row: DriveDocument.Row) throws {
-    let bench = try DriveBench()
+    let bench = try row.state.bench()
     try row.state.arrange(bench)
     let writes = bench.medium.writes
     let outcome = try bench.run(row.cdb, row.data)

@@ -71,10 +71,16 @@ final class DriveBench {
   static let uncached: [UInt8] = [0x08, 0x12, 0x00] + [UInt8](repeating: 0, count: 17)
 }
 
+/// Signs whatever it is given with zeros.
+private final class SilentSigner: DriveSigner {
+  let certificate: [UInt8] = [0x7F, 0x21, 0x00]
+  func sign(_ message: RawSpan, into signature: inout MutableRawSpan) throws(DriveSignerFailure) {}
+}
+
 /// What `docs/drive.md` calls a drive in its sense table.
 enum DriveState: String, CaseIterable, Sendable {
   case ready, empty, changed, reset, lost, cleared, locked, tab, range, data, half, erased, modes, taken, held, excluded
-  case preempted, released, full
+  case preempted, released, full, signing
   case new
   case targetReset = "target reset"
   case softwareProtected = "SWP"
@@ -87,10 +93,16 @@ enum DriveState: String, CaseIterable, Sendable {
   case writeMoved = "write moved"
   case keyCleared = "key cleared"
 
+  /// A drive that is ready, and is of the kind that the state needs.
+  func bench() throws -> DriveBench {
+    try DriveBench(
+      DriveConfiguration(peripheralType: .directAccess, signer: self == .signing ? SilentSigner() : nil))
+  }
+
   /// Brings a drive that is ready into the state.
   func arrange(_ bench: DriveBench) throws {
     switch self {
-    case .ready: break
+    case .ready, .signing: break
     case .new, .changed, .reset, .targetReset, .lost, .cleared, .modes, .preempted, .keyCleared, .released:
       try arrangeAttention(bench)
     case .taken, .held, .excluded, .full: try arrangeReservation(bench)
