@@ -22,7 +22,8 @@ struct CenterDriveNew: AsyncParsableCommand {
       uses a disc's image. Then the drive attests which disc is inside.
 
       Example:
-        warifu center drive new drive.identity --center center --passphrase file:passphrase
+        warifu center drive new drive.identity \\
+          --center center --passphrase file:passphrase
       """)
 
   @Argument(help: "The file to make.")
@@ -61,7 +62,8 @@ struct CenterDriveCertify: AsyncParsableCommand {
       The drive's private key never leaves the drive; its public key is a point of P-256, 65 octets in hexadecimal.
 
       Example:
-        warifu center drive certify --serial MO-0042 --public-key 04… --save mo-0042.cvc \\
+        warifu center drive certify --serial MO-0042 \\
+          --public-key "$(cat mo-0042.key)" --save mo-0042.cvc \\
           --center center --passphrase file:passphrase
       """)
 
