@@ -107,7 +107,7 @@ struct TargetOptions: ParsableArguments {
   @Option(help: ArgumentHelp("What is wrong with the disc's sectors.", valueName: "plan"))
   var faults: String?
 
-  @Option(help: ArgumentHelp("The target's name, iqn.… or eui.….", valueName: "name"))
+  @Option(help: ArgumentHelp("The target's name, which begins with iqn. or eui.", valueName: "name"))
   var targetName: String?
 
   @Option(help: ArgumentHelp("Whom to let in, who proves it by CHAP.", valueName: "name"))
