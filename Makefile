@@ -64,6 +64,7 @@ soak: swift packages-to-build packages-to-test python ## Run every test at its f
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \
 	echo "Seed: $$WARIFU_SEED"; \
 	$(run-tests) .build/soak.log $(optimised)
+	Tests/Fuzz/run.sh --pdus 10000000 iscsi-pdu iscsi-login
 
 fuzz: swift packages-to-build ## Feed every parser and a whole card with AddressSanitizer, each for SECONDS=n (60)
 	@Tests/Fuzz/run.sh '$(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)'

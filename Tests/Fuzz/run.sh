@@ -3,6 +3,7 @@
 #
 #   Tests/Fuzz/run.sh SECONDS [target...]     fuzzes
 #   Tests/Fuzz/run.sh --runs N [target...]    fuzzes with so many inputs each
+#   Tests/Fuzz/run.sh --pdus N target...      fuzzes until so many PDUs were received, by targets that count them (iscsi-*)
 #   Tests/Fuzz/run.sh --merge [target...]     takes into the corpora what the runs before found worth keeping
 #
 # An input that fails is saved under .build/fuzz/findings; `.build/fuzz/TARGET INPUT` runs it again.
@@ -15,12 +16,17 @@ export SWIFT_BACKTRACE=enable=no
 work=.build/fuzz
 corpora=Tests/Fuzz/Corpus
 jobs=${WARIFU_FUZZ_JOBS:-2}
-what=${1:?usage: run.sh SECONDS|--runs N|--merge [target...]}
+what=${1:?usage: run.sh SECONDS|--runs N|--pdus N|--merge [target...]}
 shift
 case $what in
   --merge) limit= ;;
   --runs)
     limit=-runs=${1:?--runs wants a number}
+    shift
+    ;;
+  --pdus)
+    export WARIFU_FUZZ_PDUS=${1:?--pdus wants a number}
+    limit=-runs=-1
     shift
     ;;
   *) limit=-max_total_time=$what ;;
@@ -75,8 +81,9 @@ run() {
     } >&2
     return 1
   fi
-  printf '%-13s %10s inputs, coverage %s, %s worth keeping, no findings\n' "$target" \
-    "$(grep -aoP 'number_of_executed_units: \K\d+' "$log")" "$(grep -aoP 'cov: \K\d+' "$log" | tail -1)" \
+  printf '%-13s %10s inputs%s, coverage %s, %s worth keeping, no findings\n' "$target" \
+    "$(grep -aoP 'number_of_executed_units: \K\d+' "$log")" "$(grep -aoP 'stat::pdus: \K\d+' "$log" | sed 's/.*/ with & PDUs/')" \
+    "$(grep -aoP 'cov: \K\d+' "$log" | tail -1)" \
     "$(find "$work/found/$target" -type f | wc -l)"
 }
 

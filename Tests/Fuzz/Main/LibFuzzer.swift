@@ -1,4 +1,5 @@
 import FuzzTargets
+import Glibc
 
 /// What libFuzzer calls (https://llvm.org/docs/LibFuzzer.html). The program's name says which target it feeds.
 private let target: FuzzTarget = {
@@ -7,6 +8,10 @@ private let target: FuzzTarget = {
   return target
 }()
 
+/// How many PDUs are enough (`run.sh --pdus N`); by default libFuzzer knows by itself when to end.
+private let enough: UInt64 = getenv("WARIFU_FUZZ_PDUS").flatMap { UInt64(String(cString: $0)) } ?? .max
+nonisolated(unsafe) private var inputs = 0
+
 /// One input. A finding ends the process, as libFuzzer wants it.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
@@ -14,6 +19,13 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     try target.run([UInt8](UnsafeBufferPointer(start: start, count: count)))
   } catch {
     fatalError("\(error)")
+  }
+  inputs += 1
+  guard FuzzCount.value < enough else {
+    // As libFuzzer prints its own; it takes a process that ends otherwise for a finding.
+    let statistics = Array("stat::number_of_executed_units: \(inputs)\nstat::pdus: \(FuzzCount.value)\n".utf8)
+    _ = write(2, statistics, statistics.count)
+    _exit(0)
   }
   return 0
 }

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A way in for octets from outside, as a function of those octets: what libFuzzer feeds, and what a test replays.
 ///
 /// Each is deterministic, keeps nothing from one input to the next, and throws a ``FuzzFinding`` where the code under it
@@ -40,6 +42,16 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .iscsiLogin: try ISCSIConnectionTarget.runLogin(input)
     }
   }
+}
+
+/// What an input holds more than one of, as PDUs, over all inputs of a run.
+public enum FuzzCount {
+  private static let total = Atomic<UInt64>(0)
+
+  /// How many so far.
+  public static var value: UInt64 { total.load(ordering: .relaxed) }
+
+  static func add(_ count: UInt64) { total.wrappingAdd(count, ordering: .relaxed) }
 }
 
 /// A promise that the code did not keep.

@@ -83,6 +83,7 @@ private final class FuzzBench {
     for link in links {
       try link.check()
       try promise(link.isClosed, "when a target has stopped, all connections end")
+      FuzzCount.add(link.connection?.receivedCount ?? 0)
       link.connection = nil
     }
     try device.check()

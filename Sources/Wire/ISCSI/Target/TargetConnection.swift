@@ -35,6 +35,9 @@ public final class TargetConnection {
 
   // What is being received.
   private var reception = Reception()
+
+  /// PDUs received so far, whatever became of them.
+  public var receivedCount: UInt64 { reception.headerCount }
   private var isReceiving = false
 
   // When what happened, in seconds.
