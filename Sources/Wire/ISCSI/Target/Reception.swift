@@ -13,8 +13,6 @@ struct Reception {
     case nowhere
   }
 
-  /// PDUs whose header came so far.
-  private(set) var headerCount: UInt64 = 0
   private(set) var header = BasicHeaderSegment(.nopOut)
   private(set) var isHeaderComplete = false
   private(set) var isHeaderAuthentic = true
@@ -89,7 +87,6 @@ struct Reception {
     _ first: BasicHeaderSegment, _ octets: RawSpan, _ digest: Bool, _ outlet: any ConnectionOutlet
   ) {
     header = first
-    headerCount &+= 1
     isHeaderComplete = true
     isHeaderAuthentic = !digest || Reception.endsWithDigest(octets, outlet)
   }

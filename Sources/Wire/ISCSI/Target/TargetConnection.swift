@@ -37,7 +37,7 @@ public final class TargetConnection {
   private var reception = Reception()
 
   /// PDUs received so far, whatever became of them.
-  public var receivedCount: UInt64 { reception.headerCount }
+  public private(set) var receivedCount: UInt64 = 0
   private var isReceiving = false
 
   // When what happened, in seconds.
@@ -95,6 +95,7 @@ public final class TargetConnection {
       if reception.additionalOctets > node.limits.additionalHeaderOctets { drop(.protocolError) }
       return taken
     }
+    receivedCount &+= 1
     guard reception.isHeaderAuthentic else {
       drop(.headerDigest)
       return taken
