@@ -68,6 +68,7 @@ import Testing
     for (arguments, word) in [
       (["copy", "license", "--title", "Film", "--profile", "certificate"], "conversion keys"),
       (["copy", "license", "--title", "Text", "--profile", "conversion"], "certificate code"),
+      (["copy", "license", "--title", "Text", "--profile", "conversion", "--attested"], "conversion keys"),
       (["copy", "title", "--title", "Text", "--master", "master.iso", "--profile", "conversion"], "certificate code"),
       (
         [

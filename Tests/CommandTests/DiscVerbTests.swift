@@ -76,6 +76,11 @@ import Testing
     #expect(try bench.run(["disc", "format", "--replace"]).status == 64)
     #expect(try bench.run(["disc", "format", "--replace", "--yes"]).status == 64)
     #expect(try bench.run(["disc", "format", "--replace", "--yes", "--medium", "M-1"]).status == 65)
+    let id = try bench.mediumID()
+    let short = try bench.run(["disc", "format", "--replace", "--yes", "--medium", String(id.prefix(5))])
+    #expect(short.status == 65 && short.complaint.contains("too short"), "\(short.complaint)")
+    let digits = ["--yes", "--medium", String(id.dropFirst(2).prefix(8)).lowercased()]
+    #expect(try bench.run(["disc", "repair", "--remove-damaged"] + digits).status == 0)
     #expect(try bench.run(["disc", "format", "--general-use", "0"]).status == 64)
     #expect(try bench.state() == before)
     let medium = try medium(bench)

@@ -67,11 +67,60 @@ import Testing
     try killEverywhere("kills of copy install", ["copy", "install", "text.licence"], on: bench)
   }
 
-  @Test func M8_aKilledCopyLeavesTheOldOrTheNewTitle() throws {
+  /// Ctrl-C keeps all that was copied, and `disc info` tells of it until the copy is finished.
+  @Test func interruptedCopyIsTold() throws {
     let bench = try Story.copy()
-    // 24 MiB, so that most of the time is spent copying.
+    try writeLarge(to: bench)
+    try bench.succeed(
+      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--title",
+      "path=large,name=Large,type=data,price=0 EUR")
+    try bench.succeed("copy", "license", "--title", "Large")
+    #expect(try bench.object("disc", "info")["unfinishedCopy"] == nil)
+    _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "disc.img", "kept.img"])
+    let copy = ["copy", "title", "--title", "Large", "--master", "large.iso"]
+    let start = ContinuousClock.now
+    #expect(try bench.run(copy).status == 0)
+    let time = Double((ContinuousClock.now - start) / .milliseconds(1)) / 1e3
+    var said = ""
+    for attempt in 0..<40 where !said.contains("goes on behind") {
+      _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "kept.img", "disc.img"])
+      let moment = time * Double(1 + attempt * 7 % 20) / 20
+      said = try bench.launch(
+        "/usr/bin/env", ["timeout", "-s", "INT", "\(moment)", CommandBench.executable] + copy
+      ).complaint
+    }
+    try #require(said.contains("goes on behind"), "\(said)")
+    let unfinished = try #require(try bench.object("disc", "info")["unfinishedCopy"] as? [String: Any])
+    let written = try #require(unfinished["writtenOctets"] as? Int)
+    #expect(written > 0 && written < unfinished["octets"] as? Int ?? 0)
+    #expect(try bench.succeed("disc", "info").output.contains("MiB; 'copy title' goes on"))
+    #expect(try bench.run(copy).status == 0)
+    #expect(try bench.object("disc", "info")["unfinishedCopy"] == nil)
+  }
+
+  @Test func M14_aKilledConversionLeavesTheOldOrTheNewTitle() throws {
+    let bench = try Story.copy()
+    try writeLarge(to: bench)
+    try bench.succeed(
+      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--profile", "conversion", "--title",
+      "path=large,name=Large,type=data,price=0 EUR")
+    try bench.succeed("copy", "license", "--title", "Large")
+    try killEverywhere(
+      "kills of conversions", ["copy", "title", "--title", "Large", "--master", "large.iso"], on: bench)
+    let content = try Data(contentsOf: URL(fileURLWithPath: bench.path("large")))
+    let isSame = try bench.succeed("show", "--title", "Large").octets == content
+    #expect(isSame)
+  }
+
+  /// 24 MiB, so that most of the time is spent copying.
+  private func writeLarge(to bench: CommandBench) throws {
     let octets = Data((0..<24).flatMap { part in [UInt8](repeating: UInt8(part), count: 1 << 20) })
     try octets.write(to: URL(fileURLWithPath: bench.path("large")))
+  }
+
+  @Test func M8_aKilledCopyLeavesTheOldOrTheNewTitle() throws {
+    let bench = try Story.copy()
+    try writeLarge(to: bench)
     try bench.succeed(
       "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--title",
       "path=large,name=Large,type=data,price=0 EUR")

@@ -11,7 +11,8 @@ import Testing
 import WarifuTesting
 
 /// The claims of the two publications of the copying system: A2, claims 1 to 4, and B1, which keeps only the embodiment
-/// with the signature, claims 1 to 4. Claims 5 to 7 of A2 are the embodiment with conversion keys.
+/// with the signature, claims 1 to 4. Claims 5 to 7 of A2 are the embodiment with conversion keys: see
+/// `ConversionClaimTests`.
 @Suite struct ClaimTests {
   /// A2 cl. 1 says that the data is copied if the *identifiers* agree. They always do, on a disc with a forged licence
   /// too: what has to agree are the signatures (A2 cl. 4, B1 cl. 1).

@@ -35,6 +35,18 @@ import Testing
     #expect(try LicensedVolume.check(try VolumeBench.session(disc), contents: true).findings.isEmpty)
   }
 
+  /// More than any disc has is too much, to the last octet that can be said.
+  @Test func moreGeneralUseThanThereIsIsRefused() throws {
+    let disc = try blank(.mb128)
+    for octets in [.max, .max - (1 << 20), .max - (2 << 20) + 1, .max - (3 << 20), 1 << 63, 128 << 20] as [UInt64] {
+      let error = #expect(throws: DiscError.self) {
+        _ = try LicensedVolume.format(
+          try VolumeBench.session(disc), generalUse: octets, random: SeededRandom(seed: 1))
+      }
+      #expect(error?.code == .full)
+    }
+  }
+
   /// Wherever the partition for general use ends, the volume's own tables can be written.
   @Test(arguments: [MediumGeometry.mb128, .mb640]) func aVolumeNeverBeginsOnWhatIsEmbossed(_ geometry: MediumGeometry)
     throws

@@ -28,6 +28,84 @@ import Testing
     #expect(try CenterFolder(test.path).facts() == test.center.facts)
   }
 
+  /// The centre's folder as it was before titles were sold under conversion keys: without KM.
+  private func forgetConversionRoot(_ test: TestCenter) throws {
+    let passphrase = Secret(copying: TestCenter.passphrase)
+    let file = URL(filePath: test.path + "/keys.sealed")
+    let store = try SealedBox.open(Array(Data(contentsOf: file)), passphrase: passphrase)
+    // "WKS1", count (2), then entries in the order of their purposes: KM's, of 40 octets, is the last.
+    var octets = store.withBytes { $0.octets }.dropLast(40)
+    octets[5] -= 1
+    let box = try SealedBox.seal(
+      Secret(copying: Array(octets)), passphrase: passphrase, cost: .test, random: test.random)
+    try Data(box).write(to: file)
+  }
+
+  private func open(_ test: TestCenter) async throws -> Center {
+    try await Self.open(test.path, test.random, test.clock)
+  }
+
+  private static func open(
+    _ path: String, _ random: any RandomSource, _ clock: any CenterClock
+  ) async throws -> Center {
+    try await CenterFolder(path).open(passphrase: Secret(copying: TestCenter.passphrase), random: random, clock: clock)
+  }
+
+  /// KM of a centre that has one.
+  private static func conversionRoot(_ center: Center) throws -> [UInt8] {
+    try center.context.keys.withKey(.conversionRoot) { root in root.withBytes { $0.octets } }
+  }
+
+  @Test func centreOfBeforeConversionKeysGetsOne() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let before = try Self.conversionRoot(test.center)
+    try forgetConversionRoot(test)
+    let opened = try await open(test)
+    let root = try Self.conversionRoot(opened)
+    #expect(root != before)
+    #expect(opened.context.keys.versions(of: .conversionRoot) == [1])
+    // It stays, beside the old keys.
+    let again = try await open(test)
+    #expect(try Self.conversionRoot(again) == root)
+    let (old, new) = (
+      try await test.center.titles.contentKey(of: title.softwareID).withBytes { $0.octets },
+      try await again.titles.contentKey(of: title.softwareID).withBytes { $0.octets }
+    )
+    #expect(old == new)
+    _ = try await again.verify()
+    #expect(try await test.count("SELECT * FROM audit_log WHERE action = 'center.key'") == 1)
+    let names = try FileManager.default.contentsOfDirectory(atPath: test.path).filter { !$0.hasPrefix("center.db-") }
+    #expect(names.sorted() == ["center.db", "center.json", "keys.sealed"])
+    let mode = try FileManager.default.attributesOfItem(atPath: test.path + "/keys.sealed")[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+  }
+
+  /// Two programs at once: there is one KM, and who was late says so.
+  @Test func onlyOneConversionRootIsMade() async throws {
+    let test = try await TestCenter()
+    try forgetConversionRoot(test)
+    let (path, random, clock) = (test.path, test.random, test.clock)
+    let roots = await withTaskGroup(of: [UInt8]?.self) { group in
+      for _ in 0..<6 { group.addTask { try? Self.conversionRoot(await Self.open(path, random, clock)) } }
+      return await group.reduce(into: []) { $0 += $1.map { [$0] } ?? [] }
+    }
+    #expect(Set(roots).count == 1)
+    #expect(try roots.first == Self.conversionRoot(await open(test)))
+  }
+
+  /// An old `keys.sealed` beside a database of later days: a new KM would make other keys than those that are out.
+  @Test func oldKeysOfACentreThatSellsConversionKeysAreNotMadeUp() async throws {
+    let test = try await TestCenter()
+    let title = try await test.center.titles.register(
+      name: "film", version: "1", type: .video, seller: "Publisher", price: Money(minorUnits: 300, currency: .yen),
+      profile: .conversion)
+    try forgetConversionRoot(test)
+    let opened = try await open(test)
+    #expect(opened.context.keys.versions(of: .conversionRoot).isEmpty)
+    await expectFailure(.keyStore) { _ = try await opened.titles.contentKey(of: title.softwareID) }
+  }
+
   @Test func refusesWhatExists() async throws {
     let test = try await TestCenter()
     let file = test.folder.appending(path: "file").path

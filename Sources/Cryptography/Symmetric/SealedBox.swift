@@ -31,6 +31,11 @@ public enum SealedBox {
     return try AEAD.open(Array(box[headerOctets...]), key: key, associatedData: Array(box[..<headerOctets]))
   }
 
+  /// What guessing the passphrase of `box` costs.
+  ///
+  /// - Throws: ``CryptoError/notAuthentic`` for no box.
+  public static func cost(of box: [UInt8]) throws(CryptoError) -> ScryptCost { try parseHeader(box).0 }
+
   private static func parseHeader(_ box: [UInt8]) throws(CryptoError) -> (cost: ScryptCost, salt: [UInt8]) {
     do {
       var reader = OctetReader(box.span.bytes)

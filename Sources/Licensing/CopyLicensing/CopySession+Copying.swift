@@ -24,13 +24,20 @@ extension CopySession {
     let way = try wayToCopy(license, file, on: master.disc)
     let information = try licensing(operation) { try CopySession.information(title, of: master.catalogue) }
     var writer = try begin(title, source: way.source(title), information, progress, operation)
-    let first = UInt64(writer.nextSegment)
+    let (first, resumed) = (UInt64(writer.nextSegment), writer.contentDigest)
+    let isResumable: Bool
     do throws(LicensingError) {
       try writer.fill(
         TitlePipeline(file: file, disc: master.disc, stages: way.stages), from: first, progress, operation)
-      try way.catchUp(to: first, file, on: master.disc)
+      isResumable = try way.catchUp(to: first, file, on: master.disc, written: resumed)
     } catch {
       throw CopySession.suspend(writer, error)
+    }
+    guard isResumable else {
+      try? writer.abandon()
+      throw LicensingError(
+        .damaged, operation,
+        remedy: "What an interrupted copy left on the disc is not this title; the same command starts over now.")
     }
     guard way.isWhole(title, written: writer.contentDigest) else {
       // Whoever tries again must not go on with this.

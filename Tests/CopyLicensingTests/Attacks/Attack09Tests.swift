@@ -101,5 +101,11 @@ import WarifuTesting
     #expect(try await scene.bench.center.ledger.balance(of: .holder(scene.card.serial), in: .euro).minorUnits == 0)
     let license = try await scene.bench.center.titleLicenses.license(request, attestedBy: word)
     #expect(license.mediumIDStrength == .driveAttested && license.terms == attested)
+    // Who forgets to ask for it attested hears what there is, and pays nothing for that.
+    let forgotten = await #expect(throws: CenterError.self) {
+      try await scene.bench.center.titleLicenses.license(try scene.bench.request(scene.title, in: scene.session))
+    }
+    #expect(forgotten?.code == .conflict && forgotten?.remedy.contains("attested by the drive") == true)
+    #expect(try await scene.bench.center.ledger.balance(of: .holder(scene.card.serial), in: .euro).minorUnits == -500)
   }
 }

@@ -13,21 +13,24 @@ import WarifuTesting
 
 /// Conversion piece by piece: what a copy that is carried on stands on (M14).
 @Suite struct ConversionStageTests {
-  /// What one run of the pipeline gives from the piece `first` on, up to before `end`.
+  /// What one run of the pipeline gives from the piece `first` on, up to before `end`; `front` is the digest of the pieces
+  /// before.
   private func convert(
-    _ scene: ConversionScene, _ license: ConversionLicense, from first: UInt64 = 0, to end: UInt64? = nil
-  ) throws -> (octets: [UInt8], way: WayToCopy) {
+    _ scene: ConversionScene, _ license: ConversionLicense, from first: UInt64 = 0, behind front: [UInt8] = [],
+    to end: UInt64? = nil
+  ) throws -> (octets: [UInt8], digest: [UInt8], way: WayToCopy) {
     let master = try scene.master()
     let (_, file) = try master.title(scene.titles[0], "test")
     let way = try scene.session.wayToCopy(.conversion(license), file, on: master.disc)
-    try way.catchUp(to: first, file, on: master.disc)
-    var octets: [UInt8] = []
+    #expect(try way.catchUp(to: first, file, on: master.disc, written: front))
+    var (octets, digests): ([UInt8], [[UInt8]]) = ([], [])
     try TitlePipeline(file: file, disc: master.disc, stages: way.stages).run(from: first, to: end) {
       (piece, digest) throws(LicensingError) in
       #expect(Digest.sha256(piece) == digest)
       octets += piece
+      digests.append(digest)
     }
-    return (octets, way)
+    return (octets, PieceDigest.combining(digests), way)
   }
 
   /// Stopped behind any piece and carried on by somebody who opens the keys anew: the same octets as in one run, and the
@@ -36,7 +39,8 @@ import WarifuTesting
     let scene = try await ConversionScene.set()
     let license = try await scene.bench.conversionLicense(scene.titles[0], in: scene.session)
     let whole = try convert(scene, license)
-    let (front, back) = (try convert(scene, license, to: stop), try convert(scene, license, from: stop))
+    let front = try convert(scene, license, to: stop)
+    let back = try convert(scene, license, from: stop, behind: front.digest)
     let isSame = front.octets + back.octets == whole.octets
     #expect(isSame)
     let title = try #require(try scene.master().catalogue.title(scene.titles[0]))

@@ -233,6 +233,34 @@ import WarifuTesting
     #expect(try scene.disc.volume.titles().isEmpty)
   }
 
+  /// What a journal claims and the medium confirms may have been put there by anybody: it is not carried on from.
+  @Test func M14_forgedInterruptionIsNoticed() async throws {
+    let scene = try await ConversionScene.set()
+    try await scene.bench.conversionLicense(scene.titles[0], in: scene.session)
+    #expect(throws: LicensingError.self) {
+      try scene.session.copy(scene.titles[0], from: try scene.master()) { $0.done < 2 << 20 }
+    }
+    let volume = scene.disc.volume
+    let copy = try #require(try volume.unfinishedCopies().first)
+    func writer() throws(DiscError) -> TitleWriter {
+      try volume.resumableInstall(title: copy.softwareID, length: copy.length, source: copy.source)
+    }
+    try writer().abandon()
+    var forger = try writer()
+    #expect(forger.nextSegment == 0)
+    try [UInt8](repeating: 0x5A, count: 2 << 20).withUnsafeBytes { try forger.write($0) }
+    #expect(try forger.suspend() == 2 << 20)
+
+    let error = #expect(throws: LicensingError.self) {
+      try scene.session.copy(scene.titles[0], from: try scene.master())
+    }
+    #expect(error?.code == .damaged)
+    #expect(try volume.titles().isEmpty)
+    // It is not met again.
+    try scene.session.copy(scene.titles[0], from: try scene.master())
+    #expect(try scene.session.shows(ConversionScene.contents[0], as: scene.titles[0]))
+  }
+
   /// Titles of both profiles lie on one disc, each with its own kind of licence.
   @Test func bothProfilesShareADisc() async throws {
     let scene = try await ConversionScene.set()

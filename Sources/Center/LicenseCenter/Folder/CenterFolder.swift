@@ -63,7 +63,7 @@ public struct CenterFolder: Sendable {
     let operation = "Opening the centre \(path)"
     let facts = try facts()
     let box = try FolderConstruction.read(path + "/" + FileName.keys, operation)
-    let keys: KeyStore
+    var keys: KeyStore
     do {
       let store = try SealedBox.open(box, passphrase: passphrase)
       keys = try store.withBytes { (bytes) throws(OctetError) in try KeyStore.parse(bytes) }
@@ -79,9 +79,14 @@ public struct CenterFolder: Sendable {
     let database = try await SQLiteDatabase(path: databasePath)
     do {
       try await database.read { try facts.expectFounding(in: $0, operation) }
+      if let newer = try await keysWithConversionRoot(
+        keys, from: box, database, passphrase: passphrase, random: random, now: clock.now())
+      {
+        keys = newer
+      }
     } catch {
       try? database.close()
-      throw error
+      throw CenterError(error, during: operation)
     }
     return Center(
       context: CenterContext(facts: facts, database: database, keys: keys, clock: clock, random: random))
@@ -93,7 +98,7 @@ public struct CenterFolder: Sendable {
       json: try FolderConstruction.read(path + "/" + FileName.facts, "Opening the centre \(path)"))
   }
 
-  private enum FileName {
+  enum FileName {
     static let facts = "center.json"
     static let keys = "keys.sealed"
     static let database = "center.db"

@@ -40,7 +40,20 @@ struct FolderConstruction {
 
   /// Writes a file of mode 0600 and syncs it.
   func write(_ octets: [UInt8], to name: String) throws(CenterError) {
-    let descriptor = warifu_open(path(of: name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    try FolderConstruction.write(octets, to: path(of: name), operation)
+  }
+
+  /// Puts `octets` in the place of what is in a file, all at once: a cut leaves the one or the other. One caller at a time.
+  static func replace(_ path: String, with octets: [UInt8], _ operation: String) throws(CenterError) {
+    let scratch = path + ".new"
+    unlink(scratch)
+    try write(octets, to: scratch, operation)
+    guard rename(scratch, path) == 0 else { throw failure(operation) }
+    try sync(URL(fileURLWithPath: path).deletingLastPathComponent().path, operation)
+  }
+
+  private static func write(_ octets: [UInt8], to path: String, _ operation: String) throws(CenterError) {
+    let descriptor = warifu_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw FolderConstruction.failure(operation) }
     defer { Foundation.close(descriptor) }
     var start = 0
@@ -79,7 +92,9 @@ struct FolderConstruction {
     return Array(data)
   }
 
-  private func sync(_ path: String) throws(CenterError) {
+  private func sync(_ path: String) throws(CenterError) { try FolderConstruction.sync(path, operation) }
+
+  private static func sync(_ path: String, _ operation: String) throws(CenterError) {
     let descriptor = warifu_open(path, O_RDONLY | O_CLOEXEC, 0)
     guard descriptor >= 0 else { throw FolderConstruction.failure(operation) }
     defer { Foundation.close(descriptor) }

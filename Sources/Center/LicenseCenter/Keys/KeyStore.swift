@@ -55,6 +55,15 @@ final class KeyStore: Sendable {
     return KeyStore(keys)
   }
 
+  /// These keys and a first one for a purpose that has none yet.
+  func adding(_ purpose: KeyPurpose, random: any RandomSource) throws -> KeyStore {
+    var keys = keys
+    for number in purpose.numbers {
+      keys[KeyID(purpose: purpose, number: number, version: 1)] = KeyHolder(try purpose.makeKey(random: random))
+    }
+    return KeyStore(keys)
+  }
+
   /// The newest version of a key.
   func currentVersion(of purpose: KeyPurpose, number: UInt8 = 0) throws(CenterError) -> UInt32 {
     let versions = keys.keys.filter { $0.purpose == purpose && $0.number == number }.map(\.version)

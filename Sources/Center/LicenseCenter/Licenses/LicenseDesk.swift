@@ -106,10 +106,19 @@ extension LicenseTerms {
     }
     guard let earlier else { return }
     guard earlier.terms.areOver(at: now) else {
-      throw CenterError(.conflict, operation, remedy: "This medium is licensed under other terms; ask for those.")
+      throw CenterError(.conflict, operation, remedy: remedy(for: earlier.terms))
     }
     guard !areOver(at: now) else {
       throw CenterError(.conflict, operation, remedy: "The licence has expired; ask for terms that have not.")
+    }
+  }
+
+  /// What to ask for where there is a licence under `earlier` ones.
+  private func remedy(for earlier: LicenseTerms) -> String {
+    switch (earlier.requiresAttestedMedium, requiresAttestedMedium) {
+    case (true, false): "This medium has a licence that wants it attested by the drive; ask for that one."
+    case (false, true): "This medium has a licence that does not want it attested; ask without."
+    default: "This medium is licensed under other terms; ask for those."
     }
   }
 

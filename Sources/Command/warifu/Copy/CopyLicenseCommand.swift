@@ -28,6 +28,12 @@ struct CopyLicenseCommand: AsyncParsableCommand {
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    guard !attested || expected.profile != .conversion else {
+      throw ValidationError("No licence by conversion keys is --attested: no card would see to it.")
+    }
+  }
+
   func run() async throws {
     let session = try copy.session(readOnly: false)
     let profile = expected.profile

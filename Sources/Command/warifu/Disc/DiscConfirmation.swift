@@ -18,6 +18,9 @@ struct DiscConfirmation: ParsableArguments {
   func confirm(_ consequence: String, for id: MediumID) throws {
     let beginning = id.description.prefix(DiscConfirmation.typedLength)
     if let medium, !isMeant(medium, id) {
+      guard !isBeginning(medium, of: id) else {
+        throw Failure(.badInput, "\(medium) is too short to tell this disc from others", remedy: "give \(beginning)")
+      }
       throw Failure(.badInput, "this is another disc than \(medium)", remedy: "this one is \(id)")
     }
     if yes {
@@ -35,8 +38,18 @@ struct DiscConfirmation: ParsableArguments {
   }
 
   private func isMeant(_ named: String, _ id: MediumID) -> Bool {
-    let shown = id.description.lowercased()
-    return shown == named.lowercased()
-      || named.count >= DiscConfirmation.typedLength && shown.hasPrefix(named.lowercased())
+    let named = DiscConfirmation.complete(named)
+    return id.description.lowercased() == named
+      || named.count >= DiscConfirmation.typedLength && isBeginning(named, of: id)
+  }
+
+  private func isBeginning(_ named: String, of id: MediumID) -> Bool {
+    id.description.lowercased().hasPrefix(DiscConfirmation.complete(named))
+  }
+
+  /// The digits alone mean the same.
+  private static func complete(_ named: String) -> String {
+    let named = named.lowercased()
+    return named.hasPrefix("m-") ? named : "m-" + named
   }
 }

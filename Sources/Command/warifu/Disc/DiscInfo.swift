@@ -48,7 +48,16 @@ struct DiscReport: Report {
   let generalUseOctets: UInt64?
   let freeOctets: UInt64?
   let licences: Int?
+  /// The copy that was interrupted and can go on, if there is one.
+  let unfinishedCopy: Unfinished?
   let isForeign: Bool
+
+  /// A copy that was interrupted.
+  struct Unfinished: Encodable {
+    let softwareID: String
+    let writtenOctets: UInt64
+    let octets: UInt64
+  }
 
   init(_ disc: DiscInDrive, _ volume: LicensedVolume?) throws {
     image = disc.image?.path
@@ -65,6 +74,9 @@ struct DiscReport: Report {
     generalUseOctets = volume.map { UInt64($0.generalUse.count) * UInt64(disc.session.blockSize) }
     freeOctets = try volume?.freeOctets()
     licences = volume?.licences.count
+    unfinishedCopy = try volume?.unfinishedCopies().first.map {
+      Unfinished(softwareID: $0.softwareID.description, writtenOctets: $0.written, octets: $0.length)
+    }
     isForeign = volume?.isForeign ?? false
   }
 
@@ -83,6 +95,10 @@ struct DiscReport: Report {
       ]
     } else {
       fields.append(("Volume", "none"))
+    }
+    if let unfinishedCopy {
+      let sizes = [unfinishedCopy.writtenOctets, unfinishedCopy.octets].map(Words.size)
+      fields += [("Unfinished", unfinishedCopy.softwareID), ("", "\(sizes[0]) of \(sizes[1]); 'copy title' goes on")]
     }
     if isForeign { fields.append(("Beware", "the volume was made on another disc and copied here")) }
     return Columns.fields(fields)

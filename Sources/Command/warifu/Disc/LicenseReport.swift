@@ -10,6 +10,10 @@ struct LicenseReport: Report {
   let card: String
   let softwareID: String
   let mediumID: String
+  /// Who vouched for the medium id when the licence was given.
+  let strength: String
+  /// Whether a drive has to do so at every use, too.
+  let requiresAttestedMedium: Bool
   let terms: String
   let certificateCode: String?
   let wrappedCertificationKey: String?
@@ -22,7 +26,7 @@ struct LicenseReport: Report {
   private let kind: CopyProfile
 
   private enum CodingKeys: CodingKey {
-    case number, profile, center, card, softwareID, mediumID, terms
+    case number, profile, center, card, softwareID, mediumID, strength, requiresAttestedMedium, terms
     case certificateCode, wrappedCertificationKey, wrappedContentKey, wrappedMediumKey, wrappedMasterKey
     case rootVersion, expiry, issuedAt
   }
@@ -35,6 +39,8 @@ struct LicenseReport: Report {
     card = license.cardSerial.description
     softwareID = license.softwareID.description
     mediumID = license.mediumID.description
+    strength = license.mediumIDStrength.word
+    requiresAttestedMedium = license.terms.requiresAttestedMedium
     terms = Hex.encode(license.terms.encoded)
     rootVersion = license.rootVersion
     expiry = license.terms.expiry
@@ -55,7 +61,8 @@ struct LicenseReport: Report {
   var text: String {
     Columns.fields([
       ("Licence", "number \(number), \(kind.words)"), ("Centre", center), ("Card", card), ("Title", softwareID),
-      ("Medium", mediumID), ("Good until", expiry.map(Words.time) ?? "no date"), ("Issued", Words.time(issuedAt)),
+      ("Medium", mediumID), ("Id", strength + (requiresAttestedMedium ? ", and to be at every use" : "")),
+      ("Good until", expiry.map(Words.time) ?? "no date"), ("Issued", Words.time(issuedAt)),
       certificateCode.map { ("Certificate code", $0) } ?? ("Wrapped keys", "of this medium, of the master medium"),
     ])
   }

@@ -60,6 +60,7 @@ extension LicensedVolume {
     var start = alignment.addingReportingOverflow(general.partialValue - general.partialValue % alignment)
     // The volume's own tables must be written: they begin behind what is embossed, if they would meet it.
     if let embossed = try EmbossedPart(on: session), !start.overflow,
+      start.partialValue <= end, end - start.partialValue >= VolumeLayout.minimumLength,
       embossed.octets.overlaps(start.partialValue..<(start.partialValue + VolumeLayout.metadataLength))
     {
       start.partialValue = (embossed.octets.upperBound + alignment - 1) / alignment * alignment

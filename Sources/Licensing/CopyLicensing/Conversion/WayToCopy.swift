@@ -35,15 +35,18 @@ enum WayToCopy {
     }
   }
 
-  /// Reads the pieces of the master disc that an earlier run has copied: what was written of them does not tell their
-  /// digests once they are converted.
-  func catchUp(to end: UInt64, _ file: MasterDisc.File, on disc: MasterDisc) throws(LicensingError) {
-    guard case .converted(let stage) = self, end > 0 else { return }
-    var index: UInt32 = 0
-    try TitlePipeline(file: file, disc: disc).run(to: end) { (_, digest) throws(LicensingError) in
-      stage.note(masterDigest: digest, of: index)
-      index += 1
-    }
+  /// Converts once more the pieces that an earlier run has copied, since a journal only claims: what was written of them
+  /// tells neither what the master disc holds nor whether it was made of that. By certificate code it does both.
+  ///
+  /// - Parameter written: the digest of these pieces as they lie on the target medium.
+  /// - Returns: whether they are what they should be.
+  func catchUp(
+    to end: UInt64, _ file: MasterDisc.File, on disc: MasterDisc, written: [UInt8]
+  ) throws(LicensingError) -> Bool {
+    guard case .converted = self, end > 0 else { return true }
+    var digests: [[UInt8]] = []
+    try TitlePipeline(file: file, disc: disc, stages: stages).run(to: end) { (_, digest) in digests.append(digest) }
+    return PieceDigest.combining(digests) == written
   }
 }
 
