@@ -32,7 +32,8 @@ import Testing
 
   /// From 1 GiB a second to half a mebibyte. Where a second is over behind 25 MiB the next place is behind 32.
   @Test(arguments: [
-    (1, 0, 0), (10, 0, 0), (40, 32 << 20, 1), (126, 32 << 20, 4), (333, 32 << 20, 4), (2_000, 32 << 20, 4),
+    (1, 0, 0), (10, 0, 0), (40, 32 << 20, 1), (60, 24 << 20, 1), (126, 32 << 20, 4), (333, 32 << 20, 4),
+    (2_000, 32 << 20, 4),
   ])
   func M8_checkpointsComeByTime(_ milliseconds: Int, _ kept: UInt64, _ checkpoints: Int) throws {
     let found = try CheckpointTests.drop(after: 39, mebibytesEach: .milliseconds(milliseconds))
