@@ -14,16 +14,13 @@ enum ConversionBenchmarks {
       var digest: [Double] = []
       var crypto: [Double] = []
       for round in 0...plan.copyRounds {
-        let times = (
-          try await scene.copyTitle(round), try scene.copyFile(), try scene.digestFile(),
-          cipher.run(octets: plan.titleOctets)
-        )
+        let times = (try await scene.round(round), cipher: cipher.run(octets: plan.titleOctets))
         // The first round only warms up.
         guard round > 0 else { continue }
-        ours.append(scene.rate(times.0))
-        copy.append(scene.rate(times.1))
-        digest.append(scene.rate(times.2))
-        crypto.append(scene.rate(times.3))
+        ours.append(scene.rate(times.0.title))
+        copy.append(scene.rate(times.0.file))
+        digest.append(scene.rate(times.0.digest))
+        crypto.append(scene.rate(times.cipher))
       }
       let best = (
         ours: ours.max() ?? 0, copy: copy.max() ?? 0, digest: digest.max() ?? 0, crypto: crypto.max() ?? 0

@@ -12,12 +12,12 @@ enum CopyBenchmarks {
       var copy: [Double] = []
       var digest: [Double] = []
       for round in 0...plan.copyRounds {
-        let times = (try await scene.copyTitle(round), try scene.copyFile(), try scene.digestFile())
+        let times = try await scene.round(round)
         // The first round only warms up.
         guard round > 0 else { continue }
-        ours.append(scene.rate(times.0))
-        copy.append(scene.rate(times.1))
-        digest.append(scene.rate(times.2))
+        ours.append(scene.rate(times.title))
+        copy.append(scene.rate(times.file))
+        digest.append(scene.rate(times.digest))
       }
       let best = (ours: ours.max() ?? 0, copy: copy.max() ?? 0, digest: digest.max() ?? 0)
       let title = "copy \(plan.titleOctets >> 20) MiB title"

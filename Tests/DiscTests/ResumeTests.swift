@@ -39,7 +39,8 @@ import Testing
     interval: Int = interval, isOver: (Int) -> Bool = { _ in false }
   ) throws(DiscError) -> UInt64 {
     var writer = try volume.resumableInstall(
-      title: softwareID, length: UInt64(length), source: source, checkpointInterval: interval)
+      title: softwareID, length: UInt64(length), source: source,
+      checkpoints: .every(mebibytes: interval))
     let resumed = writer.written
     if try fill(&writer, length, isOver) { try writer.commit() }
     return resumed

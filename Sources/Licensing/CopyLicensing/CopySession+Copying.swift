@@ -23,12 +23,13 @@ extension CopySession {
     let (title, file) = try master.title(softwareID, operation)
     let way = try wayToCopy(license, file, on: master.disc)
     let information = try licensing(operation) { try CopySession.information(title, of: master.catalogue) }
-    var writer = try begin(title, source: way.source(title), information, progress, operation)
+    var writer = try begin(title, by: way, information, progress, operation)
     let (first, resumed) = (UInt64(writer.nextSegment), writer.contentDigest)
     let isResumable: Bool
     do throws(LicensingError) {
       try writer.fill(
-        TitlePipeline(file: file, disc: master.disc, stages: way.stages), from: first, progress, operation)
+        TitlePipeline(file: file, disc: master.disc, stages: way.stages, digest: way.digest), from: first, progress,
+        operation)
       isResumable = try way.catchUp(to: first, file, on: master.disc, written: resumed)
     } catch {
       throw CopySession.suspend(writer, error)
@@ -58,13 +59,13 @@ extension CopySession {
 
   /// A writer for the title, perhaps one that goes on.
   private func begin(
-    _ title: CatalogueTitle, source: [UInt8], _ information: [UInt8], _ progress: ProgressHandler, _ operation: String
+    _ title: CatalogueTitle, by way: WayToCopy, _ information: [UInt8], _ progress: ProgressHandler, _ operation: String
   ) throws(LicensingError) -> TitleWriter {
     var isCancelled = false
     do {
       let writer = try volume.resumableInstall(
-        title: title.softwareID, length: title.ciphertextOctets, source: source,
-        information: information
+        title: title.softwareID, length: title.ciphertextOctets, source: way.source(title),
+        information: information, digest: way.digest
       ) { done, total in
         isCancelled = !progress(TransferProgress(.comparing, done: done, total: total))
         return !isCancelled

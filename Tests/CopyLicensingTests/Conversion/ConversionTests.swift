@@ -274,6 +274,10 @@ import WarifuTesting
     let error = #expect(throws: LicensingError.self) { try scene.session.certify(scene.titles[0]) }
     #expect(error?.code == .wrongProfile)
     #expect(try scene.session.titleLicense(for: pressed.titles[0]).profile == .certificate)
+    // Only what authenticates itself on this medium does without SHA-256.
+    let volume = scene.disc.volume
+    let digests = try [scene.titles[0], pressed.titles[0]].map { try volume.open(title: $0).digest }
+    #expect(digests == [.crc32c, .sha256])
   }
 
   /// Presses the first title once more; the same key, another stream.

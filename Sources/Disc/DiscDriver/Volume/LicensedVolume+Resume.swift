@@ -14,7 +14,7 @@ public struct UnfinishedCopy: Hashable, Sendable {
 }
 
 extension LicensedVolume {
-  /// The copies that can go on by ``resumableInstall(title:length:source:information:checkpointInterval:progress:)``: none or one. Their room
+  /// The copies that can go on by ``resumableInstall(title:length:source:information:digest:checkpoints:progress:)``: none or one. Their room
   /// counts as free until they are finished.
   public func unfinishedCopies() throws(DiscError) -> [UnfinishedCopy] {
     guard let catalogue, let journal = try JournalPlace(on: store).journal,
@@ -36,45 +36,49 @@ extension LicensedVolume {
   ///   - length: octets of software altogether, exactly.
   ///   - source: 32 octets that are the same for the same software only: the digest that a signed catalogue gives.
   ///   - information: opaque octets for the manifest, at most ``maximumInformationLength``.
-  ///   - interval: mebibytes between two checkpoints; more if the title would have over 512 of them.
+  ///   - digest: by what the manifest is to know segments again. A journal of a copy with other ones is none of this.
+  ///   - pace: when there are checkpoints.
   ///   - progress: hears how many octets of how many were compared; answers whether to go on. After `false` the writer
   ///     begins where comparing ended.
   /// - Throws: as ``install(title:length:information:)`` does.
   public func resumableInstall(
     title softwareID: SoftwareID, length: UInt64, source: [UInt8], information: [UInt8] = [],
-    checkpointInterval interval: Int = 64,
+    digest: SegmentDigest = .sha256, checkpoints pace: CheckpointPace = CheckpointPace(),
     progress: (_ done: UInt64, _ total: UInt64) -> Bool = { _, _ in true }
   ) throws(DiscError) -> TitleWriter {
     let operation = "cannot install \(softwareID)"
     guard source.count == Digest.octetCount else {
       throw DiscError(.invalidArgument, operation, remedy: "give a digest of the source")
     }
-    let clusters = try prepareToInstall(softwareID, length: length, information: information, operation)
+    let manifest = TitleManifest(softwareID: softwareID, length: length, information: information, digest: digest)
+    let clusters = try prepareToInstall(manifest, operation)
     let place = try JournalPlace(on: store)
-    let manifest = TitleManifest(softwareID: softwareID, length: length, information: information)
     if let journal = place.journal, journal.softwareID == softwareID, journal.length == length,
       journal.source == source,
       journal.hasRoom(for: clusters, beside: try readableCatalogue(operation), in: layout)
     {
       let space = TitleSpace(store: store, extents: journal.extents)
-      let written = try journal.compare(with: space, progress)
+      let written = try journal.compare(with: space, digest, progress)
       isWriting = true
-      return TitleWriter(self, manifest, space, resuming: written, journal, place)
+      return TitleWriter(
+        self, manifest, space, resuming: written, TitleWriter.Recorder(journal: journal, place: place, pace: pace))
     }
     let extents = try allocate(clusters, operation)
     isWriting = true
     let journal = TitleJournal(
-      softwareID: softwareID, length: length, source: source, extents: extents, interval: interval)
-    return TitleWriter(self, manifest, TitleSpace(store: store, extents: extents), resuming: [], journal, place)
+      softwareID: softwareID, length: length, source: source, extents: extents, interval: pace.interval)
+    return TitleWriter(
+      self, manifest, TitleSpace(store: store, extents: extents), resuming: [],
+      TitleWriter.Recorder(journal: journal, place: place, pace: pace))
   }
 }
 
 extension TitleJournal {
   /// Reads back what the journal claims.
   ///
-  /// - Returns: the digests of the segments from the first one on that are what they should be, by whole checkpoints.
+  /// - Returns: the digests of the segments from the first one on that are what they should be, by whole intervals.
   fileprivate func compare(
-    with space: TitleSpace, _ progress: (UInt64, UInt64) -> Bool
+    with space: TitleSpace, _ kind: SegmentDigest, _ progress: (UInt64, UInt64) -> Bool
   ) throws(DiscError) -> [[UInt8]] {
     let segment = UnsafeMutableRawBufferPointer.allocate(byteCount: TitleManifest.segmentLength, alignment: 4096)
     defer { segment.deallocate() }
@@ -83,7 +87,7 @@ extension TitleJournal {
       let end = min((index + 1) * interval, segments)
       var part: [[UInt8]] = []
       for number in (index * interval)..<end {
-        guard let digest = try space.digest(ofSegment: number, length: length, in: segment),
+        guard let digest = try space.digest(kind, ofSegment: number, length: length, in: segment),
           progress(min(UInt64(number + 1) * UInt64(segment.count), written), written)
         else { return found }
         part.append(digest)

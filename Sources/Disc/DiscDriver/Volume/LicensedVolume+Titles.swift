@@ -34,40 +34,39 @@ extension LicensedVolume {
   /// - Parameters:
   ///   - length: octets of software that will be written, exactly.
   ///   - information: opaque octets for the manifest, at most ``maximumInformationLength``.
+  ///   - digest: by what the manifest is to know segments again.
   /// - Throws: ``DiscError/Code/full`` before anything is written, ``DiscError/Code/writing`` while another writer lives.
   public func install(
-    title softwareID: SoftwareID, length: UInt64, information: [UInt8] = []
+    title softwareID: SoftwareID, length: UInt64, information: [UInt8] = [], digest: SegmentDigest = .sha256
   ) throws(DiscError) -> TitleWriter {
     let operation = "cannot install \(softwareID)"
-    let clusters = try prepareToInstall(softwareID, length: length, information: information, operation)
+    let manifest = TitleManifest(softwareID: softwareID, length: length, information: information, digest: digest)
+    let clusters = try prepareToInstall(manifest, operation)
     let extents = try allocate(clusters, operation)
     isWriting = true
-    return TitleWriter(
-      self, TitleManifest(softwareID: softwareID, length: length, information: information),
-      TitleSpace(store: store, extents: extents))
+    return TitleWriter(self, manifest, TitleSpace(store: store, extents: extents))
   }
 
-  /// Checks that a title may be installed.
+  /// Checks that a title with such a manifest may be installed.
   ///
   /// - Returns: the clusters that it needs.
-  func prepareToInstall(
-    _ softwareID: SoftwareID, length: UInt64, information: [UInt8], _ operation: String
-  ) throws(DiscError) -> UInt64 {
+  func prepareToInstall(_ manifest: TitleManifest, _ operation: String) throws(DiscError) -> UInt64 {
     guard !isWriting else {
       throw DiscError(.writing, operation, remedy: "another title is being installed; wait for its end")
     }
-    guard information.count <= LicensedVolume.maximumInformationLength,
-      let manifestLength = TitleManifest.recordLength(length: length, information: information.count)
+    guard manifest.information.count <= LicensedVolume.maximumInformationLength,
+      let manifestLength = TitleManifest.recordLength(
+        length: manifest.length, information: manifest.information.count, digest: manifest.digest)
     else {
       throw DiscError(
         .invalidArgument, operation, remedy: "give at most 64 KiB of information and 250 GiB of software")
     }
     let catalogue = try readableCatalogue(operation)
     try prepareToChange(operation)
-    guard catalogue.hasRoom || catalogue.entry(softwareID) != nil else {
+    guard catalogue.hasRoom || catalogue.entry(manifest.softwareID) != nil else {
       throw DiscError(.full, operation, remedy: "the catalogue has no room for another title; delete a title first")
     }
-    return Catalogue.clusters(length: length, manifestLength: manifestLength)
+    return Catalogue.clusters(length: manifest.length, manifestLength: manifestLength)
   }
 
   /// Room for `clusters` that nothing holds.
@@ -96,7 +95,8 @@ extension LicensedVolume {
 
   /// Opens a title's software for reading.
   ///
-  /// - Throws: ``DiscError/Code/notFound``, or ``DiscError/Code/damaged`` if its manifest is.
+  /// - Throws: ``DiscError/Code/notFound``, ``DiscError/Code/damaged`` if its manifest is, or
+  ///   ``DiscError/Code/unsupported`` if a later version wrote that.
   public func open(title softwareID: SoftwareID) throws(DiscError) -> TitleReader {
     let operation = "cannot read \(softwareID)"
     guard let entry = try readableCatalogue(operation).entry(softwareID) else {
@@ -108,9 +108,10 @@ extension LicensedVolume {
       try space.read(at: TitleSpace.manifestOffset(length: entry.length), into: all)
     }
     octets.removeLast(octets.count - entry.manifestLength)
-    guard Digest.sha256(octets) == entry.manifestDigest,
-      case .valid(let record) = VolumeRecord.find(.manifest, of: store.volumeID, in: octets),
-      let manifest = try? TitleManifest(parsing: record.payload), manifest.softwareID == softwareID,
+    let found = VolumeRecord.find(.manifest, of: store.volumeID, in: octets)
+    if found == .newer { throw VolumeStore.newer(operation) }
+    guard Digest.sha256(octets) == entry.manifestDigest, case .valid(let record) = found,
+      let manifest = try? TitleManifest(parsing: record), manifest.softwareID == softwareID,
       manifest.length == entry.length
     else {
       throw DiscError(.damaged, operation, remedy: "its manifest is damaged; delete it and install it again")

@@ -4,24 +4,24 @@ import Octets
 
 /// What is on a volume of a title whose copy is on its way, so that a copy that was killed need not start over.
 ///
-/// It claims that so many segments lie in certain extents, and gives their digests, checkpoint by checkpoint. It is a
+/// It claims that so many segments lie in certain extents, and gives their digests, interval by interval. It is a
 /// claim only: whoever goes on reads the segments back and compares, and believes the first ones that are what they
 /// should be. So a journal may be written before its segments are on the medium, and an old one, or one whose room was
 /// taken meanwhile, does no harm.
 ///
-/// Payload: software id (16), length of the software (8), digest of the source (32), segments between two checkpoints (4),
+/// Payload: software id (16), length of the software (8), digest of the source (32), segments in an interval (4),
 /// segments written (8), number of extents (1), of each extent first cluster (4) and cluster count (4), then for every
-/// checkpoint, the last one perhaps of fewer segments, SHA-256 over the SHA-256 digests of its segments (32). No payload
-/// says that no copy is on its way.
+/// interval, the last one perhaps of fewer segments, SHA-256 over the digests of its segments, of the kind that the
+/// manifest will have (32). No payload says that no copy is on its way.
 struct TitleJournal: Hashable {
-  /// There are at most so many checkpoints, for the journal to fit into its place.
-  private static let maximumCheckpoints: UInt64 = 512
+  /// There are at most so many intervals, for the journal to fit into its place.
+  private static let maximumIntervals: UInt64 = 512
 
   let softwareID: SoftwareID
   let length: UInt64
   /// What tells a source from another one of the same title and length.
   let source: [UInt8]
-  /// Segments between two checkpoints.
+  /// Segments that are compared together. Checkpoints are where intervals end, though not at every end.
   let interval: Int
   let extents: [Extent]
   /// Segments written.
@@ -30,14 +30,14 @@ struct TitleJournal: Hashable {
 
   /// The journal of a copy of which nothing is written yet.
   ///
-  /// - Parameter interval: segments between two checkpoints, if so many checkpoints find room.
+  /// - Parameter interval: segments in an interval, if so many intervals find room.
   init(softwareID: SoftwareID, length: UInt64, source: [UInt8], extents: [Extent], interval: Int) {
     self.softwareID = softwareID
     self.length = length
     self.source = source
     self.extents = extents
     let segments = TitleManifest.segmentCount(length)
-    self.interval = max(interval, Int(segments / TitleJournal.maximumCheckpoints) + 1)
+    self.interval = max(interval, Int(segments / TitleJournal.maximumIntervals) + 1)
   }
 
   /// Octets written, if `segments` are.
@@ -45,7 +45,7 @@ struct TitleJournal: Hashable {
 
   /// Notes that the segments with these digests are written, all from the first one on.
   mutating func note(_ all: [[UInt8]]) {
-    // What was noted before as far as whole checkpoints go stays.
+    // What was noted before as far as whole intervals go stays.
     let kept = min(segments, all.count) / interval
     digests.removeLast(digests.count - kept)
     for start in stride(from: kept * interval, to: all.count, by: interval) {

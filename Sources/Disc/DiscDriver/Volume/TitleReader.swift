@@ -1,4 +1,3 @@
-import Cryptography
 import Identifiers
 
 /// Reads a title's software from a licensed volume, any range of it, at constant memory.
@@ -15,6 +14,8 @@ public struct TitleReader {
   public var length: UInt64 { entry.length }
   /// The opaque octets that were installed with the title.
   public var information: [UInt8] { manifest.information }
+  /// By what the manifest knows segments again.
+  public var digest: SegmentDigest { manifest.digest }
   /// Number of segments.
   public var segmentCount: Int { manifest.digests.count }
 
@@ -77,9 +78,7 @@ public struct TitleReader {
     }
     let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
     _ = try read(at: offset, into: part)
-    var hasher = SHA256Hasher()
-    hasher.update(UnsafeRawBufferPointer(part))
-    guard hasher.finalize() == manifest.digests[index] else {
+    guard manifest.digest.digest(of: UnsafeRawBufferPointer(part)) == manifest.digests[index] else {
       throw DiscError(
         .damaged, "\(operation): segment \(index) of \(segmentCount) is damaged",
         remedy: "delete the title and install it again")

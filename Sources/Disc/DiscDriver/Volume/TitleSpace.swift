@@ -1,5 +1,3 @@
-import Cryptography
-
 /// The room of one title as one run of octets: its software from 0 on, its manifest from the next cluster on.
 struct TitleSpace {
   let store: VolumeStore
@@ -57,7 +55,7 @@ extension TitleSpace {
   ///
   /// - Parameter segment: room for a whole one.
   func digest(
-    ofSegment number: Int, length: UInt64, in segment: UnsafeMutableRawBufferPointer
+    _ digest: SegmentDigest, ofSegment number: Int, length: UInt64, in segment: UnsafeMutableRawBufferPointer
   ) throws(DiscError) -> [UInt8]? {
     let offset = UInt64(number) * UInt64(segment.count)
     let count = Int(min(UInt64(segment.count), length - offset))
@@ -68,8 +66,6 @@ extension TitleSpace {
       guard error.code == .mediumFailure else { throw error }
       return nil
     }
-    var hasher = SHA256Hasher()
-    hasher.update(UnsafeRawBufferPointer(rebasing: blocks[..<count]))
-    return hasher.finalize()
+    return digest.digest(of: UnsafeRawBufferPointer(rebasing: blocks[..<count]))
   }
 }

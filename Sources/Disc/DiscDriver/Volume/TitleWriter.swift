@@ -4,14 +4,14 @@ import Cryptography
 ///
 /// Software given in whole mebibytes goes to the drive straight from the caller's memory; any other pieces are first
 /// gathered into one. A writer that is dropped without ``commit()`` leaves no title: its room is free again. One that
-/// ``LicensedVolume/resumableInstall(title:length:source:information:checkpointInterval:progress:)`` made leaves a journal of what it wrote.
+/// ``LicensedVolume/resumableInstall(title:length:source:information:digest:checkpoints:progress:)`` made leaves a journal of what it wrote.
 public struct TitleWriter: ~Copyable {
   private let volume: LicensedVolume
   private let space: TitleSpace
   private let segment: UnsafeMutableRawBufferPointer
   private var manifest: TitleManifest
   private var filled = 0
-  private var recorder: (journal: TitleJournal, place: JournalPlace)?
+  private var recorder: Recorder?
 
   /// Octets of whole segments that were written, by this writer or by the one that it goes on for.
   public private(set) var written: UInt64 = 0
@@ -28,14 +28,15 @@ public struct TitleWriter: ~Copyable {
   /// A writer that keeps a journal, and begins behind the segments with these digests.
   init(
     _ volume: LicensedVolume, _ manifest: TitleManifest, _ space: TitleSpace, resuming digests: [[UInt8]],
-    _ journal: TitleJournal, _ place: JournalPlace
+    _ recorder: Recorder
   ) {
     self.init(volume, manifest, space)
     self.manifest.digests = digests
     written = min(UInt64(digests.count) * UInt64(TitleManifest.segmentLength), manifest.length)
-    var journal = journal
-    journal.note(digests)
-    recorder = (journal, place)
+    var recorder = recorder
+    recorder.journal.note(digests)
+    recorder.pace.restart()
+    self.recorder = recorder
   }
 
   deinit {
@@ -60,7 +61,7 @@ public struct TitleWriter: ~Copyable {
       let count = min(segment.count - filled, rest.count)
       let part = UnsafeRawBufferPointer(rebasing: rest[..<count])
       if count == segment.count {
-        try put(part, digest: digest(of: part))
+        try put(part, digest: digest.digest(of: part))
       } else {
         UnsafeMutableRawBufferPointer(rebasing: segment[filled..<(filled + count)]).copyMemory(from: part)
         filled += count
@@ -70,11 +71,11 @@ public struct TitleWriter: ~Copyable {
     }
   }
 
-  /// Writes the next segment, a whole mebibyte but for the last, whose SHA-256 the caller has computed.
+  /// Writes the next segment, a whole mebibyte but for the last, whose ``digest`` the caller has computed.
   ///
   /// The digest goes into the manifest as it is: a wrong one makes the segment count as damaged.
   public mutating func write(segment software: UnsafeRawBufferPointer, digest: [UInt8]) throws(DiscError) {
-    guard filled == 0, digest.count == Digest.octetCount, UInt64(software.count) <= remaining,
+    guard filled == 0, digest.count == manifest.digest.octetCount, UInt64(software.count) <= remaining,
       software.count == segment.count || UInt64(software.count) == remaining, !software.isEmpty
     else {
       throw DiscError(
@@ -83,7 +84,10 @@ public struct TitleWriter: ~Copyable {
     try put(software, digest: digest)
   }
 
-  /// The digest of all software written so far (``Cryptography/PieceDigest``).
+  /// By what the manifest will know segments again.
+  public var digest: SegmentDigest { manifest.digest }
+
+  /// The digest of all software written so far, where segments have SHA-256 (``Cryptography/PieceDigest``).
   public var contentDigest: [UInt8] { PieceDigest.combining(manifest.digests) }
 
   /// Stops before the end, so that the copy can go on later where this one came to; returns when all of that is on the
@@ -111,7 +115,7 @@ public struct TitleWriter: ~Copyable {
     if filled > 0 { try flush() }
     try space.store.session.synchronize()
     for (index, digest) in manifest.digests.enumerated() {
-      guard try space.digest(ofSegment: index, length: manifest.length, in: segment) == digest else {
+      guard try space.digest(manifest.digest, ofSegment: index, length: manifest.length, in: segment) == digest else {
         throw DiscError(
           .damaged, "the disc does not hold what was written to it", remedy: "use another disc",
           discMayHaveChanged: true)
@@ -136,7 +140,7 @@ public struct TitleWriter: ~Copyable {
     if filled > 0 { try flush() }
     let record = VolumeRecord(
       kind: .manifest, sequence: 1, volumeID: space.store.volumeID, mediumDigest: space.store.mediumDigest,
-      payload: manifest.encoded)
+      payload: manifest.encoded, version: manifest.version)
     let octets = record.encoded(paddedTo: 1)
     let padded = octets + [UInt8](repeating: 0, count: space.roundedUp(octets.count) - octets.count)
     try padded.withOctets { (all) throws(DiscError) in
@@ -157,14 +161,8 @@ public struct TitleWriter: ~Copyable {
   /// Writes what was gathered.
   private mutating func flush() throws(DiscError) {
     let software = UnsafeRawBufferPointer(rebasing: segment[..<filled])
-    try put(software, digest: digest(of: software))
+    try put(software, digest: digest.digest(of: software))
     filled = 0
-  }
-
-  private func digest(of software: UnsafeRawBufferPointer) -> [UInt8] {
-    var hasher = SHA256Hasher()
-    hasher.update(software)
-    return hasher.finalize()
   }
 
   /// Writes a segment; the last one perhaps with zeros up to a whole block.
@@ -179,15 +177,32 @@ public struct TitleWriter: ~Copyable {
     }
     manifest.digests.append(digest)
     written += UInt64(software.count)
-    if let recorder, manifest.digests.count % recorder.journal.interval == 0, remaining > 0 { try checkpoint() }
+    if let recorder, recorder.isDue(at: manifest.digests.count), remaining > 0 { try checkpoint() }
   }
 
   /// Makes what was written lasting, and notes it. The journal goes first, so that one flush is enough: what it claims
   /// is compared before anybody believes it.
   private mutating func checkpoint() throws(DiscError) {
-    recorder?.journal.note(manifest.digests)
-    let journal = recorder?.journal
-    try recorder?.place.write(journal)
+    try recorder?.record(manifest.digests)
     try space.store.session.synchronize()
+    recorder?.pace.restart()
+  }
+}
+
+extension TitleWriter {
+  /// What a copy leaves for another one to go on with, where, and how often.
+  struct Recorder {
+    var journal: TitleJournal
+    var place: JournalPlace
+    var pace: CheckpointPace
+
+    /// Whether it is time for a checkpoint, when so many segments are written.
+    func isDue(at segments: Int) -> Bool { segments % journal.interval == 0 && pace.isDue }
+
+    /// Writes down that the segments with these digests are written.
+    mutating func record(_ digests: [[UInt8]]) throws(DiscError) {
+      journal.note(digests)
+      try place.write(journal)
+    }
   }
 }

@@ -6,7 +6,7 @@ import Octets
 /// | offset | octets | what |
 /// | --- | --- | --- |
 /// | 0 | 8 | magic: `WARIFU` and two letters for the kind |
-/// | 8 | 2 | version of the form, 1 |
+/// | 8 | 2 | version of the kind, 1; of a manifest 1 or 2 |
 /// | 10 | 2 | 0 |
 /// | 12 | 4 | length of the payload |
 /// | 16 | 8 | sequence, from 1: of two valid copies the higher one holds |
@@ -24,10 +24,12 @@ struct VolumeRecord: Hashable {
     case licence = "WARIFULS"
     case manifest = "WARIFUMF"
     case journal = "WARIFUTJ"
+
+    /// The latest version that this program knows.
+    var latestVersion: UInt16 { self == .manifest ? 2 : 1 }
   }
 
   static let overhead = 72 + 32
-  static let version: UInt16 = 1
   /// Sequences of later records still fit behind the highest accepted one.
   static let sequences: ClosedRange<UInt64> = 1...(1 << 62)
 
@@ -36,6 +38,7 @@ struct VolumeRecord: Hashable {
   var volumeID: [UInt8]
   var mediumDigest: [UInt8]
   var payload: [UInt8]
+  var version: UInt16 = 1
 
   /// What was found where a record may be.
   enum Found: Hashable {
@@ -89,10 +92,11 @@ struct VolumeRecord: Hashable {
         return volumeID == nil || volume == volumeID ? .damaged : .blank
       }
       guard volumeID == nil || volume == volumeID else { return .blank }
-      guard version <= VolumeRecord.version else { return .newer }
-      guard version == VolumeRecord.version, sequences.contains(sequence) else { return .damaged }
+      guard version <= kind.latestVersion else { return .newer }
+      guard version > 0, sequences.contains(sequence) else { return .damaged }
       return .valid(
-        VolumeRecord(kind: kind, sequence: sequence, volumeID: volume, mediumDigest: medium, payload: payload))
+        VolumeRecord(
+          kind: kind, sequence: sequence, volumeID: volume, mediumDigest: medium, payload: payload, version: version))
     } catch {
       return .damaged
     }
@@ -108,7 +112,7 @@ struct VolumeRecord: Hashable {
     var octets: [UInt8] = []
     octets.reserveCapacity(payload.count + VolumeRecord.overhead + unit)
     octets += kind.rawValue.utf8
-    octets.append(bigEndian: VolumeRecord.version)
+    octets.append(bigEndian: version)
     octets.append(bigEndian: UInt16(0))
     octets.append(bigEndian: UInt32(clamping: payload.count))
     octets.append(bigEndian: sequence)

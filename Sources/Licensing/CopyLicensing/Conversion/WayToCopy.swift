@@ -17,6 +17,15 @@ enum WayToCopy {
     }
   }
 
+  /// By what the copy's manifest knows its pieces again. A piece that was converted authenticates itself under Ku, and of
+  /// the master's pieces the stage has the digests that the catalogue wants: one SHA-256 of each is enough.
+  var digest: SegmentDigest {
+    switch self {
+    case .unchanged: .sha256
+    case .converted: .crc32c
+    }
+  }
+
   /// What tells this copy from any other of the same title and length, for a journal to go on with: the master's digest
   /// alone, or with the header of the copy, which stands for the medium's key and the master's stream.
   func source(_ title: CatalogueTitle) -> [UInt8] {
@@ -45,7 +54,9 @@ enum WayToCopy {
   ) throws(LicensingError) -> Bool {
     guard case .converted = self, end > 0 else { return true }
     var digests: [[UInt8]] = []
-    try TitlePipeline(file: file, disc: disc, stages: stages).run(to: end) { (_, digest) in digests.append(digest) }
+    try TitlePipeline(file: file, disc: disc, stages: stages, digest: digest).run(to: end) { (_, digest) in
+      digests.append(digest)
+    }
     return PieceDigest.combining(digests) == written
   }
 }

@@ -16,6 +16,8 @@ struct TitlePipeline {
   let file: MasterDisc.File
   let disc: MasterDisc
   var stages: [any TitleStage] = []
+  /// What the sink is given of each piece.
+  var digest = SegmentDigest.sha256
 
   /// Number of pieces of a file of this length.
   static func pieceCount(_ length: UInt64) -> UInt64 {
@@ -110,9 +112,8 @@ private final class Lanes: @unchecked Sendable {
       let octets = try read(index, into: buffer)
       let piece = TitlePiece(index: UInt32(clamping: index), isLast: index == fileEnd - 1, octets: octets)
       for worker in try workers.get() { try worker.process(piece) }
-      var hasher = SHA256Hasher()
-      hasher.update(UnsafeRawBufferPointer(octets))
-      return .success(Prepared(octets: UnsafeRawBufferPointer(octets), digest: hasher.finalize()))
+      let ready = UnsafeRawBufferPointer(octets)
+      return .success(Prepared(octets: ready, digest: pipeline.digest.digest(of: ready)))
     } catch {
       return .failure(error)
     }

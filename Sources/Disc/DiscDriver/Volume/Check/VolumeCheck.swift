@@ -167,7 +167,10 @@ extension VolumeCheck {
         _ = try volume.open(title: entry.softwareID)
         legible.append(entry)
       } catch {
-        note(.title(entry.softwareID), .manifestLost(isUnreadable: try VolumeCheck.isUnreadable(error)))
+        let isNewer = error.code == .unsupported
+        note(
+          .title(entry.softwareID),
+          isNewer ? .newer : .manifestLost(isUnreadable: try VolumeCheck.isUnreadable(error)))
       }
     }
     for copy in try volume.unfinishedCopies() {
