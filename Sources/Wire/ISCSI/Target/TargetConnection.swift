@@ -183,9 +183,8 @@ public final class TargetConnection {
 // The end, and what leads to it.
 extension TargetConnection {
   func note(_ kind: TargetEvent.Kind) {
-    node.report(
-      TargetEvent(
-        kind, peerAddress: outlet.peerAddress, initiatorName: session?.initiatorName ?? login?.initiatorName))
+    let name = session?.initiatorName ?? login?.initiatorName ?? ""
+    node.report(TargetEvent(kind, peerAddress: outlet.peerAddress, initiatorName: name.isEmpty ? nil : name))
   }
 
   /// Ends the connection for a reason.

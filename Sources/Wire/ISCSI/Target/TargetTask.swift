@@ -67,7 +67,10 @@ final class TargetTask {
     let octets = min(intendedOctets, expected)
     if octets > UInt64(limits.transferOctets) {
       refusal = .tooLong
-    } else if session.waitingOctets + Int(octets) > limits.waitingOctets {
+    } else if session.waitingOctets + Int(octets) > limits.waitingOctets
+      || (session.waitingOctets + Int(octets) > limits.shareOctets
+        && connection.node.waitingOctets + Int(octets) > limits.memoryOctets)
+    {
       refusal = .taskSetFull
     } else {
       wantedOctets = Int(octets)
@@ -78,6 +81,9 @@ final class TargetTask {
 
   /// Octets that the initiator says it is going to send.
   var expectedOctets: Int { header.isWrite ? Int(header.expectedDataTransferLength) : 0 }
+
+  /// Sees to it that the command is not executed.
+  func refuse(_ reason: Refusal) { refusal = refusal ?? reason }
 
   /// Whether all data are there that will come.
   var isComplete: Bool {
