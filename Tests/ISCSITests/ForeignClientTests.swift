@@ -43,6 +43,18 @@ import Testing
     #expect(!target.events.contains { $0.kind == .dropped(.headerDigest) || $0.kind == .dropped(.protocolError) })
   }
 
+  @Test func memoryThatWasSentCountsNoLonger() throws {
+    let target = try PrivateTarget {
+      $0.limits.memoryOctets = 16 << 20
+      $0.limits.shareOctets = 1_024
+    }
+    defer { target.stop() }
+    // Eight times 1 MiB at a time fit; many more than sixteen of them come one after the other.
+    let answer = try ISCSIProgram.run("iscsi-perf", ["-b", "2048", "-m", "8", "-t", "1", target.url()])
+    #expect(answer.status == 0, "\(answer.text)")
+    #expect(answer.text.contains("iops average"))
+  }
+
   @Test func onlyWhoKnowsTheSecretIsLetIn() throws {
     let target = try PrivateTarget {
       $0.credentials = try? CHAPCredentials(name: "user", secret: Secret(copying: Array("initiator-secret".utf8)))
