@@ -176,6 +176,35 @@ import Testing
     #expect(initiator.outlet.isClosed)
   }
 
+  @Test func whoNeverSendsItsDataHoldsNobodyUpForEver() throws {
+    let node = try node()
+    let good = try session(node, isid: 1)
+    let bad = try session(node, isid: 2)
+    var write = bad.command(Blocks.write10(0, 2), write: 1_024)
+    write.taskAttribute = .ordered
+    let asked = try #require(try bad.send(write).first?.header)
+    #expect(try good.send(good.command([0, 0, 0, 0, 0, 0])).isEmpty)
+    // It answers pings, but that is all; data that do come count.
+    func pass(_ seconds: ClosedRange<UInt64>) throws {
+      for now in seconds {
+        node.tick(now)
+        for initiator in [good, bad] {
+          var answer = initiator.request(.nopOut, isImmediate: true)
+          answer.initiatorTaskTag = BasicHeaderSegment.noTag
+          initiator.give(initiator.encode(answer))
+        }
+      }
+    }
+    try pass(1...50)
+    let half = bad.dataOut(for: write, at: 0, number: 0, asked: asked, isFinal: false)
+    bad.give(bad.encode(half, [UInt8](repeating: 1, count: 512)))
+    try pass(51...110)
+    #expect(!bad.outlet.isClosed)
+    try pass(111...111)
+    #expect(bad.outlet.isClosed && !good.outlet.isClosed)
+    #expect(try good.received().map(\.header.opcode) == [.scsiResponse])
+  }
+
   @Test func logoutEndsAConnectionOrTheSession() throws {
     let node = try node()
     let first = try session(node, isid: 1, [("MaxConnections", "2")])

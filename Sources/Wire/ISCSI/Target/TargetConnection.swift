@@ -223,6 +223,7 @@ extension TargetConnection {
     case .login:
       if now &- connectedAt >= node.limits.loginSeconds { drop(.loginTimeout) }
     case .fullFeature:
+      if owesData(now) { return drop(.noAnswer) }
       if let pingedAt {
         if now &- pingedAt >= node.limits.pingSeconds { drop(.noAnswer) }
       } else if now &- lastHeard >= node.limits.silenceSeconds {
@@ -230,6 +231,14 @@ extension TargetConnection {
         ping()
       }
     case .ended: break
+    }
+  }
+
+  /// Whether a command has been waiting for its data for too long: others may have to wait for it.
+  private func owesData(_ now: UInt64) -> Bool {
+    guard let session else { return false }
+    return session.tasks.values.contains {
+      $0.connection === self && $0.secondsWithoutData(now) >= node.limits.dataSeconds
     }
   }
 }

@@ -97,6 +97,8 @@ public struct TargetLimits: Hashable, Sendable {
   public var loginSeconds: UInt64 = 15
   /// Seconds of silence before an initiator is pinged.
   public var silenceSeconds: UInt64 = 30
+  /// Seconds that a command waits for data of which none comes; then its connection ends.
+  public var dataSeconds: UInt64 = 60
   /// Seconds that an initiator has to answer a ping.
   public var pingSeconds: UInt64 = 15
 
@@ -130,7 +132,7 @@ public struct TargetEvent: Hashable, Sendable {
     case headerDigest
     /// The login took too long.
     case loginTimeout
-    /// Pings were not answered.
+    /// Pings were not answered, or data that were asked for did not come.
     case noAnswer
     /// Another initiator asked for TARGET COLD RESET.
     case reset

@@ -26,6 +26,8 @@ final class TargetTask {
   private(set) var isUnsolicitedOpen: Bool
   /// What has been asked for and has not come, in order.
   private(set) var asked: [Asked] = []
+  /// When it was first seen to wait for data, of which none has come since.
+  private var waitsSince: UInt64?
   /// Whether its turn among the session's commands has come.
   var isDelivered = false
 
@@ -108,6 +110,14 @@ final class TargetTask {
     return asked.contains { $0.transferTag == data.targetTransferTag }
   }
 
+  /// For how many seconds it has been waiting for data now.
+  func secondsWithoutData(_ now: UInt64) -> UInt64 {
+    guard isDelivered, !isComplete else { return 0 }
+    let start = waitsSince ?? now
+    waitsSince = start
+    return now &- start
+  }
+
   /// Where in the command's data a Data-Out PDU's octets are to go; `nil` if it is not the next one of its sequence, and
   /// so something was lost.
   func place(of data: BasicHeaderSegment, _ parameters: OperationalParameters) -> Int? {
@@ -126,6 +136,7 @@ final class TargetTask {
 
   /// Notes a Data-Out PDU; `isWhole` if its octets are in their place.
   func receive(_ data: BasicHeaderSegment, isWhole: Bool) {
+    waitsSince = nil
     if isWhole { receivedOctets += data.dataSegmentOctets } else { refusal = .damagedData }
     nextDataSN &+= 1
     guard data.isFinal else { return }
