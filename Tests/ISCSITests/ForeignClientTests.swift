@@ -1,6 +1,7 @@
 import Cryptography
 import DriveFirmware
 import DriveRig
+import Glibc
 import ISCSI
 import ISCSITarget
 import Octets
@@ -42,6 +43,18 @@ import Testing
     #expect(!target.events.contains { $0.kind == .dropped(.headerDigest) || $0.kind == .dropped(.protocolError) })
   }
 
+  @Test func memoryThatWasSentCountsNoLonger() throws {
+    let target = try PrivateTarget {
+      $0.limits.memoryOctets = 16 << 20
+      $0.limits.shareOctets = 1_024
+    }
+    defer { target.stop() }
+    // Eight times 1 MiB at a time fit; many more than sixteen of them come one after the other.
+    let answer = try ISCSIProgram.run("iscsi-perf", ["-b", "2048", "-m", "8", "-t", "1", target.url()])
+    #expect(answer.status == 0, "\(answer.text)")
+    #expect(answer.text.contains("iops average"))
+  }
+
   @Test func onlyWhoKnowsTheSecretIsLetIn() throws {
     let target = try PrivateTarget {
       $0.credentials = try? CHAPCredentials(name: "user", secret: Secret(copying: Array("initiator-secret".utf8)))
@@ -68,14 +81,75 @@ import Testing
     #expect(unconvinced.status != 0)
   }
 
-  @Test func stoppingEndsEverythingAtOnce() throws {
+  @Test func whyItCannotListenIsToldInWordsForPeople() throws {
     let target = try PrivateTarget()
-    let busy = Task.detached { [url = target.url()] in try ISCSIProgram.run("iscsi-inq", [url]) }
-    _ = busy
+    defer { target.stop() }
+    let taken = ISCSITargetError.cannotListen(host: "127.0.0.1", port: target.port, reason: "Address already in use")
+    #expect(throws: taken) { try PrivateTarget { $0.port = target.port } }
+    let nowhere = ISCSITargetError.cannotListen(
+      host: "nowhere.invalid", port: 0, reason: "there is no such address or name")
+    #expect(throws: nowhere) { try PrivateTarget { $0.host = "nowhere.invalid" } }
+  }
+
+  @Test func onlyAddressesOfThisMachineAloneAreLoopback() {
+    for host in ["127.0.0.1", "127.1", "localhost", "::1"] { #expect(ISCSITarget.isLoopback(host)) }
+    for host in ["127.example.com", "0.0.0.0", "::", "192.0.2.1"] { #expect(!ISCSITarget.isLoopback(host)) }
+  }
+
+  @Test func stoppingEndsEverythingAtOnce() async throws {
+    let target = try PrivateTarget()
+    // Somebody who is inside for certain, and stays.
+    let guest = try loggedInSocket(at: target.port)
+    defer { close(guest) }
+    let patience = ContinuousClock.now + .seconds(30)
+    while !target.events.contains(where: { $0.kind == .loggedIn(isDiscovery: false) }) {
+      try #require(ContinuousClock.now < patience, "nobody is inside")
+      try await Task.sleep(for: .milliseconds(10))
+    }
     let started = ContinuousClock.now
     target.stop()
     #expect(ContinuousClock.now - started < .seconds(5))
+    // The login's response, the news that the session ends, and the end.
+    var octets = [UInt8](repeating: 0, count: 4096)
+    var count = 0
+    while true {
+      let more = octets.withUnsafeMutableBytes { recv(guest, $0.baseAddress, $0.count, 0) }
+      guard more > 0 else {
+        #expect(more == 0)
+        break
+      }
+      count += more
+    }
+    #expect(count >= 96)
     let answer = try ISCSIProgram.run("iscsi-inq", [target.url()])
     #expect(answer.status != 0)
+  }
+
+  /// A connection that has logged in.
+  private func loggedInSocket(at port: UInt16) throws -> Int32 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    try #require(descriptor >= 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let result = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    try #require(result == 0)
+    var text = [("InitiatorName", "iqn.2026-01.org.example:guest"), ("TargetName", PrivateTarget.name)]
+      .flatMap { TextPair($0.0, $0.1).octets }
+    var header = BasicHeaderSegment(.loginRequest)
+    header.isImmediate = true
+    header.isTransit = true
+    header.currentStage = .operational
+    header.nextStage = .fullFeature
+    header.dataSegmentOctets = text.count
+    while text.count % 4 != 0 { text.append(0) }
+    let octets = header.withBytes { $0.octets } + text
+    #expect(octets.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, 0) } == octets.count)
+    return descriptor
   }
 }

@@ -130,9 +130,56 @@ import Testing
     limits.connections = 1
     let small = try self.node(limits: limits)
     let only = try Initiator(small)
+    try only.logIn()
     #expect(small.accept(MemoryOutlet(), now: 0) == nil)
     only.connection.connectionLost()
     #expect(small.connections.isEmpty)
+  }
+
+  @Test func whoSaysNothingMakesRoomForOthers() throws {
+    var limits = TargetLimits()
+    limits.connections = 3
+    let node = try node(limits: limits)
+    let inside = try Initiator(node)
+    try inside.logIn()
+    let silent = try (0..<2).map { _ in try Initiator(node) }
+    let late = try Initiator(node)
+    late.isid = ISID(rawValue: 9)
+    #expect(silent[0].outlet.isClosed && !silent[1].outlet.isClosed)
+    #expect(try late.logIn().header.loginStatus == .success)
+    #expect(!inside.outlet.isClosed)
+    #expect(node.connections.count == 3)
+  }
+
+  @Test func aLoginHasSoManyKeysAndNoMore() throws {
+    let initiator = try Initiator(node())
+    var status = LoginStatus.success
+    var rounds = 0
+    while status == .success, rounds < 10 {
+      let keys = (0..<500).map { ("X-\(rounds)-\($0)", "") }
+      let names = rounds == 0 ? Initiator.names : []
+      var answer = try #require(
+        try initiator.send(initiator.loginRequest(.operational), Initiator.text(names + keys)).first)
+      while answer.header.isContinued {
+        answer = try #require(try initiator.send(initiator.loginRequest(.operational)).first)
+      }
+      status = answer.header.loginStatus
+      rounds += 1
+    }
+    #expect(status == .initiatorError)
+    #expect(rounds == 3)
+    #expect(initiator.outlet.isClosed)
+  }
+
+  @Test(arguments: ["iqn.a\u{1B}[2J", "iqn.a\nb", "iqn.a b", "iqn.a\u{9B}1m", "iqn.a\u{202E}b", "iqn.\u{7F}"])
+  func namesThatATerminalWouldObeyAreRefused(_ name: String) throws {
+    var names: [String?] = []
+    let node = TargetNode(name: unitTargetName, device: try TestDevice()) { names.append($0.initiatorName) }
+    let initiator = try Initiator(node)
+    let text = [("InitiatorName", name), ("TargetName", unitTargetName)]
+    let answer = try initiator.send(initiator.loginRequest(.operational, to: .fullFeature), Initiator.text(text)).first
+    #expect(answer?.header.loginStatus == .initiatorError)
+    #expect(names == [nil])
   }
 
   @Test func discoveryNamesTheTargetAndItsAddress() throws {

@@ -66,6 +66,41 @@ import Testing
     #expect(answers[1].data == [UInt8](repeating: 7, count: 512))
   }
 
+  @Test func thousandsOfTasksThatBecomeReadyAtOnceNeedNoDeeperStack() throws {
+    let node = try node()
+    let blocker = try session(node, isid: 1)
+    let others = try (2...31).map { try session(node, isid: $0) }
+    var write = blocker.command(Blocks.write10(0, 1), write: 512)
+    write.taskAttribute = .ordered
+    let asked = try #require(try blocker.send(write).first?.header)
+    for other in others {
+      for _ in 0..<256 {
+        var header = other.command([0, 0, 0, 0, 0, 0])
+        header.isImmediate = true
+        other.give(other.encode(header))
+      }
+      #expect(try other.received().isEmpty)
+    }
+    let answer = try blocker.send(
+      blocker.dataOut(for: write, at: 0, number: 0, asked: asked), [UInt8](repeating: 7, count: 512))
+    #expect(answer.map(\.header.status) == [0])
+    for other in others { #expect(try other.received().count == 256) }
+  }
+
+  @Test func whatComesTooEarlyIsKeptInBoundsOnly() throws {
+    let initiator = try session(try node())
+    initiator.cmdSN &+= 1
+    var early = initiator.request(.nopOut)
+    #expect(
+      try initiator.send(early, [UInt8](repeating: 1, count: 16_385)).first?.header.rejectReason == .longOperationReject
+    )
+    early.initiatorTaskTag = initiator.nextTag()
+    #expect(try initiator.send(early, [UInt8](repeating: 1, count: 16_384)).isEmpty)
+    initiator.cmdSN &-= 2
+    let answers = try initiator.send(initiator.command([0, 0, 0, 0, 0, 0]))
+    #expect(answers.map(\.header.opcode) == [.scsiResponse, .nopIn])
+  }
+
   private func manage(
     _ initiator: Initiator, _ function: TaskManagementFunction, tag: UInt32 = BasicHeaderSegment.noTag, lun: UInt64 = 0
   ) throws -> PDU? {
@@ -139,6 +174,35 @@ import Testing
     #expect(!initiator.outlet.isClosed)
     node.tick(105)
     #expect(initiator.outlet.isClosed)
+  }
+
+  @Test func whoNeverSendsItsDataHoldsNobodyUpForEver() throws {
+    let node = try node()
+    let good = try session(node, isid: 1)
+    let bad = try session(node, isid: 2)
+    var write = bad.command(Blocks.write10(0, 2), write: 1_024)
+    write.taskAttribute = .ordered
+    let asked = try #require(try bad.send(write).first?.header)
+    #expect(try good.send(good.command([0, 0, 0, 0, 0, 0])).isEmpty)
+    // It answers pings, but that is all; data that do come count.
+    func pass(_ seconds: ClosedRange<UInt64>) throws {
+      for now in seconds {
+        node.tick(now)
+        for initiator in [good, bad] {
+          var answer = initiator.request(.nopOut, isImmediate: true)
+          answer.initiatorTaskTag = BasicHeaderSegment.noTag
+          initiator.give(initiator.encode(answer))
+        }
+      }
+    }
+    try pass(1...50)
+    let half = bad.dataOut(for: write, at: 0, number: 0, asked: asked, isFinal: false)
+    bad.give(bad.encode(half, [UInt8](repeating: 1, count: 512)))
+    try pass(51...110)
+    #expect(!bad.outlet.isClosed)
+    try pass(111...111)
+    #expect(bad.outlet.isClosed && !good.outlet.isClosed)
+    #expect(try good.received().map(\.header.opcode) == [.scsiResponse])
   }
 
   @Test func logoutEndsAConnectionOrTheSession() throws {

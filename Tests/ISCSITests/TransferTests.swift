@@ -185,4 +185,70 @@ import Testing
     #expect(try initiator.received().first?.data.count == 4096)
     #expect(node.connections.count == 1)
   }
+
+  @Test func allSessionsTogetherHaveABoundToo() throws {
+    var limits = TargetLimits()
+    limits.memoryOctets = 100_000
+    limits.shareOctets = 1_024
+    let (node, first) = try session(limits: limits)
+    let second = try Initiator(node)
+    second.isid = ISID(rawValue: 2)
+    try second.logIn()
+    try second.settle()
+    func write(_ initiator: Initiator, _ blocks: UInt16) throws -> UInt8? {
+      let command = initiator.command(Blocks.write10(0, blocks), write: Int(blocks) * 512)
+      let answer = try #require(try initiator.send(command).first?.header)
+      return answer.opcode == .readyToTransfer ? nil : answer.status
+    }
+    #expect(try write(first, 128) == nil)
+    #expect(try write(second, 128) == SCSIStatus.taskSetFull.rawValue)
+    // Its share everybody has.
+    #expect(try write(second, 2) == nil)
+
+    // What waits to be sent to others who do not read.
+    second.outlet.octetsInUse = 99_000
+    let long = try second.send(second.command(Blocks.read10(0, 8), read: 4_096)).first?.header
+    #expect(long?.status == SCSIStatus.taskSetFull.rawValue)
+    #expect(try second.send(second.command(Blocks.read10(0, 2), read: 1_024)).first?.data.count == 1_024)
+    second.outlet.octetsInUse = 95_000
+    #expect(try second.send(second.command(Blocks.read10(0, 8), read: 4_096)).first?.data.count == 4_096)
+  }
+
+  @Test func dataThatWerePassedOverAreNotTakenForWritten() throws {
+    var limits = TargetLimits()
+    limits.waitingOctets = 1_024
+    let (node, first) = try session([("MaxConnections", "2"), ("ImmediateData", "Yes")], limits: limits)
+    let second = try Initiator(node)
+    second.tsih = first.tsih
+    second.cid = 2
+    try second.logIn()
+    let large = first.command(Blocks.write10(8, 2), write: 1_024)
+    let asked = try #require(try first.send(large).first?.header)
+    // There is no room when these data begin to come,
+    second.cmdSN = first.cmdSN
+    let octets = second.encode(second.command(Blocks.write10(0, 1), write: 512), [UInt8](repeating: 0xA5, count: 512))
+    second.give(Array(octets[..<200]))
+    // and there is some when they end.
+    let data = [UInt8](repeating: 1, count: 1_024)
+    #expect(try first.send(first.dataOut(for: large, at: 0, number: 0, asked: asked), data).first?.header.status == 0)
+    second.give(Array(octets[200...]))
+    #expect(try second.received().first?.header.status == SCSIStatus.taskSetFull.rawValue)
+  }
+
+  @Test func defectsInAFormatThatIsNotThereAreRefusedWithSense() throws {
+    let (_, initiator) = try session()
+    for (cdb, octets) in [
+      ([0x37, 0, 0x19, 0, 0, 0, 0, 0, 64, 0], 64), ([0xB7, 0x19, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0], 64),
+      ([0x37, 0, 0x1F, 0, 0, 0, 0, 0xFF, 0xFF, 0], 65_535),
+    ] as [([UInt8], Int)] {
+      let answers = try initiator.send(initiator.command(cdb, read: octets))
+      let answer = try #require(answers.first)
+      #expect(answers.count == 1 && answer.header.opcode == .scsiResponse)
+      #expect(answer.header.status == SCSIStatus.checkCondition.rawValue)
+      // 1/1C/00, DEFECT LIST NOT FOUND; none of the octets that were expected came.
+      #expect(answer.data[4] & 0x0F == 1 && Array(answer.data[14...15]) == [0x1C, 0x00])
+      #expect(answer.header.residual == .underflow(UInt32(octets)))
+    }
+    #expect(try initiator.send(initiator.command([0, 0, 0, 0, 0, 0])).first?.header.status == 0)
+  }
 }

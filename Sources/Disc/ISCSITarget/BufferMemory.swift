@@ -5,13 +5,16 @@ import NIOCore
 final class BufferMemory: TransferMemory {
   private var buffer: ByteBuffer
   private let pool: BufferPool
+  /// What it counts for, whatever NIO makes of the buffer.
+  private let octets: Int
 
   fileprivate init(_ buffer: ByteBuffer, from pool: BufferPool) {
     self.buffer = buffer
     self.pool = pool
+    octets = buffer.capacity
   }
 
-  deinit { pool.takeBack(buffer) }
+  deinit { pool.takeBack(buffer, countedAs: octets) }
 
   var count: Int { buffer.readableBytes }
 
@@ -39,6 +42,9 @@ final class BufferPool {
   /// Octets that are kept at most.
   private static let most = 8 << 20
 
+  /// Octets of the pieces that somebody has.
+  private(set) var octetsInUse = 0
+
   private var free: [ByteBuffer] = []
   private var octets = 0
 
@@ -46,6 +52,7 @@ final class BufferPool {
   func make(octets count: Int, _ allocator: ByteBufferAllocator) -> BufferMemory {
     var buffer = take(count) ?? allocator.buffer(capacity: count)
     buffer.moveWriterIndex(to: count)
+    octetsInUse += buffer.capacity
     return BufferMemory(buffer, from: self)
   }
 
@@ -59,7 +66,8 @@ final class BufferPool {
     return buffer
   }
 
-  fileprivate func takeBack(_ buffer: ByteBuffer) {
+  fileprivate func takeBack(_ buffer: ByteBuffer, countedAs counted: Int) {
+    octetsInUse -= counted
     guard buffer.capacity >= BufferPool.smallest, octets + buffer.capacity <= BufferPool.most else { return }
     var empty = buffer
     empty.moveReaderIndex(to: 0)

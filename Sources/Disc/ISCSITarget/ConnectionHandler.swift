@@ -106,6 +106,8 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
 
   var isCongested: Bool { context?.channel.isWritable == false }
 
+  var octetsInUse: Int { pool.octetsInUse }
+
   func makeMemory(octets: Int) -> any TransferMemory {
     pool.make(octets: octets, context?.channel.allocator ?? ByteBufferAllocator())
   }

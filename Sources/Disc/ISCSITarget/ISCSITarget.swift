@@ -1,5 +1,6 @@
 import Cryptography
 import DiscEmulator
+import Glibc
 import ISCSI
 import NIOCore
 import NIOPosix
@@ -68,7 +69,8 @@ public final class ISCSITarget: Sendable {
 
   /// Whether only programs on this machine can connect.
   public static func isLoopback(_ host: String) -> Bool {
-    host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    host == "localhost" || host == "::1"
+      || (host.hasPrefix("127.") && host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E })
   }
 
   /// Begins to listen.
@@ -143,7 +145,16 @@ public final class ISCSITarget: Sendable {
       return Running(group: group, listener: listener, served: served, clock: clock)
     } catch {
       try? group.syncShutdownGracefully()
-      throw .cannotListen(host: configuration.host, port: configuration.port, reason: "\(error)")
+      throw .cannotListen(host: configuration.host, port: configuration.port, reason: ISCSITarget.words(error))
+    }
+  }
+
+  /// Why listening failed, for people: NIO's own words name its functions.
+  private static func words(_ error: any Error) -> String {
+    switch error {
+    case let error as IOError: String(cString: strerror(error.errnoCode))
+    case is SocketAddressError, is SocketAddressError.UnknownHost: "there is no such address or name"
+    default: "\(error)"
     }
   }
 

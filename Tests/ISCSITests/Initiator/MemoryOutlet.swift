@@ -6,6 +6,8 @@ final class MemoryOutlet: ConnectionOutlet {
   let localAddress = "192.0.2.1:3260"
   let peerAddress = "192.0.2.2:50000"
   var isCongested = false
+  /// Octets that others have in use.
+  var octetsInUse = 0
   private(set) var isClosed = false
   private(set) var sent: [UInt8] = []
   /// The most octets of memory asked for in one piece.

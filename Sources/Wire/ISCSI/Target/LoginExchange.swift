@@ -96,6 +96,7 @@ struct LoginExchange {
     guard let name = value("InitiatorName"), (1...223).contains(name.utf8.count) else {
       throw Refusal(.missingParameter)
     }
+    guard LoginExchange.isPrintable(name) else { throw Refusal(.initiatorError) }
     initiatorName = name
     switch value("SessionType") {
     case nil, "Normal": isDiscovery = false
@@ -112,6 +113,17 @@ struct LoginExchange {
     }
     let session = try joinedSession()
     negotiation = Negotiation(limits: node.limits.negotiation, session: session.parameters)
+  }
+
+  /// Whether a name has nothing that a terminal would obey, nor spaces, as iSCSI names have not (RFC 7143, 4.2.7.2): it
+  /// comes from a stranger, and people read it.
+  private static func isPrintable(_ name: String) -> Bool {
+    !name.unicodeScalars.contains { scalar in
+      switch scalar.value {
+      case 0...0x20, 0x7F...0xA0, 0xAD, 0x061C, 0x200B...0x200F, 0x2028...0x202F, 0x2060...0x206F, 0xFEFF: true
+      default: false
+      }
+    }
   }
 
   /// The session that a further connection asks to join.

@@ -54,6 +54,10 @@ extension TargetConnection {
       if let outcome = run(task, port, dataOut: RawSpan()) { respond(to: task, outcome, moved: 0) }
       return
     }
+    let limits = node.limits
+    guard octets <= limits.shareOctets || outlet.octetsInUse + Int(octets) <= limits.memoryOctets else {
+      return refuse(task, .taskSetFull)
+    }
     let memory = outlet.makeMemory(octets: Int(octets))
     var outcome: CDBOutcome?
     memory.withMutableBytes { outcome = run(task, port, dataOut: RawSpan(), dataIn: &$0) }

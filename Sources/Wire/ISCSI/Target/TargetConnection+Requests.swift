@@ -37,6 +37,10 @@ extension TargetConnection {
         next.connection.deliver(next.header, next.data.span.bytes, next.task)
       }
     case .later:
+      // Data of a task are counted; of others no more are kept than a text may have.
+      guard header.opcode == .scsiCommand || data.byteCount <= node.limits.textOctets else {
+        return reject(header, .longOperationReject)
+      }
       let task = begin(header, data, delivery)
       if header.opcode == .scsiCommand, task == nil { return }
       session.hold(
@@ -64,6 +68,8 @@ extension TargetConnection {
       task = made
     } else {
       task = TargetTask(header, on: self, of: session, limits: node.limits)
+      // There was no room for the data when they began to come; that there is some now does not bring them back.
+      if case .passedOver = delivery, task.wantedOctets > 0 { task.refuse(.taskSetFull) }
     }
     guard task.receiveImmediate(header.dataSegmentOctets, parameters),
       !task.isUnsolicitedOpen || !parameters.initialR2T

@@ -187,9 +187,8 @@ public final class TargetConnection {
 // The end, and what leads to it.
 extension TargetConnection {
   func note(_ kind: TargetEvent.Kind) {
-    node.report(
-      TargetEvent(
-        kind, peerAddress: outlet.peerAddress, initiatorName: session?.initiatorName ?? login?.initiatorName))
+    let name = session?.initiatorName ?? login?.initiatorName ?? ""
+    node.report(TargetEvent(kind, peerAddress: outlet.peerAddress, initiatorName: name.isEmpty ? nil : name))
   }
 
   /// Ends the connection for a reason.
@@ -228,6 +227,7 @@ extension TargetConnection {
     case .login:
       if now &- connectedAt >= node.limits.loginSeconds { drop(.loginTimeout) }
     case .fullFeature:
+      if owesData(now) { return drop(.noAnswer) }
       if let pingedAt {
         if now &- pingedAt >= node.limits.pingSeconds { drop(.noAnswer) }
       } else if now &- lastHeard >= node.limits.silenceSeconds {
@@ -235,6 +235,14 @@ extension TargetConnection {
         ping()
       }
     case .ended: break
+    }
+  }
+
+  /// Whether a command has been waiting for its data for too long: others may have to wait for it.
+  private func owesData(_ now: UInt64) -> Bool {
+    guard let session else { return false }
+    return session.tasks.values.contains {
+      $0.connection === self && $0.secondsWithoutData(now) >= node.limits.dataSeconds
     }
   }
 }

@@ -22,6 +22,7 @@ public final class TargetNode {
   private(set) var sessions: [TargetSession] = []
   /// The tasks of all sessions, in the order in which they came to the drive.
   let taskSet = TaskSet()
+  private var isRunningReadyTasks = false
   private var lastTSIH: UInt16 = 0
   private var lastTransferTag: UInt32 = 0
 
@@ -43,8 +44,12 @@ public final class TargetNode {
 
   /// Somebody connected; `nil` if as many are there as may.
   ///
+  /// The one that has been logging in for the longest time makes room: else a few strangers who say nothing would keep
+  /// everybody else out.
+  ///
   /// - Parameter now: a clock in seconds, as for ``TargetConnection/tick(_:)``.
   public func accept(_ outlet: any ConnectionOutlet, now: UInt64) -> TargetConnection? {
+    if connections.count >= limits.connections { connections.first { $0.phase == .login }?.drop(.loginTimeout) }
     guard connections.count < limits.connections else { return nil }
     let connection = TargetConnection(to: self, outlet, now: now)
     connections.append(connection)
@@ -60,6 +65,9 @@ public final class TargetNode {
   public func tick(_ now: UInt64) {
     for connection in connections { connection.tick(now) }
   }
+
+  /// Octets of write data that all sessions have waiting.
+  var waitingOctets: Int { sessions.reduce(0) { $0 + $1.waitingOctets } }
 
   func forget(_ connection: TargetConnection) {
     connections.removeAll { $0 === connection }
@@ -123,7 +131,13 @@ extension TargetNode {
   }
 
   /// Executes what could not be executed before, because of other tasks or a congested connection.
+  ///
+  /// What is executed calls this again when it is done. That leads no deeper: thousands of tasks may become ready at once,
+  /// and the stack must not grow with them.
   func runReadyTasks() {
+    guard !isRunningReadyTasks else { return }
+    isRunningReadyTasks = true
+    defer { isRunningReadyTasks = false }
     while let task = taskSet.nextReady() { task.connection.execute(task) }
   }
 

@@ -20,6 +20,8 @@ public protocol ConnectionOutlet: AnyObject {
   /// Whether more waits to leave than should; then nothing more is done for this connection until
   /// ``TargetConnection/resume()``.
   var isCongested: Bool { get }
+  /// Octets of memory that all connections have for data now.
+  var octetsInUse: Int { get }
   /// Memory with unspecified content. The count is within the target's limits.
   func makeMemory(octets: Int) -> any TransferMemory
   /// Sends a copy of `bytes`.
@@ -33,6 +35,9 @@ public protocol ConnectionOutlet: AnyObject {
 }
 
 extension ConnectionOutlet {
+  /// Unknown, and so none.
+  public var octetsInUse: Int { 0 }
+
   /// Takes octets into a digest.
   public func update(_ digest: inout CRC32C, with bytes: RawSpan) { digest.update(bytes) }
 
@@ -79,6 +84,11 @@ public struct TargetLimits: Hashable, Sendable {
   public var transferOctets = 32 << 20
   /// Octets of write data that a session may have waiting; beyond, TASK SET FULL.
   public var waitingOctets = 64 << 20
+  /// Octets that all sessions together may have waiting, and as many again that wait to be sent to initiators who do not
+  /// read; beyond, TASK SET FULL for what exceeds ``shareOctets``.
+  public var memoryOctets = 256 << 20
+  /// Octets that a session may have waiting, or one command may send, however much others have.
+  public var shareOctets = 2 << 20
   /// Octets of one text, all its PDUs together.
   public var textOctets = 16_384
   /// Octets of additional header segments of a PDU.
@@ -87,6 +97,8 @@ public struct TargetLimits: Hashable, Sendable {
   public var loginSeconds: UInt64 = 15
   /// Seconds of silence before an initiator is pinged.
   public var silenceSeconds: UInt64 = 30
+  /// Seconds that a command waits for data of which none comes; then its connection ends.
+  public var dataSeconds: UInt64 = 60
   /// Seconds that an initiator has to answer a ping.
   public var pingSeconds: UInt64 = 15
 
@@ -120,7 +132,7 @@ public struct TargetEvent: Hashable, Sendable {
     case headerDigest
     /// The login took too long.
     case loginTimeout
-    /// Pings were not answered.
+    /// Pings were not answered, or data that were asked for did not come.
     case noAnswer
     /// Another initiator asked for TARGET COLD RESET.
     case reset

@@ -26,6 +26,8 @@ final class TargetTask {
   private(set) var isUnsolicitedOpen: Bool
   /// What has been asked for and has not come, in order.
   private(set) var asked: [Asked] = []
+  /// When it was first seen to wait for data, of which none has come since.
+  private var waitsSince: UInt64?
   /// Whether its turn among the session's commands has come.
   var isDelivered = false
 
@@ -67,7 +69,10 @@ final class TargetTask {
     let octets = min(intendedOctets, expected)
     if octets > UInt64(limits.transferOctets) {
       refusal = .tooLong
-    } else if session.waitingOctets + Int(octets) > limits.waitingOctets {
+    } else if session.waitingOctets + Int(octets) > limits.waitingOctets
+      || (session.waitingOctets + Int(octets) > limits.shareOctets
+        && connection.node.waitingOctets + Int(octets) > limits.memoryOctets)
+    {
       refusal = .taskSetFull
     } else {
       wantedOctets = Int(octets)
@@ -78,6 +83,9 @@ final class TargetTask {
 
   /// Octets that the initiator says it is going to send.
   var expectedOctets: Int { header.isWrite ? Int(header.expectedDataTransferLength) : 0 }
+
+  /// Sees to it that the command is not executed.
+  func refuse(_ reason: Refusal) { refusal = refusal ?? reason }
 
   /// Whether all data are there that will come.
   var isComplete: Bool {
@@ -102,6 +110,14 @@ final class TargetTask {
     return asked.contains { $0.transferTag == data.targetTransferTag }
   }
 
+  /// For how many seconds it has been waiting for data now.
+  func secondsWithoutData(_ now: UInt64) -> UInt64 {
+    guard isDelivered, !isComplete else { return 0 }
+    let start = waitsSince ?? now
+    waitsSince = start
+    return now &- start
+  }
+
   /// Where in the command's data a Data-Out PDU's octets are to go; `nil` if it is not the next one of its sequence, and
   /// so something was lost.
   func place(of data: BasicHeaderSegment, _ parameters: OperationalParameters) -> Int? {
@@ -120,6 +136,7 @@ final class TargetTask {
 
   /// Notes a Data-Out PDU; `isWhole` if its octets are in their place.
   func receive(_ data: BasicHeaderSegment, isWhole: Bool) {
+    waitsSince = nil
     if isWhole { receivedOctets += data.dataSegmentOctets } else { refusal = .damagedData }
     nextDataSN &+= 1
     guard data.isFinal else { return }

@@ -3,6 +3,9 @@
 /// Each key is answered by a rule of its kind: a list by the first item known, a Boolean by AND or OR, a number by the
 /// smaller or the larger. What has no rule is not understood.
 public struct Negotiation: Sendable {
+  /// The most keys of one login, which is many times those that there are: whoever sends more wants to keep the target busy.
+  public static let maximumKeys = 1_024
+
   /// What holds so far.
   public private(set) var parameters = OperationalParameters()
 
@@ -11,7 +14,7 @@ public struct Negotiation: Sendable {
   private let isLeading: Bool
   /// Whether it is a discovery session, to which much does not apply.
   private let isDiscovery: Bool
-  private var answered: [String] = []
+  private var answered: Set<String> = []
 
   /// A negotiation in which nothing has been said. A further connection starts from what its session agreed on.
   public init(limits: NegotiationLimits, session: OperationalParameters? = nil, isDiscovery: Bool = false) {
@@ -29,10 +32,10 @@ public struct Negotiation: Sendable {
 
   /// The answer to one key; `nil` where none is due.
   ///
-  /// - Throws: ``TextError/repeatedKey`` if the key was there before.
+  /// - Throws: ``TextError/repeatedKey`` if the key was there before, ``TextError/forbidden`` behind ``maximumKeys``.
   public mutating func answer(_ pair: TextPair) throws(TextError) -> TextPair? {
-    guard !answered.contains(pair.key) else { throw .repeatedKey }
-    answered.append(pair.key)
+    guard answered.count < Negotiation.maximumKeys else { throw .forbidden }
+    guard answered.insert(pair.key).inserted else { throw .repeatedKey }
     return answer(pair.key, pair.value).map { TextPair(pair.key, $0) }
   }
 
