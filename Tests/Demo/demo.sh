@@ -99,7 +99,7 @@ leave() {
 trap 'if [[ -n $server ]]; then kill "$server"; fi' EXIT
 
 # first_share: of a copy's progress on a terminal, the first share in percent.
-first_share() { tr '\r' '\n' | sed -n 's/.*  \([0-9]*\) %  .*/\1/p' | head -n 1; }
+first_share() { tr '\r' '\n' | sed -n 's/^Copying .*  \([0-9]*\) %  .*/\1/p' | head -n 1; }
 
 # --- Three real files of this machine --------------------------------------------------------------------------------
 
@@ -234,9 +234,9 @@ leave
 serve --nbd --socket disc.sock --disc big.img
 step 'nbdinfo sees both exports' 0 'the medium id' "nbdinfo --list '$url'"
 step 'nbdcopy reads the medium id' 0 '' "nbdcopy '${url/\?/id?}' id"
-check '  it is what the disc says' "$(warifu disc id big.img --json | member mediumID)" \
-  "M-$(od -An -v -tx1 id | tr -d ' \n' | tr a-f A-F)"
 leave
+check '  that id is what the disc says' "$(warifu disc id big.img --json | member mediumID)" \
+  "M-$(od -An -v -tx1 id | tr -d ' \n' | tr a-f A-F)"
 
 # --- What must not work ---------------------------------------------------------------------------------------------------
 
