@@ -203,6 +203,7 @@ step 'interrupt the copy on its way' 130 'goes on behind' \
   "env --default-signal=INT warifu copy title --title Film --master summer.iso --disc big.img &
 while [ \$(stat -c %b big.img) -lt $grown ]; do sleep 0.01; done
 kill -INT \$!; wait \$!"
+rows[-1]=${rows[-1]/refused/stopped}
 step '  the disc does not show it' 0 'not copied' 'warifu disc list --disc big.img'
 step 'the same command goes on' 0 'Copied' \
   'script -qec "warifu copy title --title Film --master summer.iso --disc big.img" terminal'
