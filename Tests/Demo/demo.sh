@@ -75,6 +75,32 @@ flip() {
   printf '%b' "\\x$(printf %02x $((octet ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc,nocreat status=none
 }
 
+# serve OPTION...: serves a disc in the background; $url is where, once it listens.
+server='' url=''
+serve() {
+  printf '\n%s$ warifu disc serve %s &%s\n' "$bold" "$*" "$plain"
+  warifu disc serve "$@" >served 2>&1 </dev/null &
+  server=$!
+  for _ in {1..100}; do
+    url=$(sed -n 's/.*: listening at //p' served)
+    if [[ -n $url ]] || ! kill -0 "$server" 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  fold -s -w 78 served | sed 's/^/  /'
+}
+
+# leave: ends what is served.
+leave() {
+  kill "$server" 2>/dev/null
+  wait "$server"
+  check '  it ends when it is told to' 0 "$?"
+  server=''
+}
+trap 'if [[ -n $server ]]; then kill "$server"; fi' EXIT
+
+# first_share: of a copy's progress on a terminal, the first share in percent.
+first_share() { tr '\r' '\n' | sed -n 's/^Copying .*  \([0-9]*\) %  .*/\1/p' | head -n 1; }
+
 # --- Three real files of this machine --------------------------------------------------------------------------------
 
 program=$(command -v openssl) || stop 'there is no openssl here; install openssl' 69
@@ -85,7 +111,12 @@ picture=$(find -L /usr/share -xdev \( -name '*.png' -o -name '*.jpg' -o -name '*
   -size +3k -size -4096k -printf '%s %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d ' ' -f 2-)
 [[ -n $picture ]] || stop 'there is no picture in /usr/share; install libjs-jquery-ui, which brings some' 69
 command -v warifu >/dev/null || stop 'there is no warifu on the PATH; run make demo' 69
-command -v xorriso >/dev/null || stop 'there is no xorriso here; install xorriso' 69
+# mkfs.vfat is where only root's PATH leads.
+PATH=$PATH:/usr/sbin
+for tool in xorriso:xorriso mkfs.vfat:dosfstools mcopy:mtools iscsi-inq:libiscsi-bin qemu-img:qemu-utils \
+  nbdkit:nbdkit nbdinfo:libnbd-bin script:bsdutils; do
+  command -v "${tool%:*}" >/dev/null || stop "there is no ${tool%:*} here; install ${tool#*:}" 69
+done
 
 # --- A fresh folder --------------------------------------------------------------------------------------------------
 
@@ -155,6 +186,59 @@ check '  that window of the program is in the file' yes "$([[ -n $(places "$wind
 check '  and nowhere on master disc or disc' yes \
   "$([[ -z $(places "$window" master.iso)$(places "$window" disc.img) ]] && echo yes)"
 
+chapter 'Another disc, with room for ordinary files'
+step 'make a 230 MB disc' 0 '20 MiB' 'warifu disc new big.img --geometry 230 --general-use 20'
+step 'make a file system in its first partition' 0 '' 'mkfs.vfat -F 16 --offset=6144 -h 2048 big.img 20480'
+step 'copy a letter there with mtools' 0 '' 'mcopy -i big.img@@3M letter ::letter.txt'
+
+chapter 'The second way of copying: converted on its way (M11 to M15)'
+step 'a film of 96 MiB' 0 '' 'head -c 96M /dev/urandom > film'
+step 'press it for conversion' 0 'Film' \
+  'warifu master press summer.iso --name "Summer disc" --profile conversion \
+  --title "path=film,name=Film,type=video,price=2.00 EUR"'
+step 'get its keys, wrapped for this disc' 0 'conversion keys' 'warifu copy license --title Film --disc big.img'
+# In the background a shell has Ctrl-C ignored; the film comes in while the disc's image grows.
+grown=$(($(stat -c %b big.img) + 32768))
+step 'interrupt the copy on its way' 130 'goes on behind' \
+  "env --default-signal=INT warifu copy title --title Film --master summer.iso --disc big.img &
+while [ \$(stat -c %b big.img) -lt $grown ]; do sleep 0.01; done
+kill -INT \$!; wait \$!"
+rows[-1]=${rows[-1]/refused/stopped}
+step '  the disc does not show it' 0 'not copied' 'warifu disc list --disc big.img'
+step 'the same command goes on' 0 'Copied' \
+  'script -qec "warifu copy title --title Film --master summer.iso --disc big.img" terminal'
+share=$(first_share <terminal)
+check '  where it was' yes "$([[ ${share:-0} -gt 5 ]] && echo yes)"
+step 'everything on the disc is compared' 0 'whole' 'warifu disc check --contents --disc big.img'
+step 'the film is what it was' 0 '' 'warifu show --title Film --disc big.img | cmp - film'
+
+chapter 'A licence for what the drive says, not the host'
+step 'a drive with an identity' 0 'WRF-1' 'warifu center drive new drive.identity --serial WRF-1'
+step 'want the disc attested, without a drive' 65 'drive that the centre has certified' \
+  'warifu copy license --title GPL --attested --disc big.img'
+step 'with the drive' 0 'number' 'warifu copy license --title GPL --attested --disc big.img --drive drive.identity'
+step 'copy the text without the drive' 65 'use such a drive' \
+  'warifu copy title --title GPL --master master.iso --disc big.img'
+step 'with the drive' 0 'Copied' \
+  'warifu copy title --title GPL --master master.iso --disc big.img --drive drive.identity'
+step 'read it without the drive' 65 'use such a drive' 'warifu show --title GPL --disc big.img'
+step 'with the drive' 0 '' 'warifu show --title GPL --disc big.img --drive drive.identity | cmp - text'
+
+chapter 'The disc in a drive for other programs'
+serve --iscsi --type 00h --port 0 --disc big.img
+step 'iscsi-inq sees the drive' 0 'WARIFU' "iscsi-inq $url"
+step 'qemu-img reads its blocks' 0 '' "qemu-img convert -O raw $url blocks"
+check '  they are those of the image' "$(digest blocks)" \
+  "$(tail -c +2097153 big.img | head -c "$(stat -c %s blocks)" | sha256sum | cut -d ' ' -f 1)"
+step '  the letter is among them' 0 '' 'mtype -i blocks@@1M ::letter.txt | cmp - letter'
+leave
+serve --nbd --socket disc.sock --disc big.img
+step 'nbdinfo sees both exports' 0 'the medium id' "nbdinfo --list '$url'"
+step 'nbdcopy reads the medium id' 0 '' "nbdcopy '${url/\?/id?}' id"
+leave
+check '  that id is what the disc says' "$(warifu disc id big.img --json | member mediumID)" \
+  "M-$(od -An -v -tx1 id | tr -d ' \n' | tr a-f A-F)"
+
 # --- What must not work ---------------------------------------------------------------------------------------------------
 
 chapter 'Refused: the same bits on another disc'
@@ -212,7 +296,7 @@ step 'the true one still goes' 0 'number 1' 'warifu copy install openssl.licence
 
 chapter 'The books'
 step 'the centre adds up' 0 'sound' 'warifu center verify'
-step 'and knows what Alice owes' 0 '-30.00 EUR' 'warifu center card list'
+step 'and knows what Alice owes' 0 '-33.00 EUR' 'warifu center card list'
 
 # --- What was done and refused -----------------------------------------------------------------------------------------------
 

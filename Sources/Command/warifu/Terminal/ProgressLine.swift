@@ -40,7 +40,8 @@ final class ProgressLine {
     let line = TransferLine(
       what: what ?? ProgressLine.word(progress.activity), progress: progress, doneBefore: began.done,
       elapsed: now - began.at)
-    Terminal.show(line.text(columns: (Terminal.columns ?? 80) - 1))
+    // Behind the line there is room for the ^C of the terminal, which else goes on to the next line.
+    Terminal.show(line.text(columns: (Terminal.columns ?? 80) - 3))
   }
 
   private static func word(_ activity: TransferProgress.Activity) -> String {
