@@ -21,8 +21,10 @@ else
 packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev nbdkit-plugin-dev pkg-config
 packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace \
 	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard groff-base \
-	libiscsi-bin libiscsi-dev nbdkit libnbd-bin qemu-utils qemu-block-extra fio sg3-utils udev mtools dosfstools fdisk
-packages-to-demo := openssl xorriso libjs-jquery-ui
+	libiscsi-bin libiscsi-dev nbdkit libnbd-bin qemu-utils qemu-block-extra fio sg3-utils udev mtools dosfstools fdisk \
+	procps util-linux bsdutils
+packages-to-demo := openssl xorriso libjs-jquery-ui dosfstools mtools libiscsi-bin qemu-utils qemu-block-extra nbdkit \
+	libnbd-bin
 packages-to-bench := openssl pcscd vsmartcard-vpcd tgt libiscsi-bin nbdkit libnbd-bin qemu-utils qemu-block-extra
 packages-to-lint := git python3 shellcheck
 
@@ -44,6 +46,7 @@ release: swift packages-to-build ## Build for use
 	swift build -c release
 
 demo: swift packages-to-build packages-to-demo ## Show the main job in ./demo: card, disc, copy, run, refusals
+	swift build --product warifu-nbd
 	swift build --product warifu
 	@PATH="$$(swift build --show-bin-path):$$PATH" Tests/Demo/demo.sh demo
 
