@@ -243,7 +243,9 @@ import WarifuTesting
     let volume = scene.disc.volume
     let copy = try #require(try volume.unfinishedCopies().first)
     func writer() throws(DiscError) -> TitleWriter {
-      try volume.resumableInstall(title: copy.softwareID, length: copy.length, source: copy.source)
+      // By the check that converted titles have, else nobody would go on with it.
+      try volume.resumableInstall(
+        title: copy.softwareID, length: copy.length, source: copy.source, digest: .crc32c)
     }
     try writer().abandon()
     var forger = try writer()

@@ -39,9 +39,11 @@ public final class ForeignProgram: Sendable {
     name = words.first ?? ""
     files = folder(".\(UUID().uuidString)")
     try input.write(to: URL(fileURLWithPath: files + ".in"))
-    number = try ForeignProgram.spawn(
-      words, in: folder.path, files: files,
-      environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
+    let (path, files) = (folder.path, files)
+    let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    number = try LastingThread.shared.run {
+      try ForeignProgram.spawn(words, in: path, files: files, environment: variables)
+    }
   }
 
   deinit {

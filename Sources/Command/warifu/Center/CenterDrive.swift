@@ -103,5 +103,5 @@ private struct DriveReport: Report {
     self.publicKey = Hex.encode(publicKey)
   }
 
-  var text: String { Columns.fields([("Drive", serial), ("Public key", publicKey), ("File", file)]) }
+  var text: String { Columns.fields([("Drive", serial), ("Key", String(publicKey.prefix(18)) + "…"), ("File", file)]) }
 }

@@ -84,7 +84,11 @@ struct TransferLine {
 
   private var share: String { "\(Int(fraction * 100)) %" }
 
-  private var amount: String { "\(progress.done >> 20) of \((progress.total + (1 << 20) - 1) >> 20) MiB" }
+  /// Both rounded up, so that what is complete says so.
+  private var amount: String {
+    func mebibytes(_ octets: UInt64) -> UInt64 { octets / (1 << 20) + (octets % (1 << 20) == 0 ? 0 : 1) }
+    return "\(mebibytes(progress.done)) of \(mebibytes(progress.total)) MiB"
+  }
 
   /// Rate and time left, when there is something to tell them by.
   private var speed: [String] {

@@ -96,10 +96,10 @@ extension TitleJournal {
     return octets
   }
 
-  /// Whether a title of `clusters` finds its room here, and no title that is listed holds any of it.
+  /// Whether a title of `clusters` finds its room here, nothing of it is embossed, and no title that is listed holds any.
   func hasRoom(for clusters: UInt64, beside catalogue: Catalogue, in layout: VolumeLayout) -> Bool {
     let area = layout.softwareClusters
-    let taken = catalogue.entries.flatMap(\.extents)
+    let taken = catalogue.entries.flatMap(\.extents) + (layout.embossed.map { [$0] } ?? [])
     guard extents.count <= Catalogue.maximumExtents, extents.reduce(0, { $0 + $1.count }) >= clusters else {
       return false
     }
