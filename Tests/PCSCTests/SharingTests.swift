@@ -48,15 +48,31 @@ import Testing
         #expect(holder.readLine() == "held")
         holder.kill()
         usleep(pause)
-        let next = try ReaderContext().connect(to: slot.name, timeout: .seconds(30))
         if way == "transaction", pause > 0 {
           // Not even a program that resets nothing.
+          let next = try ReaderContext().connect(to: slot.name, timeout: .seconds(30))
           #expect(try next.transmit([0x80, 0x10, 0x00, 0x00]) == [0x69, 0x82])
         }
-        let card = try WarifuCard(CardConnection(next))
-        let error = #expect(throws: CardError.self) { _ = try card.handOver(index: 0) }
-        #expect(error?.code == .refused(.securityStatusNotSatisfied), "\(String(describing: error))")
+        let code = try refusal(of: slot)
+        #expect(code == .refused(.securityStatusNotSatisfied), "\(String(describing: code))")
       }
     }
+  }
+
+  /// What a newcomer is told who wants a code without the PIN. pcscd may still be about to reset the card of the dead:
+  /// whoever is told of a reset begins again.
+  private func refusal(of slot: Slot) throws -> CardError.Code? {
+    for _ in 0..<10 {
+      do {
+        let connection = try CardConnection(ReaderContext().connect(to: slot.name, timeout: .seconds(30)))
+        _ = try WarifuCard(connection).handOver(index: 0)
+        return nil
+      } catch let error as CardError where error.code == .transport(.cardWasReset) {
+        continue
+      } catch let error as CardError {
+        return error.code
+      }
+    }
+    return .transport(.cardWasReset)
   }
 }
