@@ -1,4 +1,4 @@
-import CLinux
+import Cryptography
 import ISCSI
 import NIOCore
 import Octets
@@ -145,12 +145,8 @@ final class ConnectionHandler: ChannelInboundHandler, ConnectionOutlet {
   }
 
   func update(_ digest: inout CRC32C, with bytes: RawSpan) {
-    guard ConnectionHandler.hasInstruction else { return digest.update(bytes) }
-    digest = bytes.withUnsafeBytes { CRC32C(register: warifu_crc32c(digest.register, $0.baseAddress, $0.count)) }
+    bytes.withUnsafeBytes { digest.update(byProcessor: $0) }
   }
-
-  /// Whether the processor computes digests itself.
-  private static let hasInstruction = warifu_has_crc32c() == 1
 
   private func writeSmall(_ context: ChannelHandlerContext) {
     guard small.readableBytes > 0 else { return }
