@@ -70,8 +70,7 @@ import Testing
     #expect(try bench.run(["card", "info", "--trace", "nope/trace"]).status == 66)
   }
   /// A trace overwrites nothing, least of all a card, and waits for nobody to read it.
-  @Test(.timeLimit(.minutes(1)))
-  func aTraceTakesANewNameOnly() throws {
+  @Test func aTraceTakesANewNameOnly() throws {
     let bench = try Story.copy()
     let card = try Data(bench.octets(of: "alice.card"))
     try #require(mkfifo(bench.path("fifo"), 0o600) == 0)

@@ -94,7 +94,7 @@ import Testing
   }
 
   /// Files of includes alone have no steps, so their number and length are limited; the line that is too much is told.
-  @Test(.timeLimit(.minutes(3))) func includesAreBounded() throws {
+  @Test func includesAreBounded() throws {
     let bench = try Story.copy()
     let fan = 20
     for level in 0..<7 {
@@ -112,7 +112,7 @@ import Testing
     try bench.succeed("apdu", "script", "x.apdu")
   }
 
-  @Test(.timeLimit(.minutes(3))) func manyJoinedLinesAreOne() throws {
+  @Test func manyJoinedLinesAreOne() throws {
     let bench = try Story.copy()
     try bench.write("zz \\\n" + String(repeating: "0 \\\n", count: 200_000) + "0\n", to: "x.apdu")
     let outcome = try bench.run(["apdu", "script", "x.apdu"])

@@ -159,7 +159,8 @@ import Testing
     var random = SeededGenerator(seed: 4)
     let disc = try memoryDisc(geometry)
     let count = UInt64(geometry.blockCount)
-    for _ in 0..<soak(1, 20) {
+    // Each round takes up to 60 of at least 1,024 spares.
+    for _ in 0..<soak(1, 17) {
       let bad = (0..<40).map { _ in UInt64.random(in: 0..<count, using: &random) }
       try disc.format(FormatRequest(certifies: false, defectiveBlocks: bad))
       for _ in 0..<20 { try disc.reassign(UInt64.random(in: 0..<count, using: &random)) }

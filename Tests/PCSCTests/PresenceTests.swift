@@ -64,9 +64,14 @@ import Testing
     try withDaemon { daemon in
       let program = try Program(
         try warifuPath(), ["card", "insert"] + files + ["--port", "\(daemon.ports[0])", "--json"],
-        environment: environment)
+        environment: environment, seconds: 300)
+      var told: [String] = []
       func nextEvent() throws -> String {
-        let line = try #require(program.readLine())
+        guard let line = program.readLine() else {
+          Issue.record("It ended after \(told): \(try program.finish()) pcscd says:\n\(daemon.log)")
+          throw CancellationError()
+        }
+        told.append(line)
         let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
         #expect(object?["version"] as? Int == 1)
         let file = try #require(object?["file"] as? String)

@@ -32,10 +32,7 @@ struct GCMContext: ~Copyable {
     }
     try begin(nonce, associatedData)
     try update(plaintext, into: start)
-    var written: Int32 = 0
-    try OpenSSL.check(EVP_CipherFinal_ex(cipher.pointer, nil, &written))
-    let tagOctets = Int32(GCMContext.tagOctets)
-    try OpenSSL.check(EVP_CIPHER_CTX_ctrl(cipher.pointer, EVP_CTRL_AEAD_GET_TAG, tagOctets, start + plaintext.count))
+    try end(givingTag: start + plaintext.count)
   }
 
   /// Decrypts `sealed` (ciphertext ‖ tag) into `output`, 16 octets shorter. `output` may start where `sealed` does.
@@ -50,27 +47,45 @@ struct GCMContext: ~Copyable {
     guard !isEncrypting, output.count == length else { throw .badLength }
     do {
       try begin(nonce, associatedData)
-      let tag = UnsafeMutableRawPointer(mutating: sealed.baseAddress)?.advanced(by: length)
-      try OpenSSL.check(EVP_CIPHER_CTX_ctrl(cipher.pointer, EVP_CTRL_AEAD_SET_TAG, Int32(GCMContext.tagOctets), tag))
       try update(UnsafeRawBufferPointer(rebasing: sealed[..<length]), into: output.baseAddress)
-      var written: Int32 = 0
-      try OpenSSL.check(EVP_CipherFinal_ex(cipher.pointer, nil, &written), else: .notAuthentic)
+      try end(expectingTag: sealed.baseAddress?.advanced(by: length))
     } catch {
       SecureMemory.wipe(output)
       throw error
     }
   }
 
-  private func begin(
+  // MARK: A message in parts
+
+  /// Starts a message.
+  func begin(
     _ nonce: UnsafePointer<UInt8>, _ associatedData: UnsafeRawBufferPointer
   ) throws(CryptoError) {
     try cipher.restart(iv: nonce)
     try update(associatedData, into: nil)
   }
 
-  /// Without `output` the octets are associated data.
-  private func update(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawPointer?) throws(CryptoError) {
+  /// Takes the next octets of the message. Without `output` they are associated data.
+  func update(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawPointer?) throws(CryptoError) {
     guard !input.isEmpty else { return }
     guard try cipher.process(input, into: output) == input.count else { throw .failed }
+  }
+  /// Ends a message that was encrypted, and writes its tag, 16 octets.
+  func end(givingTag tag: UnsafeMutableRawPointer) throws(CryptoError) {
+    var written: Int32 = 0
+    try OpenSSL.check(EVP_CipherFinal_ex(cipher.pointer, nil, &written))
+    try OpenSSL.check(
+      EVP_CIPHER_CTX_ctrl(cipher.pointer, EVP_CTRL_AEAD_GET_TAG, Int32(GCMContext.tagOctets), tag))
+  }
+
+  /// Ends a message that was decrypted, whose tag must be this one, 16 octets.
+  ///
+  /// - Throws: ``CryptoError/notAuthentic`` for another: whatever was decrypted is worth nothing then.
+  func end(expectingTag tag: UnsafeRawPointer?) throws(CryptoError) {
+    try OpenSSL.check(
+      EVP_CIPHER_CTX_ctrl(
+        cipher.pointer, EVP_CTRL_AEAD_SET_TAG, Int32(GCMContext.tagOctets), UnsafeMutableRawPointer(mutating: tag)))
+    var written: Int32 = 0
+    try OpenSSL.check(EVP_CipherFinal_ex(cipher.pointer, nil, &written), else: .notAuthentic)
   }
 }

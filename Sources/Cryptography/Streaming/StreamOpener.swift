@@ -9,7 +9,7 @@ public struct StreamOpener: ~Copyable, @unchecked Sendable {
   /// The stream's shape.
   public let parameters: StreamingAEAD
 
-  private var gcm: GCMContext
+  var gcm: GCMContext
   private let noncePrefix: InlineArray<7, UInt8>
 
   /// A reader of the stream that begins with `header`. Whether key and associated data are right, segments show.
@@ -39,15 +39,18 @@ public struct StreamOpener: ~Copyable, @unchecked Sendable {
     into output: UnsafeMutableRawBufferPointer
   ) throws(CryptoError) -> Int {
     let length = ciphertext.count - StreamingAEAD.tagOctets
-    let capacity = parameters.capacity(ofSegment: index)
-    guard isLast ? length <= capacity : length == capacity, length >= (index == 0 ? 0 : 1) else { throw .notAuthentic }
+    guard parameters.allows(length, inSegment: index, isLast: isLast) else { throw .notAuthentic }
     guard output.count >= length else { throw .badLength }
     let plaintext = UnsafeMutableRawBufferPointer(rebasing: output[..<length])
-    var nonce = StreamingAEAD.nonce(prefix: noncePrefix, index: index, isLast: isLast)
+    var nonce = nonce(ofSegment: index, isLast: isLast)
     try withMutableBytes(&nonce) { (nonce) throws(CryptoError) in
       let none = UnsafeRawBufferPointer(start: nil, count: 0)
       try gcm.open(ciphertext, nonce: nonce, associatedData: none, into: plaintext)
     }
     return length
+  }
+
+  func nonce(ofSegment index: UInt32, isLast: Bool) -> InlineArray<12, UInt8> {
+    StreamingAEAD.nonce(prefix: noncePrefix, index: index, isLast: isLast)
   }
 }

@@ -17,7 +17,7 @@ public struct StreamSegmentSealer: ~Copyable, @unchecked Sendable {
   /// What the stream begins with, 40 octets.
   public let header: [UInt8]
 
-  private var gcm: GCMContext
+  var gcm: GCMContext
   private let noncePrefix: InlineArray<7, UInt8>
 
   /// A sealer of the stream that begins with `header`, under `key` (32 octets or more), bound to `associatedData`.
@@ -46,18 +46,20 @@ public struct StreamSegmentSealer: ~Copyable, @unchecked Sendable {
     segment index: UInt32, _ plaintext: UnsafeRawBufferPointer, isLast: Bool,
     into output: UnsafeMutableRawBufferPointer
   ) throws(CryptoError) -> Int {
-    let capacity = parameters.capacity(ofSegment: index)
-    guard isLast ? plaintext.count <= capacity : plaintext.count == capacity && index < .max else { throw .badLength }
-    guard index == 0 || !plaintext.isEmpty, output.count >= plaintext.count + StreamingAEAD.tagOctets else {
-      throw .badLength
-    }
+    guard parameters.allows(plaintext.count, inSegment: index, isLast: isLast),
+      output.count >= plaintext.count + StreamingAEAD.tagOctets
+    else { throw .badLength }
     let segment = UnsafeMutableRawBufferPointer(rebasing: output[..<(plaintext.count + StreamingAEAD.tagOctets)])
-    var nonce = StreamingAEAD.nonce(prefix: noncePrefix, index: index, isLast: isLast)
+    var nonce = nonce(ofSegment: index, isLast: isLast)
     try withMutableBytes(&nonce) { (nonce) throws(CryptoError) in
       let none = UnsafeRawBufferPointer(start: nil, count: 0)
       try gcm.seal(plaintext, nonce: nonce, associatedData: none, into: segment)
     }
     return segment.count
+  }
+
+  func nonce(ofSegment index: UInt32, isLast: Bool) -> InlineArray<12, UInt8> {
+    StreamingAEAD.nonce(prefix: noncePrefix, index: index, isLast: isLast)
   }
 }
 

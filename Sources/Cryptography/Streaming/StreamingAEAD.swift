@@ -41,6 +41,13 @@ public struct StreamingAEAD: Hashable, Sendable {
     index == 0 ? firstCapacity : otherCapacity
   }
 
+  /// Whether segment `index` may have so many octets of plaintext: full but the last one, and empty but for the first.
+  func allows(_ plaintextOctets: Int, inSegment index: UInt32, isLast: Bool) -> Bool {
+    let capacity = capacity(ofSegment: index)
+    guard plaintextOctets >= (index == 0 ? 0 : 1) else { return false }
+    return isLast ? plaintextOctets <= capacity : plaintextOctets == capacity && index < .max
+  }
+
   private var firstCapacity: Int { segmentOctets - StreamingAEAD.headerOctets - StreamingAEAD.tagOctets }
 
   private var otherCapacity: Int { segmentOctets - StreamingAEAD.tagOctets }

@@ -57,6 +57,9 @@ public final class PrivateDaemon: Sendable {
   /// What libpcsclite must find in the environment to come to this daemon.
   public var environment: [String: String] { ["PCSCLITE_CSOCK_NAME": folder.socket] }
 
+  /// What pcscd and its drivers said so far.
+  public var log: String { folder.logText }
+
   /// Leads this process's own calls of libpcsclite to this daemon. Must come before the first of them: the library asks
   /// the environment once.
   public func adopt() {

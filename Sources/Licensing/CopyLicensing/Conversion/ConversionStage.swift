@@ -5,7 +5,7 @@ import SecureChannel
 import Synchronization
 
 /// S16 and S17 of the seeds (M14): every piece of a title is opened under Ka and sealed under Ku, in the buffer that it
-/// lies in. Plaintext is nowhere else, and only until the ciphertext for the target medium takes its place.
+/// lies in, part after part. Plaintext is nowhere else, and only until the ciphertext for the target medium takes its place.
 final class ConversionStage: TitleStage {
   fileprivate let softwareID: SoftwareID
   fileprivate let mediumID: MediumID
@@ -45,22 +45,21 @@ final class ConversionStage: TitleStage {
 /// Converts the pieces of one lane.
 private final class ConversionWorker: TitleStageWorker {
   private let stage: ConversionStage
-  private var opener: StreamOpener
-  private var sealer: StreamSegmentSealer
+  private var converter: StreamSegmentConverter
 
   init(_ stage: ConversionStage) throws(CryptoError) {
     self.stage = stage
-    opener = try StreamOpener(
+    let opener = try StreamOpener(
       key: stage.keys.masterKey, associatedData: Content.associatedData(stage.softwareID),
       header: stage.masterHeader, parameters: Content.parameters)
-    sealer = try StreamSegmentSealer(
+    let sealer = try StreamSegmentSealer(
       key: stage.keys.mediumKey,
       associatedData: ConvertedContent.associatedData(stage.softwareID, on: stage.mediumID), header: stage.header,
       parameters: Content.parameters)
+    converter = try StreamSegmentConverter(from: opener, to: sealer)
   }
 
   func process(_ piece: TitlePiece) throws(LicensingError) {
-    stage.note(masterDigest: Digest.sha256(UnsafeRawBufferPointer(piece.octets)), of: piece.index)
     do {
       try convert(piece)
     } catch {
@@ -72,17 +71,17 @@ private final class ConversionWorker: TitleStageWorker {
 
   /// The header is replaced, the segment opened and sealed. Its length stays, since both streams have one shape.
   private func convert(_ piece: TitlePiece) throws(CryptoError) {
+    var hasher = SHA256Hasher()
     var segment = piece.octets
     if piece.index == 0 {
-      guard segment.count > StreamingAEAD.headerOctets,
-        segment[..<StreamingAEAD.headerOctets].elementsEqual(stage.masterHeader)
-      else { throw .notAuthentic }
-      segment.copyBytes(from: stage.header)
+      guard segment.count > StreamingAEAD.headerOctets else { throw .notAuthentic }
+      let header = UnsafeMutableRawBufferPointer(rebasing: segment[..<StreamingAEAD.headerOctets])
+      guard header.elementsEqual(stage.masterHeader) else { throw .notAuthentic }
+      hasher.update(UnsafeRawBufferPointer(header))
+      header.copyBytes(from: stage.header)
       segment = UnsafeMutableRawBufferPointer(rebasing: segment[StreamingAEAD.headerOctets...])
     }
-    let count = try opener.open(
-      segment: piece.index, UnsafeRawBufferPointer(segment), isLast: piece.isLast, into: segment)
-    let plaintext = UnsafeRawBufferPointer(rebasing: segment[..<count])
-    _ = try sealer.seal(segment: piece.index, plaintext, isLast: piece.isLast, into: segment)
+    try converter.convert(segment: piece.index, segment, isLast: piece.isLast, digesting: &hasher)
+    stage.note(masterDigest: hasher.finalize(), of: piece.index)
   }
 }

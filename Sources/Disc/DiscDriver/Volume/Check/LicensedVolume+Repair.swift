@@ -36,7 +36,12 @@ extension LicensedVolume {
     let volume = try LicensedVolume(opening: session)
     try volume.requireRepairable(before.state)
     try volume.settle()
-    if removingDamaged { try volume.removeLost(before.findings) }
+    if removingDamaged {
+      let hadCatalogue = volume.catalogue != nil
+      try volume.removeLost(before.findings)
+      // The titles that a lying list leaves could not be looked at before.
+      if !hadCatalogue { try volume.removeLost(check(session, contents: true, progress: progress).findings) }
+    }
     return VolumeRepair(before: before, after: try check(session))
   }
 
