@@ -1,3 +1,4 @@
+import DiscEmulator
 import Foundation
 import Testing
 
@@ -14,6 +15,16 @@ import Testing
     #expect(run.octets.isEmpty)
     #expect(run.complaint.contains("for another disc"))
     #expect(try bench.succeed("disc", "info", "--disc", "other.img").output.contains("made on another disc"))
+  }
+
+  @Test func M5_nothingIsBilledForADiscThatTakesNoLicence() throws {
+    let bench = try Story.copy()
+    try bench.succeed("disc", "new", "other.img")
+    try EmulatedDisc(openingAt: bench.path("other.img")).setProtection(WriteProtection(isWhole: true))
+    let books = try bench.succeed("center", "verify").output
+    let refused = try bench.run(["copy", "license", "--title", "Shell", "--disc", "other.img"])
+    #expect(refused.status != 0 && refused.complaint.contains("write-protected"), "\(refused.complaint)")
+    #expect(try bench.succeed("center", "verify").output == books)
   }
 
   @Test func anotherCardIsRefused() throws {

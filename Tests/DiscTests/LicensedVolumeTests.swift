@@ -96,6 +96,22 @@ import Testing
     }
   }
 
+  /// Whoever is about to pay for a licence hears first that the disc does not take it.
+  @Test func M6_discTellsBeforehandWhetherItTakesALicence() throws {
+    let folder = try TemporaryFolder()
+    let disc = try EmulatedDisc.manufacture(
+      at: folder.file("disc.img"), geometry: .mb128,
+      mediumID: try #require(MediumID(octets: [UInt8](repeating: 1, count: 16))), manufactured: 0)
+    try VolumeBench.format(disc)
+    let title = try VolumeBench.software(1)
+    try VolumeBench.open(disc).prepare(forLicenceFor: title)
+    try disc.setProtection(WriteProtection(isWhole: true))
+    let failure = VolumeBench.error { try VolumeBench.open(disc).prepare(forLicenceFor: title) }
+    #expect(failure?.code == .writeProtected && failure?.discMayHaveChanged == false)
+    try disc.setProtection(WriteProtection())
+    try VolumeBench.open(disc).prepare(forLicenceFor: title)
+  }
+
   @Test func licenceSlotsRunOutWithoutLoss() throws {
     let disc = try VolumeBench.blank()
     let volume = try VolumeBench.format(disc)
@@ -105,6 +121,8 @@ import Testing
     let other = try VolumeBench.software(200)
     let failure = VolumeBench.error { try volume.install(licence: licence(200), for: other) }
     #expect(failure?.code == .full && failure?.discMayHaveChanged == false)
+    #expect(VolumeBench.error { try volume.prepare(forLicenceFor: other) }?.code == .full)
+    try volume.prepare(forLicenceFor: try VolumeBench.software(5))
     // A licence that is there can still be renewed, and a removed one makes room.
     try volume.install(licence: licence(99), for: try VolumeBench.software(5))
     try volume.removeLicence(for: try VolumeBench.software(6))

@@ -12,6 +12,11 @@ extension CopySession {
       operationID: operationID, cardSerial: serial, softwareID: softwareID, mediumID: volume.identity.id, terms: terms)
   }
 
+  /// Sees to it that the disc would take the licence, before the centre bills it.
+  public func prepare(for softwareID: SoftwareID) throws(LicensingError) {
+    try licensing("write the licence to the disc") { try volume.prepare(forLicenceFor: softwareID) }
+  }
+
   /// Writes the centre's answer into the predetermined region of the medium (S3, M6), if it is authentic and for this
   /// medium and this card. Whatever keys are wrapped in it stay so (S15, M13).
   public func install(_ license: TitleLicense) throws(LicensingError) {

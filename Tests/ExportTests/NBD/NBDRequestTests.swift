@@ -43,27 +43,29 @@ import TestSupport
   @Test func neighboursInABlockKeepTheirOctets() async throws {
     let bench = try ExportBench(.mb640)
     let server = try bench.serve()
+    // Few blocks and many rounds: of the moments between reading a block and writing it back, some must be met.
+    let (rounds, blocks, quarter) = (1_500, 4, 512)
+    func octet(_ round: Int, _ block: Int, _ owner: Int) -> UInt8 { UInt8((round + 3 * block + owner) & 0xFF) }
     try await withThrowingTaskGroup { group in
-      for half in 0..<2 {
+      for owner in 0..<4 {
         group.addTask {
           let client = try NBDClient(server.socket)
-          for round in 0..<300 {
-            let requests = (0..<16).map { place in
+          for round in 0..<rounds {
+            let requests = (0..<blocks).map { block in
               Request(
-                Request.write, offset: UInt64(place * 2_048 + half * 1_024),
-                data: [UInt8](repeating: UInt8((round + place + half) & 0xFF), count: 1_024))
+                Request.write, offset: UInt64(block * 2_048 + owner * quarter),
+                data: [UInt8](repeating: octet(round, block, owner), count: quarter))
             }
             for reply in try client.ask(requests) { #expect(reply.error == 0) }
-            let reads = requests.map { Request(Request.read, offset: $0.offset, length: 1_024) }
+            let reads = requests.map { Request(Request.read, offset: $0.offset, length: UInt32($0.data.count)) }
             #expect(try client.ask(reads).map(\.data) == requests.map(\.data))
           }
         }
       }
       try await group.waitForAll()
     }
-    let blocks = Array(try bench.blocks().prefix(16 * 2_048))
-    for (index, octet) in blocks.enumerated() {
-      #expect(octet == UInt8((299 + index / 2_048 + index % 2_048 / 1_024) & 0xFF))
+    for (index, found) in Array(try bench.blocks().prefix(blocks * 2_048)).enumerated() {
+      #expect(found == octet(rounds - 1, index / 2_048, index % 2_048 / quarter))
     }
   }
 }

@@ -72,7 +72,9 @@ import Testing
       (["--nbd", "--port", "0"], 64, "port 0"), (["--nbd", "--socket", "x", "--port", "1"], 64, "--port"),
       (["--iscsi", "--target-name", "Disc"], 64, "no iSCSI name"),
       (["--iscsi", "--chap-secret", "env:X"], 64, "--chap-user"),
-      (["--iscsi", "--faults", "colour=red"], 64, "no fault"), (["--iscsi", "--type", "05h"], 64, "07h"),
+      (["--iscsi", "--faults", "colour=red"], 64, "no fault"),
+      (["--iscsi", "--faults", "unreadable=0-248826"], 64, "from 0 to 248825"),
+      (["--iscsi", "--type", "05h"], 64, "07h"),
       (["--nbd", "--disc", "none.img"], 66, "no such file"), (["--iscsi", "--disc", "/dev/null"], 64, "is a device"),
       (["--iscsi", "--host", "192.0.2.1"], 1, "cannot listen"),
     ] as [([String], Int32, String)] {
@@ -84,6 +86,34 @@ import Testing
       #expect(outcome.octets.isEmpty)
     }
     #expect(FileManager.default.fileExists(atPath: bench.folder("taken")))
+  }
+
+  /// Nobody can call all addresses at once, so the examples name one.
+  @Test(arguments: [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
+  func whoeverListensEverywhereIsCalledHere(host: String, place: String) throws {
+    let bench = try ExportBench()
+    let serving = try ServeCommand(bench, "--iscsi", "--host", host, "--port", "0")
+    #expect(serving.uri.hasPrefix("iscsi://\(place):"), "\(serving.uri)")
+    #expect(try bench.succeed("iscsi-inq", serving.uri).output.contains("OPTICAL"))
+    try serving.type("quit")
+    #expect(try serving.program.wait().status == 0)
+  }
+
+  /// A PIN, a key or a title would lie in it in clear.
+  @Test func noCoreFileIsMade() throws {
+    let bench = try ExportBench()
+    let serving = try ServeCommand(
+      bench, "--nbd", "--socket", "disc.sock", environment: ["SWIFT_BACKTRACE": "enable=no"])
+    let children = try bench.succeed("pgrep", "--parent", "\(serving.program.number)").output
+    for process in ["\(serving.program.number)", String(children.dropLast())] {
+      let limits = try String(contentsOfFile: "/proc/\(process)/limits", encoding: .utf8)
+      let cores = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") })
+      #expect(cores.split(separator: " ").dropFirst(4).prefix(2) == ["0", "0"], "\(cores)")
+    }
+    serving.program.send(SIGABRT)
+    try serving.program.wait()
+    let left = try FileManager.default.contentsOfDirectory(atPath: bench.folder.path)
+    #expect(!left.contains { $0.hasPrefix("core") }, "\(left)")
   }
 
   @Test func whatIsMissingIsNamed() throws {

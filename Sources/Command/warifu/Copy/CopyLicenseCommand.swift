@@ -42,6 +42,7 @@ struct CopyLicenseCommand: AsyncParsableCommand {
       let request = try session.request(
         for: try copy.title.resolve(among: titles, in: "the centre"), operationID: .drawn(from: SystemRandom()),
         terms: attested ? LicenseTerms(requiresAttestedMedium: true) : .unlimited)
+      try session.prepare(for: request.softwareID)
       if attested { return try await center.titleLicenses.license(request, attestedBy: try session.attest(request)) }
       return switch profile {
       case .certificate: TitleLicense.certificate(try await center.copyLicenses.license(request))

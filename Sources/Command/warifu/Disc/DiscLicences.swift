@@ -78,12 +78,11 @@ private struct LicencesReport: Report {
       licences.isEmpty
       ? "No licences.\n"
       : Columns.table(
-        ["NUMBER", "TITLE", "CARD", "MEDIUM", "MEDIUM ID", "TERMS", "KIND"],
+        ["NUMBER", "TITLE", "CARD", "MEDIUM", "ID", "KIND", "TERMS"],
         licences.map { entry in
           [
             entry.number.map(String.init) ?? "-", entry.name ?? entry.softwareID, entry.card ?? "-",
-            entry.medium ?? "-",
-            entry.strength ?? "-", entry.terms, entry.kind,
+            entry.medium ?? "-", entry.strength ?? "-", entry.kind, entry.terms,
           ]
         })
     if damagedLicences > 0 { text += "\(Words.count(damagedLicences, "licence")) damaged beyond both copies.\n" }

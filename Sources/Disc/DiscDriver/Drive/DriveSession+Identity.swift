@@ -49,11 +49,21 @@ extension DriveSession {
   func embossedBlock() throws(DiscError) -> UInt64? {
     let address = MediumIDSector.address(blockCount: capacity.blockCount, blockSize: capacity.blockSize)
     guard blockSize >= MediumIDSector.minimumBlockSize, address < capacity.blockCount,
-      let answer = try fetch(.modeSense(), upTo: 252, DriveSession.identifying),
-      let parameters = try? ModeParameters(parsing: answer.span.bytes, isLong: false),
+      let parameters = try modeParameters(DriveSession.identifying),
       parameters.mediumType == .opticalPartlyReadOnly
     else { return nil }
     return address
+  }
+
+  /// Whether the drive says that nothing of the medium can be written. One that says nothing of it is taken at its word
+  /// when it refuses.
+  func isWriteProtected() throws(DiscError) -> Bool {
+    try modeParameters("cannot ask whether the disc is write-protected")?.isWriteProtected ?? false
+  }
+
+  private func modeParameters(_ operation: String) throws(DiscError) -> ModeParameters? {
+    guard let answer = try fetch(.modeSense(), upTo: 252, operation) else { return nil }
+    return try? ModeParameters(parsing: answer.span.bytes, isLong: false)
   }
 
   /// The device's number without its padding, if the device is its medium.

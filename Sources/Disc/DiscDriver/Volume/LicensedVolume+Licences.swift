@@ -37,11 +37,30 @@ extension LicensedVolume {
         .invalidArgument, operation, remedy: "a licence has 1 to \(VolumeLayout.maximumLicenceLength) octets")
     }
     try prepareToChange(operation)
+    let index = try slotToWrite(softwareID, operation)
+    try store.replace(&licencePairs[index], with: softwareID.octets + [LicenceState.present.rawValue] + octets)
+  }
+
+  /// Sees to it that the disc would take a licence for this title, before anybody pays for one: that it can be written,
+  /// and has room.
+  ///
+  /// - Throws: ``DiscError/Code/writeProtected``, ``DiscError/Code/foreign``, ``DiscError/Code/full``, and whatever
+  ///   bringing the volume in order may find, which a change begins with.
+  public func prepare(forLicenceFor softwareID: SoftwareID) throws(DiscError) {
+    let operation = "cannot write a licence for \(softwareID)"
+    guard try !store.session.isWriteProtected() else {
+      throw DiscError(.writeProtected, operation, remedy: "the disc is write-protected; use a writable disc")
+    }
+    try prepareToChange(operation)
+    _ = try slotToWrite(softwareID, operation)
+  }
+
+  private func slotToWrite(_ softwareID: SoftwareID, _ operation: String) throws(DiscError) -> Int {
     guard let index = slot(of: softwareID) ?? freeSlot else {
       throw DiscError(
         .full, operation, remedy: "all \(licencePairs.count) licence slots are taken; remove a licence first")
     }
-    try store.replace(&licencePairs[index], with: softwareID.octets + [LicenceState.present.rawValue] + octets)
+    return index
   }
 
   /// Takes a licence off the volume.
@@ -130,7 +149,8 @@ extension LicensedVolume {
 
   private func sequence(_ index: Int) -> UInt64 { licencePairs[index].newest?.record.sequence ?? 0 }
 
-  /// A slot without a licence: a fresh one, or one whose first licence a cut tore, else one whose licence was removed, else one whose content is lost.
+  /// A slot without a licence: a fresh one, or one whose first licence a cut tore, else one whose licence was removed,
+  /// else one whose content is lost.
   private var freeSlot: Int? {
     let isFree: [(VolumeStore.Pair) -> Bool] = [
       { $0.wasInterruptedAtStart || $0.isBlank },

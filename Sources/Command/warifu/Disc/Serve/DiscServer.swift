@@ -56,6 +56,7 @@ struct DiscToServe {
   let mediumID: MediumID?
   /// Kind and size, for people.
   let words: String
+  private let blockCount: UInt32
 
   /// Looks at an image: whoever cannot open it hears of it here, with what to do.
   init(_ path: String, readOnly: Bool) throws {
@@ -63,10 +64,21 @@ struct DiscToServe {
     self.path = path
     mediumID = MediumID(octets: disc.factoryRecord.mediumID)
     let geometry = disc.geometry
+    blockCount = geometry.blockCount
     let state = disc.isWriteProtected ? ", write protected" : ""
     words =
       "\(geometry.nominalMegabytes) MB, \(geometry.blockCount) blocks of \(geometry.blockSize) octets\(state), "
       + "medium id \(mediumID?.description ?? "unknown")"
+  }
+}
+
+extension DiscToServe {
+  /// Refuses a plan of faults for blocks that the disc does not have.
+  func check(_ faults: MediumFaults) throws {
+    guard let last = faults.rules.map(\.blocks.upperBound).max(), last >= UInt64(blockCount) else { return }
+    throw Failure(
+      .usage, "--faults names block \(last), which \(path) does not have",
+      remedy: "give blocks from 0 to \(blockCount - 1)")
   }
 }
 
@@ -77,6 +89,12 @@ enum ListeningHost {
     host == "localhost" || host == "::1" || (host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." })
   }
 
-  /// `host` as it stands in a URI.
-  static func inURI(_ host: String) -> String { host.contains(":") ? "[\(host)]" : host }
+  /// `host` as it stands in a URI that a client on this machine can use: nobody can call all addresses at once.
+  static func inURI(_ host: String) -> String {
+    switch host {
+    case "0.0.0.0": "127.0.0.1"
+    case "::": "[::1]"
+    default: host.contains(":") ? "[\(host)]" : host
+    }
+  }
 }

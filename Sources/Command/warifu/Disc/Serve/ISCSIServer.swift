@@ -34,6 +34,7 @@ final class ISCSIServer: DiscServer {
   /// Makes a drive with the disc at `path` inside.
   init(of path: String, as plan: Plan, _ configuration: ISCSITarget.Configuration) throws {
     disc = try DiscToServe(path, readOnly: plan.isReadOnly)
+    try plan.faults.map(disc.check)
     self.plan = plan
     self.configuration = configuration
     drive = SharedDrive(
