@@ -238,8 +238,8 @@ let package = Package(
     tests(
       of: "Command",
       [
-        "TestSupport", "WarifuTesting", "CardEmulator", "CardDriver", "LicenseCenter", "Formats", "Cryptography",
-        "CLinux",
+        "TestSupport", "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DriveFirmware", "LicenseCenter",
+        "Formats", "Cryptography", "CLinux",
       ] + wire,
       exclude: ["terminal.py"]),
   ]
