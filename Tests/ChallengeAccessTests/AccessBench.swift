@@ -1,10 +1,11 @@
 import CardProtocol
-import ChallengeAccess
 import Cryptography
 import Formats
 import Identifiers
 import Octets
 import Testing
+
+@testable import ChallengeAccess
 
 /// A server and a machine that knows it, with standing clocks and chance that can be had again.
 struct AccessBench: ~Copyable {
@@ -63,6 +64,15 @@ struct AccessBench: ~Copyable {
     return try client.answer()
   }
 
+  /// An answer of a client that tells what it likes, past its own half's checks.
+  func forgedAnswer(_ challenge: [UInt8], _ values: [ConfigurationItem: [UInt8]]) throws -> [UInt8] {
+    let challenge = try AccessChallenge(challenge)
+    let response = AccessResponse(
+      message: challenge.message, messageSignature: challenge.signature, configuration: try ConfigurationData(values)
+    ).encoded
+    return AccessAnswer(response: response, signature: try clientKey.sign(response)).encoded
+  }
+
   /// The server's second half: why there is no access, or `nil`.
   func denial(
     of octets: [UInt8], in session: AccessSession, at now: UInt64 = AccessBench.now, isFirstAnswer: Bool = true,
@@ -100,4 +110,24 @@ func denial(_ body: () throws -> Void) -> AccessDenial? {
   } catch {
     return error as? AccessDenial
   }
+}
+
+// An array that is read at once: a span of a value that is passing by does not outlive it.
+extension AccessRequest {
+  init(_ octets: [UInt8]) throws(FormatError) { try self.init(parsing: octets.span.bytes) }
+}
+extension AccessMessage {
+  init(_ octets: [UInt8]) throws(FormatError) { try self.init(parsing: octets.span.bytes) }
+}
+extension AccessChallenge {
+  init(_ octets: [UInt8]) throws(FormatError) { try self.init(parsing: octets.span.bytes) }
+}
+extension AccessAnswer {
+  init(_ octets: [UInt8]) throws(FormatError) { try self.init(parsing: octets.span.bytes) }
+}
+extension ConfigurationData {
+  init(octets: [UInt8]) throws(FormatError) { try self.init(parsing: octets.span.bytes) }
+}
+extension ConfigurationPolicy {
+  init(octets: [UInt8]) throws(FormatError) { try self.init(parsing: octets.span.bytes) }
 }

@@ -94,16 +94,17 @@ import Testing
   @Test func C6_aMessageWithAnOffsetOutOfRangeIsRefused() throws {
     let bench = try AccessBench()
     let request = try bench.request()
-    let good = try AccessChallenge(parsing: try bench.challenge(for: request).span.bytes)
+    let good = try AccessChallenge(try bench.challenge(for: request))
     let position = try #require(AccessMessage.offsetPosition(in: good.message))
     for offset in [UInt8(33), 40, 128, 255] {
       var challenge = good
       challenge.message[position] = offset
       challenge.signature = try bench.serverKey.sign(challenge.message)
-      #expect(throws: FormatError.self) { _ = try AccessMessage(parsing: challenge.message.span.bytes) }
+      let (message, encoded) = (challenge.message, challenge.encoded)
+      #expect(throws: FormatError.self) { _ = try AccessMessage(message) }
       var client = ClientExchange(request)
       do throws(AccessRefusal) {
-        try client.receive(challenge.encoded.span.bytes, under: [bench.serverKey.verificationKey])
+        try client.receive(encoded.span.bytes, under: [bench.serverKey.verificationKey])
         Issue.record("offset \(offset) was taken")
       } catch {
         #expect(error == .malformed)
@@ -125,7 +126,7 @@ extension AccessMessage {
   /// length.
   fileprivate static func offsetPosition(in octets: [UInt8]) -> Int? {
     let position = 4 + 2 * (3 + 16) + 3
-    guard let message = try? AccessMessage(parsing: octets.span.bytes), octets[position] == message.component.offset
+    guard let message = try? AccessMessage(octets), octets[position] == message.component.offset
     else { return nil }
     return position
   }

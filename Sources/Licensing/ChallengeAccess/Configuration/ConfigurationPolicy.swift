@@ -84,9 +84,9 @@ public struct ConfigurationPolicy: Hashable, Sendable {
       for _ in 0..<count {
         values.insert(try reader.take(.configurationValue, ConfigurationData.valueOctets, "value"))
       }
-      guard rules[item] == nil, values.count == Int(count) else { throw FormatError(.notCanonical, subject) }
       rules[item] = count == 0 ? .any : .oneOf(values)
     }
     try self.init(rules)
+    guard encoded == octets.octets else { throw FormatError(.notCanonical, subject) }
   }
 }
