@@ -29,11 +29,12 @@ import Testing
   }
 
   /// The last moment in which a message is good, and the first in which it is not, on both sides.
-  @Test(arguments: [
-    (0, nil), (Int64(AccessBench.lifetime), nil), (Int64(AccessBench.lifetime) + 1, AccessDenial.stale),
-    (100_000_000, .stale), (-Int64(AccessBench.tolerance), nil), (-Int64(AccessBench.tolerance) - 1, .future),
-    (-1_800_000_000, .future),
-  ] as [(Int64, AccessDenial?)])
+  @Test(
+    arguments: [
+      (0, nil), (Int64(AccessBench.lifetime), nil), (Int64(AccessBench.lifetime) + 1, AccessDenial.stale),
+      (100_000_000, .stale), (-Int64(AccessBench.tolerance), nil), (-Int64(AccessBench.tolerance) - 1, .future),
+      (-1_800_000_000, .future),
+    ] as [(Int64, AccessDenial?)])
   func C5_staleAndFutureAreRefused(later: Int64, expected: AccessDenial?) throws {
     let bench = try AccessBench()
     let request = try bench.request()

@@ -233,8 +233,11 @@ import Testing
       }
       errors.append(try #require(error))
     }
-    func good(_ value: UInt8 = 1, for title: SoftwareID? = nil) async throws -> (session: AccessSession, octets: [UInt8])
-    { try await machine.answer(test, for: title, telling: [.hostID: [value]]) }
+    func good(
+      _ value: UInt8 = 1, for title: SoftwareID? = nil
+    ) async throws -> (session: AccessSession, octets: [UInt8]) {
+      try await machine.answer(test, for: title, telling: [.hostID: [value]])
+    }
 
     try await expectDenial(.malformed, (try await good().session, []))
     try await expectDenial(.otherSession, (try await good().session, try await good().octets))

@@ -28,8 +28,8 @@ public struct AccessMessage: Hashable, Sendable {
   ///   - time: seconds since 1970 UTC.
   ///   - random: where session, chance and offset come from.
   public init(
-    for request: AccessRequest, from centerID: CenterID, at time: UInt64, asking items: some Sequence<ConfigurationItem>,
-    random: any RandomSource
+    for request: AccessRequest, from centerID: CenterID, at time: UInt64,
+    asking items: some Sequence<ConfigurationItem>, random: any RandomSource
   ) {
     self.centerID = centerID
     session = AccessSession(random: random)

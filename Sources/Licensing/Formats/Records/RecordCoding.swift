@@ -118,7 +118,8 @@ package struct RecordReader: ~Escapable {
 
   /// A reader behind the header of a record of `kind`; `subject` names the record in errors.
   @_lifetime(copy span)
-  package init(_ span: RawSpan, _ kind: RecordKind, version: UInt8 = 1, limit: Int, subject: String) throws(FormatError) {
+  package init(_ span: RawSpan, _ kind: RecordKind, version: UInt8 = 1, limit: Int, subject: String) throws(FormatError)
+  {
     guard span.byteCount <= limit else { throw FormatError(.oversized, subject) }
     reader = OctetReader(span)
     self.subject = subject
@@ -130,7 +131,8 @@ package struct RecordReader: ~Escapable {
 
   /// The value of the next field, which must have `tag` and a length within `count`.
   @_lifetime(self: copy self)
-  package mutating func take(_ tag: RecordTag, _ count: ClosedRange<Int>, _ name: String) throws(FormatError) -> [UInt8] {
+  package mutating func take(_ tag: RecordTag, _ count: ClosedRange<Int>, _ name: String) throws(FormatError) -> [UInt8]
+  {
     let what = "\(subject), \(name)"
     do {
       guard try reader.u8() == tag.rawValue else { throw FormatError(.unknownKind, what) }
