@@ -150,13 +150,22 @@ import Testing
     let machine = try await Machine.registered(test)
     let answer = try await machine.answer(test)
     let center = test.center
-    let winners = await withTaskGroup(of: Bool.self, returning: Int.self) { group in
-      for _ in 0..<Randomness(seed: 0).soak(40, full: 2_000) {
-        group.addTask { (try? await center.access.admit(answer.octets, in: answer.session)) != nil }
+    let count = Randomness(seed: 0).soak(40, full: 2_000)
+    let denials = await withTaskGroup(of: CenterError.Code?.self, returning: [CenterError.Code?].self) { group in
+      for _ in 0..<count {
+        group.addTask {
+          do throws(CenterError) {
+            _ = try await center.access.admit(answer.octets, in: answer.session)
+            return nil
+          } catch {
+            return error.code
+          }
+        }
       }
-      return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+      return await group.reduce(into: []) { $0.append($1) }
     }
-    #expect(winners == 1)
+    #expect(denials.count { $0 == nil } == 1)
+    #expect(denials.count { $0 == .denied(.replayed) } == count - 1)
     #expect(try await test.count("SELECT 1 FROM access_tokens") == 1)
   }
 

@@ -1,3 +1,6 @@
+import CardDriver
+import CardEmulator
+import CardFirmware
 import ChallengeAccess
 import Cryptography
 import Formats
@@ -77,6 +80,26 @@ import Testing
     try await test.center.access.reinstate(.card(serial))
     let fresh = try await answer(of: card, serial, at: test.center, under: try test.serverKey)
     _ = try await test.center.access.admit(fresh.octets, in: fresh.session)
+  }
+
+  /// Who had access by a card that is locked has none any more, whether the card hears of it or not.
+  @Test func lockingACardEndsItsTokens() async throws {
+    let test = try await TestCenter()
+    var commands = 0
+    for hears in [true, false] {
+      let (emulated, serial) = try await test.registeredCard(.board)
+      let order = try CardIssueOrder(cardSerial: serial, purchaser: "P", maximumCodes: 1, generationKeys: [1])
+      _ = try await test.center.cardIssuer.issue(order, over: try FaultyLine(emulated))
+      let card = try WarifuCard(CardConnection(emulated))
+      let reply = try await answer(of: card, serial, at: test.center, under: try test.serverKey)
+      let grant = try await test.center.access.admit(reply.octets, in: reply.session)
+      // The last command is the order itself.
+      let line = try hears ? FaultyLine(emulated) : FaultyLine(emulated, .requestLost, at: commands - 1)
+      let isLocked = try? await test.center.cardIssuer.setCustody(.locked, of: serial, over: line)
+      #expect(isLocked == (hears ? true : nil) && line.hasFailed != hears)
+      commands = line.exchanges
+      await expectFailure(.denied(.tokenInvalid)) { _ = try await test.center.access.identity(of: grant.token) }
+    }
   }
 
   @Test func otherRolesEndTheTokensOfBefore() async throws {
