@@ -118,6 +118,26 @@ import Testing
     }
   }
 
+  /// The centre's key may change between message and answer.
+  @Test func C9_aMessageOfTheKeyBeforeIsStillGood() async throws {
+    let test = try await TestCenter()
+    let machine = try await Machine.registered(test)
+    let rotated = try test.centerWithNewTimeKey()
+    let before = try await machine.answer(test)
+    let grant = try await rotated.access.admit(before.octets, in: before.session)
+    #expect(try await rotated.access.identity(of: grant.token).client == machine.client)
+    // The instance that has not heard of the new key does not know its messages, nor does a client that has not.
+    let request = try AccessRequest(client: machine.client, role: .machine, nonce: test.random.octets(32))
+    let newer = try await rotated.access.invite(request.encoded)
+    var client = ClientExchange(request)
+    do throws(AccessRefusal) {
+      try client.receive(newer.challenge.span.bytes, under: [try test.key()])
+      Issue.record("a key that the client does not keep was taken")
+    } catch {
+      #expect(error == .wrongServerKey)
+    }
+  }
+
   @Test func aCardWhoseCertificateHasExpiredIsDenied() async throws {
     let test = try await TestCenter()
     let (card, serial) = try await test.issuedCard()
@@ -322,6 +342,20 @@ import Testing
 }
 
 extension TestCenter {
+  /// The same centre with a second version of the key that signs its messages.
+  fileprivate func centerWithNewTimeKey() throws -> Center {
+    let context = center.context
+    var octets = try context.keys.encoded().withBytes { $0.octets }
+    // The number of entries stands behind the four octets of magic.
+    octets[5] += 1
+    octets += [KeyPurpose.timeSigning.rawValue, 0, 0, 0, 0, 2, 0, 32]
+    octets += try SigningKey(random: random).exportScalar().withBytes { $0.octets }
+    return Center(
+      context: CenterContext(
+        facts: context.facts, database: context.database, keys: try KeyStore.parse(octets.span.bytes),
+        clock: context.clock, random: context.random))
+  }
+
   /// ``serverKey``, where only a refusal may be thrown.
   fileprivate func key() throws(AccessRefusal) -> VerificationKey {
     do { return try serverKey } catch { throw .failed }

@@ -117,11 +117,9 @@ struct AccessClientRow {
     let row = try transaction.first(
       "SELECT certificate FROM card_certificates WHERE card = $1 AND role = $2",
       [.blob(serial.octets), .text(CertificateRole.authentication.rawValue)])
-    guard let row else { return nil }
-    do throws(CertificateError) {
+    guard let octets = try row?.octets("certificate") else { return nil }
+    do {
       let authority = try Certificate(der: context.facts.authorityCertificate)
-      let octets: [UInt8]
-      do { octets = try row.octets("certificate") } catch { throw .malformed }
       let certificate = try Certificate(der: octets)
       try certificate.verify(chainTo: authority, at: context.clock.now(), role: .cardAuthentication)
       return certificate.publicKey
