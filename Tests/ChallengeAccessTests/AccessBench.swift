@@ -124,6 +124,12 @@ extension AccessChallenge {
 }
 extension AccessAnswer {
   init(_ octets: [UInt8]) throws(FormatError) { try self.init(parsing: octets.span.bytes) }
+
+  /// The record of the message in it.
+  func message() throws(FormatError) -> [UInt8] {
+    let response = response
+    return try AccessResponse(parsing: response.span.bytes).message
+  }
 }
 extension ConfigurationData {
   init(octets: [UInt8]) throws(FormatError) { try self.init(parsing: octets.span.bytes) }

@@ -75,7 +75,8 @@ public struct AccessDesk: Sendable {
     }
     if case .failure(let denial) = early { throw AccessDesk.denied(denial) }
     let token = AccessToken(random: context.random)
-    // What an authentic answer is denied for stays written, so a denial is no error of this transaction.
+    // Checked once more where nothing can come in between, such as a revocation. What an authentic answer is denied for
+    // stays written, so a denial is no error of this transaction.
     let outcome = try await context.database.write { transaction in
       try AccessDesk.result { try AccessDesk.admit(answer, session, token, transaction, context) }
     }
