@@ -12,7 +12,7 @@ WIRE = {"Octets", "Identifiers", "ISO7816", "SecureChannel", "SCSI", "CardProtoc
 FIRMWARE = {"CardFirmware", "DriveFirmware"}
 EMULATORS = {"CardEmulator", "DiscEmulator"}
 DRIVERS = {"CardDriver", "DiscDriver"}
-LICENSING = {"Formats", "CopyLicensing"}
+LICENSING = {"Formats", "CopyLicensing", "ChallengeAccess"}
 HOST = {"Foundation", "FoundationEssentials", "Glibc", "Dispatch", "Synchronization", "CLinux"}
 NIO = {"NIOCore", "NIOPosix"}
 BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | {"LicenseCenter", "ISCSITarget"} | HOST
@@ -38,8 +38,10 @@ DOORS = {
     # Records: no device, no network.
     "Sources/Licensing/Formats": WIRE | HOST | {"Cryptography"},
     "Sources/Licensing/CopyLicensing": WIRE | HOST | {"Cryptography", "Formats"} | DRIVERS,
+    # Both sides of an exchange: no device, no network.
+    "Sources/Licensing/ChallengeAccess": WIRE | {"Cryptography", "Formats"},
     # No driver in the server.
-    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "GRDB"},
+    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "ChallengeAccess", "GRDB"},
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser", "DriveFirmware"},
     # Measures against the bare OpenSSL calls that an exchange needs, and through a pcscd of its own.

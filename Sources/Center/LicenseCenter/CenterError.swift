@@ -1,3 +1,4 @@
+import ChallengeAccess
 import Formats
 import ISO7816
 import SecureChannel
@@ -28,6 +29,8 @@ public struct CenterError: Error, Hashable, Sendable {
     case damaged
     /// The passphrase does not open the key store, or a key it should hold is missing.
     case keyStore
+    /// Access was denied. The reason is for the log; to the outside every denial is the same.
+    case denied(AccessDenial)
   }
 
   /// What went wrong.

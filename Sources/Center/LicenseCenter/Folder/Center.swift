@@ -25,6 +25,8 @@ public struct Center: Sendable {
   public var titleLicenses: TitleLicenses { TitleLicenses(context: context) }
   /// Vouches for drives that attest media.
   public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
+  /// Lets cards and machines in, by challenge and answer.
+  public var access: AccessDesk { AccessDesk(context: context) }
   /// Keeps the accounts.
   public var ledger: Ledger { Ledger(context: context) }
   /// Tells cards the time.

@@ -17,7 +17,7 @@ public struct CenterFacts: Hashable, Sendable {
   public var licenseCertificate: [UInt8]
   /// X.509 certificate (DER) of the key that signs catalogues.
   public var catalogueCertificate: [UInt8]
-  /// The key that signs times for cards, 65 octets.
+  /// The key that signs times for cards and messages of challenge access, 65 octets.
   public var timeKey: [UInt8]
 
   /// The key under which licences are verified.

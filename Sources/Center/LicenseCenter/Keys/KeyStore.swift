@@ -20,7 +20,8 @@ public enum KeyPurpose: UInt8, Sendable, CaseIterable {
   case licenseSigning = 7
   /// Signs catalogues of master discs.
   case catalogueSigning = 8
-  /// Signs times for cards.
+  /// Signs the centre's word to cards and machines: times, its authentication, messages of challenge access. Each is a
+  /// structure that says what it is.
   case timeSigning = 9
   /// KM: Ku of every target medium and Ka of every title sold under conversion keys come from it (M12).
   case conversionRoot = 10

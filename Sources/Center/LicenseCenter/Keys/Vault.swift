@@ -17,6 +17,8 @@ struct Vault: Sendable {
     case referenceData = "cards.reference_data"
     case contentKey = "titles.content_key"
     case code = "codes.code"
+    case clientName = "access_clients.name"
+    case clientPolicy = "access_clients.policy"
   }
 
   /// Seals `secret` for one row of a column.

@@ -16,7 +16,7 @@ extension CenterError: FailureConvertible {
     case .conflict, .limitReached, .cardRefused: .failed
     case .cardUnreachable: .transport
     case .storage: .unavailable
-    case .keyStore: .refused
+    case .keyStore, .denied: .refused
     }
   }
 }
