@@ -25,6 +25,12 @@ public struct Center: Sendable {
   public var titleLicenses: TitleLicenses { TitleLicenses(context: context) }
   /// Vouches for drives that attest media.
   public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
+  /// Keeps the sealed files that codes buy.
+  public var titleStore: TitleStore { TitleStore(context: context) }
+  /// Redeems codes.
+  public var redemption: Redemption { Redemption(context: context) }
+  /// Answers a repeated request as it was answered the first time.
+  public var idempotency: Idempotency { Idempotency(context: context) }
   /// Keeps the accounts.
   public var ledger: Ledger { Ledger(context: context) }
   /// Tells cards the time.

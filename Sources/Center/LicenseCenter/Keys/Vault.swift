@@ -17,6 +17,9 @@ struct Vault: Sendable {
     case referenceData = "cards.reference_data"
     case contentKey = "titles.content_key"
     case code = "codes.code"
+    case copyCode = "copy_rights.code"
+    case downloadKey = "publications.content_key"
+    case answer = "idempotent_answers.body"
   }
 
   /// Seals `secret` for one row of a column.
