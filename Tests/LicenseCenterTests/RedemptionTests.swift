@@ -184,7 +184,9 @@ import Testing
       let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/" + name)
       #expect(attributes[.posixPermissions] as? Int == 0o600)
     }
-    await expectFailure(.invalid) { _ = try await bench.center.titleStore.publish(bench.title.softwareID, from: folder) }
+    await expectFailure(.invalid) {
+      _ = try await bench.center.titleStore.publish(bench.title.softwareID, from: folder)
+    }
     let foreign = try #require(SoftwareID(octets: [UInt8](repeating: 7, count: 16)))
     await expectFailure(.notFound) { _ = try await bench.center.titleStore.publish(foreign, from: "/etc/hostname") }
     // A file that was cut short is noticed before any of it is sent.

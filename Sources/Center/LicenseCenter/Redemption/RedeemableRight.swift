@@ -63,6 +63,11 @@ struct RedeemableRight {
     state == .reserved || state == .voided || expiry.map { $0 < time } ?? false
   }
 
+  /// The seats that are taken: of the code itself, or of its copies.
+  func seats(_ transaction: any Transaction) throws -> [RedemptionRow] {
+    try RedemptionRow.seats(transaction, code: codeID).filter { $0.copyRight == copies?.identifier }
+  }
+
   /// Takes a seat, and answers its number: 0 for that of the code itself. `nil` when another was quicker.
   func take(_ transaction: any Transaction) throws -> Int? {
     guard let copies else {

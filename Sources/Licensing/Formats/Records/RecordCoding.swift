@@ -10,6 +10,7 @@ enum RecordKind: UInt8 {
   case chargeOrder = 0x05
   case sealSheetOrder = 0x06
   case conversionLicense = 0x07
+  case offlineProvision = 0x08
 
   /// The kind that a record says it is; `subject` names the record in errors.
   init(of octets: RawSpan, subject: String) throws(FormatError) {
@@ -56,6 +57,8 @@ enum RecordTag: UInt8 {
   case url = 0x1D
   case wrappedMediumKey = 0x1E
   case wrappedMasterKey = 0x1F
+  case fileOctets = 0x20
+  case fileDigest = 0x21
 }
 
 /// Writes one record: `"WR"` ‖ kind (1) ‖ version (1) ‖ fields, each tag (1) ‖ length (2, big-endian) ‖ value.
