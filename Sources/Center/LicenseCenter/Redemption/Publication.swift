@@ -24,9 +24,9 @@ struct Publication: Sendable {
   }
 
   /// The newest of a title.
-  static func newest(_ transaction: any Transaction, _ softwareID: [UInt8]) throws -> Publication? {
+  static func newest(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> Publication? {
     try transaction.first(
-      "SELECT * FROM publications WHERE software_id = $1 ORDER BY id DESC LIMIT 1", [.blob(softwareID)]
+      "SELECT * FROM publications WHERE software_id = $1 ORDER BY id DESC LIMIT 1", [.blob(softwareID.octets)]
     ).map { try Publication($0, identifier: try $0.integer("id")) }
   }
 

@@ -29,15 +29,29 @@ struct RedeemableRight {
     var rows: [SQLRow] = []
     for pepper in keys.versions(of: .codePepper) {
       let lookup = try CodeSales.lookup(code, pepper: pepper, keys)
-      rows += try transaction.run(
-        "SELECT id, state, software_id, expiry, NULL AS copy_right FROM codes WHERE lookup = $1", [.blob(lookup)])
+      // Joined to one row that is always there, so that codes which are found bring no more rows than others.
       rows += try transaction.run(
         """
-        SELECT c.id, c.state, c.software_id, c.expiry, r.id AS copy_right, r.copies, r.taken FROM copy_rights r
-        JOIN codes c ON c.id = r.parent WHERE r.lookup = $1
+        SELECT c.id, c.state, c.software_id, c.expiry, NULL AS copy_right, NULL AS copies, NULL AS taken
+        FROM (SELECT 1 AS one) q LEFT JOIN codes c ON c.lookup = $1
+        """, [.blob(lookup)])
+      rows += try transaction.run(
+        """
+        SELECT c.id, c.state, c.software_id, c.expiry, r.id AS copy_right, r.copies, r.taken
+        FROM (SELECT 1 AS one) q LEFT JOIN copy_rights r ON r.lookup = $1 LEFT JOIN codes c ON c.id = r.parent
         """, [.blob(lookup)])
     }
-    return try rows.first.map { try RedeemableRight($0) }
+    return try rows.first { $0["id"] != .null }.map { try RedeemableRight($0) }
+  }
+
+  /// What a code that nobody made is judged as, read as any other: a code that is worth nothing.
+  static func nothing() throws -> RedeemableRight {
+    try RedeemableRight(
+      SQLRow([
+        "id": 0, "state": .text(CodeSaleState.voided.rawValue),
+        "software_id": .blob([UInt8](repeating: 0, count: SoftwareID.octetCount)), "expiry": .null,
+        "copy_right": .null,
+      ]))
   }
 
   private init(_ row: SQLRow) throws {

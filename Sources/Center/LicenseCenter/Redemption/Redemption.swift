@@ -37,16 +37,15 @@ public struct Redemption: Sendable {
     let bucket = try AttemptBucket(of: request.client, limits, context.keys)
     let wait = try bucket.wait(transaction, at: now)
     if wait > 0, bucket.isStrict { return .tooManyAttempts(retryAfter: wait) }
-    // From here on a code that fails takes the same statements, whatever is wrong with it.
-    let right = try RedeemableRight.find(transaction, request.code, context.keys)
+    // From here on a code that fails takes the same statements and steps, whatever is wrong with it.
+    let right = try RedeemableRight.find(transaction, request.code, context.keys) ?? RedeemableRight.nothing()
     let tickets = try TicketMaker(right, request.key).tickets(context.keys)
     let begun = try tickets.compactMap { ticket in try RedemptionRow.find(transaction, ticket).map { (ticket, $0) } }
-    let publication = try Publication.newest(transaction, right?.softwareID.octets ?? [])
     if let (ticket, row) = begun.first, row.isGood(at: now), row.means == means {
       return .granted(try grant(transaction, ticket, row))
     }
-    if let right, begun.isEmpty, right.isFree(at: now), let ticket = tickets.first,
-      let row = try take(transaction, right, publication, ticket, means, at: now)
+    if begun.isEmpty, right.isFree(at: now), let ticket = tickets.first,
+      let row = try take(transaction, right, ticket, means, at: now)
     {
       return .granted(try grant(transaction, ticket, row))
     }
@@ -138,10 +137,10 @@ public struct Redemption: Sendable {
 
   /// Takes a seat for the client with `ticket`, unless another is quicker.
   private func take(
-    _ transaction: any Transaction, _ right: RedeemableRight, _ publication: Publication?, _ ticket: DownloadTicket,
+    _ transaction: any Transaction, _ right: RedeemableRight, _ ticket: DownloadTicket,
     _ means: RedemptionRow.Means, at now: UInt64
   ) throws -> RedemptionRow? {
-    guard let publication else {
+    guard let publication = try Publication.newest(transaction, right.softwareID) else {
       throw CenterError(.conflict, Redemption.operation, remedy: "The title is not published yet; try again later.")
     }
     guard let seat = try right.take(transaction) else { return nil }
@@ -177,12 +176,10 @@ public struct Redemption: Sendable {
 private struct TicketMaker {
   private let input: [UInt8]
 
-  /// Without a right, the ticket of nothing: as much work as any.
-  init(_ right: RedeemableRight?, _ key: IdempotencyKey) {
-    let softwareID = right?.softwareID.octets ?? [UInt8](repeating: 0, count: SoftwareID.octetCount)
-    let origin: UInt8 = right?.copies == nil ? 0 : 1
-    let code = bigEndian(UInt64(bitPattern: right?.codeID ?? 0))
-    input = typedOctets("download ticket", [softwareID, [origin], code, key.octets])
+  init(_ right: RedeemableRight, _ key: IdempotencyKey) {
+    let origin: UInt8 = right.copies == nil ? 0 : 1
+    let code = bigEndian(UInt64(bitPattern: right.codeID))
+    input = typedOctets("download ticket", [right.softwareID.octets, [origin], code, key.octets])
   }
 
   /// The ticket under every version of the key, newest first: downloads of before a rotation go on.

@@ -66,7 +66,7 @@ public struct TitleStore: Sendable {
   /// The file that a title's codes buy now; `nil` before it is published.
   public func published(_ softwareID: SoftwareID) async throws(CenterError) -> PublishedTitle? {
     try await context.database.read { transaction in
-      try Publication.newest(transaction, softwareID.octets).map {
+      try Publication.newest(transaction, softwareID).map {
         PublishedTitle(
           softwareID: $0.softwareID, octets: $0.octets, digest: $0.digest, publishedAt: $0.publishedAt)
       }

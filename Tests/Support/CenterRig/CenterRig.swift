@@ -1,0 +1,76 @@
+import Cryptography
+import Formats
+import Glibc
+import LicenseCenter
+import Octets
+
+/// A client and its centre in a process that a test can kill.
+///
+/// `center-rig redeem FOLDER KEY` redeems the code on its standard input at the centre in FOLDER, in ranges, to the end;
+/// `center-rig provide FOLDER OPERATION PATH` has it provided off-line. Standard input has a line with the passphrase and one
+/// with the code. Every answer of the centre is printed on a line as soon as it is there.
+@main
+enum CenterRig {
+  static func main() async {
+    do {
+      try await run(CommandLine.arguments)
+    } catch {
+      print("\(error)", to: STDERR_FILENO)
+      exit(1)
+    }
+  }
+
+  private static func run(_ arguments: [String]) async throws {
+    guard arguments.count >= 4, let passphrase = readLine(), let typed = readLine(),
+      let key = Hex.decode(arguments[3])
+    else { exit(64) }
+    let center = try await CenterFolder(arguments[2]).open(
+      passphrase: Secret(copying: Array(passphrase.utf8)), random: SystemRandom(), clock: StoppedClock())
+    let code = try RetrievalCode(typed: typed)
+    switch arguments[1] {
+    case "redeem":
+      guard let key = IdempotencyKey(octets: key) else { exit(64) }
+      try await redeem(code, key, at: center)
+    case "provide" where arguments.count == 5:
+      guard let operation = OperationID(octets: key) else { exit(64) }
+      let provision = try await center.offlineCounter.provide(code, operation: operation, to: arguments[4])
+      print("provided \(provision.number)", to: STDOUT_FILENO)
+    default: exit(64)
+    }
+  }
+
+  /// What a server and its client do together: the answer is kept in the transaction that takes the seat.
+  private static func redeem(_ code: RetrievalCode, _ key: IdempotencyKey, at center: Center) async throws {
+    let redemption = center.redemption
+    let answer = try await center.idempotency.run(scope: "rig", key: key, digest: Digest.sha256(code.octets)) {
+      guard case .granted(let grant) = try redemption.begin(RedemptionRequest(code: code, key: key), in: $0) else {
+        return (404, [])
+      }
+      return (201, grant.ticket.octets + [UInt8](String(grant.octets).utf8))
+    }
+    print("\(answer.status) \(Hex.encode(answer.body))", to: STDOUT_FILENO)
+    guard answer.status == 201, let ticket = DownloadTicket(octets: Array(answer.body.prefix(32))),
+      let octets = UInt64(String(decoding: answer.body.dropFirst(32), as: UTF8.self))
+    else { exit(2) }
+    let middle = octets / 2
+    for range in [0..<middle, middle..<octets] {
+      let slice = try await redemption.open(ticket, range: range)
+      var position = range.lowerBound
+      while position < range.upperBound { position += UInt64(try slice.read(at: position).count) }
+    }
+    let progress = try await redemption.acknowledge(ticket, upTo: octets)
+    guard let wrapped = progress.wrappedContentKey else { exit(3) }
+    print("done \(Hex.encode(wrapped))", to: STDOUT_FILENO)
+  }
+
+  /// Writes a line at once, past every buffer.
+  private static func print(_ line: String, to descriptor: Int32) {
+    let octets = Array((line + "\n").utf8)
+    _ = octets.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+  }
+}
+
+/// The time at which the tests' centres stand.
+private struct StoppedClock: CenterClock {
+  func now() -> UInt64 { 1_800_000_000 }
+}
