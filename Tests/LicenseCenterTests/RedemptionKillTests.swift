@@ -72,6 +72,43 @@ import Testing
     #expect(try await bench.state(code) == .used)
   }
 
+  /// Many clients for many codes at once, and the centre killed again and again while they are at it. Each code is had to
+  /// the end by one client, and by that one always.
+  @Test func P4_stormOfClientsWithKillsHasOneWinnerForEachCode() async throws {
+    var random = Randomness("kills in a storm of clients")
+    let rounds = random.soak(4, full: 200)
+    let clients = random.soak(25, full: 100)
+    for round in 0..<rounds {
+      let bench = try await RedemptionBench(codes: UInt16(clients))
+      let input =
+        ([String(decoding: TestCenter.passphrase, as: UTF8.self)] + bench.codes.map(\.text))
+        .joined(separator: "\n") + "\n"
+      var winners = [Set<String>](repeating: [], count: clients)
+      var kills = 0
+      while true {
+        let write = kills < 4 ? Int.random(in: 0..<(12 * clients), using: &random.generator) : nil
+        let outcome = try CenterRigProgram.run(
+          ["storm", bench.test.path, String(clients)], input: input, killAt: write)
+        try #require(outcome.wasKilled || outcome.status == 0, "\(outcome.complaint)")
+        for line in outcome.lines {
+          let words = line.split(separator: " ").map(String.init)
+          guard words.count == 2, let code = Int(words[0]) else { continue }
+          winners[code].insert(words[1])
+        }
+        guard outcome.wasKilled else { break }
+        kills += 1
+        #expect(try await bench.test.count("SELECT 1 FROM codes WHERE state = 'voided'") == 0)
+        _ = try await bench.center.verify()
+      }
+      #expect(winners.allSatisfy { $0.count == 1 }, "round \(round), seed \(random.seed)")
+      #expect(try await bench.test.count("SELECT 1 FROM codes WHERE state = 'used'") == clients)
+      #expect(try await bench.test.count("SELECT 1 FROM redemptions") == clients)
+      #expect(try await bench.test.balance(.holder(bench.test.serial)) == Int64(-300 * clients))
+      _ = try await bench.center.verify()
+      print("round \(round): \(kills) kills, \(clients) clients for as many codes")
+    }
+  }
+
   @Test func P9_counterKilledAtEveryWriteProvidesOnce() async throws {
     let bench = try await RedemptionBench(codes: 300)
     let step = Self.stride("kills while titles are provided off-line")

@@ -2,6 +2,7 @@ import Cryptography
 import Formats
 import Foundation
 import Identifiers
+import Octets
 import TestSupport
 import Testing
 
@@ -193,5 +194,89 @@ import Testing
     let grant = try await bench.begun(bench.codes[0])
     truncate(folder + "/" + names[0], 100)
     await expectFailure(.damaged) { _ = try await bench.center.redemption.open(grant.ticket, range: 0..<10) }
+  }
+
+  /// Attack 8: a redemption that somebody recorded is sent again, while it is under way and when it is done.
+  @Test func attack8_replayedRedemptionGivesNothingNew() async throws {
+    let bench = try await RedemptionBench()
+    let (code, key) = (bench.codes[0], bench.key())
+    let grant = try #require(try await bench.begin(code, key))
+    #expect(try await bench.begin(bench.codes[1]) != nil)
+    _ = try await bench.finish(grant, try await bench.download(grant))
+    // The same words are the same client, and its download is done; other words are nobody.
+    #expect(try await bench.begin(code, key)?.ticket == grant.ticket)
+    await expectFailure(.conflict) { _ = try await bench.center.redemption.open(grant.ticket, range: 0..<10) }
+    #expect(try await bench.begin(code) == nil)
+    #expect(try await bench.test.count("SELECT 1 FROM redemptions") == 2)
+    #expect(try await bench.test.count("SELECT 1 FROM audit_log WHERE action = 'redeem.begin'") == 2)
+  }
+
+  /// Tickets and answers of before a rotation stay good; new ones are made under the new keys.
+  @Test func downloadGoesOnAfterARotation() async throws {
+    let bench = try await RedemptionBench()
+    let context = bench.center.context
+    let (code, key, digest) = (bench.codes[0], bench.key(), [UInt8(1)])
+    let old = try #require(try await bench.begin(code, key))
+    _ = try await bench.center.idempotency.run(scope: "c", key: key, digest: digest) { _ in (200, [7]) }
+    let rotated = CenterContext(
+      facts: context.facts, database: context.database, keys: try rotated(context.keys), clock: context.clock,
+      random: context.random, folder: context.folder)
+    let redemption = Redemption(context: rotated)
+    let again = try await redemption.begin(RedemptionRequest(code: code, key: key))
+    #expect(again == .granted(old))
+    #expect(try await redemption.begin(RedemptionRequest(code: code, key: bench.key())) == .refused)
+    let answer = try await Idempotency(context: rotated).run(scope: "c", key: key, digest: digest) { _ in (500, []) }
+    #expect(answer == IdempotentAnswer(status: 200, body: [7], isRepeated: true))
+    guard case .granted(let new) = try await redemption.begin(RedemptionRequest(code: bench.codes[1], key: key)) else {
+      Issue.record("refused")
+      return
+    }
+    await expectFailure(.refused, "made under the new key") {
+      _ = try await bench.center.redemption.begin(RedemptionRequest(code: bench.codes[1], key: key))
+      _ = try await bench.center.redemption.progress(try #require(DownloadTicket(octets: new.ticket.octets.reversed())))
+    }
+    #expect(try await bench.begin(bench.codes[1], key) == nil)
+  }
+
+  /// These keys with a second version of pepper, ticket key and look-up key.
+  private func rotated(_ keys: KeyStore) throws -> KeyStore {
+    var octets = try keys.encoded().withBytes { $0.octets }
+    for purpose in [KeyPurpose.codePepper, .downloadTicket, .clientLookup] {
+      octets += [purpose.rawValue, 0, 0, 0, 0, 2, 0, 32] + SystemRandom().octets(32)
+      octets[5] += 1
+    }
+    return try KeyStore.parse(octets.span.bytes)
+  }
+
+  /// No code, ticket or key of a file in the database, while as many as can be are under way.
+  @Test func nothingSecretOfARedemptionLiesInClear() async throws {
+    let bench = try await RedemptionBench()
+    try await bench.center.copyRights.permit(3, of: bench.title.softwareID)
+    let grant = try await bench.begun(bench.codes[0])
+    let sealed = try await bench.download(grant)
+    let progress = try await bench.center.redemption.acknowledge(grant.ticket, upTo: grant.octets)
+    let right = try await bench.center.copyRights.set(grant.ticket, copies: 3)
+    let copy = try await bench.begun(right.code)
+    let key = bench.key()
+    _ = try await bench.begin(bench.codes[1], key)
+    let contentKey = try DownloadContent.unwrap(
+      try #require(progress.wrappedContentKey), for: grant.ticket, grant.softwareID)
+    let secrets: [(String, [UInt8])] = [
+      ("code", bench.codes[0].octets), ("code in use", bench.codes[1].octets), ("code for copying", right.code.octets),
+      ("ticket", grant.ticket.octets), ("copy's ticket", copy.ticket.octets), ("client's key", key.octets),
+      ("file's key", contentKey.withBytes { $0.octets }),
+    ]
+    try await bench.center.rightsSeller.confirmPrinted(1)
+    let files = try FileManager.default.contentsOfDirectory(atPath: bench.test.path).filter {
+      $0.hasPrefix("center.db")
+    }
+    #expect(files.count >= 2 && !sealed.isEmpty)
+    for name in files {
+      let data = try Data(contentsOf: URL(filePath: bench.test.path + "/" + name))
+      for (kind, secret) in secrets {
+        #expect(data.range(of: Data(secret)) == nil, "\(kind) in \(name)")
+        #expect(data.range(of: Data(Hex.encode(secret).utf8)) == nil, "\(kind) in \(name)")
+      }
+    }
   }
 }

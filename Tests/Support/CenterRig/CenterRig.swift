@@ -7,8 +7,9 @@ import Octets
 /// A client and its centre in a process that a test can kill.
 ///
 /// `center-rig redeem FOLDER KEY` redeems the code on its standard input at the centre in FOLDER, in ranges, to the end;
-/// `center-rig provide FOLDER OPERATION PATH` has it provided off-line. Standard input has a line with the passphrase and one
-/// with the code. Every answer of the centre is printed on a line as soon as it is there.
+/// `center-rig provide FOLDER OPERATION PATH` has it provided off-line; with `center-rig storm FOLDER CLIENTS` so many
+/// clients at once go for all codes, and each line names one that a client has to the end. Standard input has a line with
+/// the passphrase and one with each code. Every answer of the centre is printed as soon as it is there.
 @main
 enum CenterRig {
   static func main() async {
@@ -21,12 +22,14 @@ enum CenterRig {
   }
 
   private static func run(_ arguments: [String]) async throws {
-    guard arguments.count >= 4, let passphrase = readLine(), let typed = readLine(),
-      let key = Hex.decode(arguments[3])
-    else { exit(64) }
+    guard arguments.count >= 4, let passphrase = readLine() else { exit(64) }
+    let codes = try AnyIterator { readLine() }.map { try RetrievalCode(typed: $0) }
     let center = try await CenterFolder(arguments[2]).open(
       passphrase: Secret(copying: Array(passphrase.utf8)), random: SystemRandom(), clock: StoppedClock())
-    let code = try RetrievalCode(typed: typed)
+    if arguments[1] == "storm", let clients = Int(arguments[3]) {
+      return try await storm(codes, clients: clients, at: center)
+    }
+    guard let code = codes.first, let key = Hex.decode(arguments[3]) else { exit(64) }
     switch arguments[1] {
     case "redeem":
       guard let key = IdempotencyKey(octets: key) else { exit(64) }
@@ -52,15 +55,44 @@ enum CenterRig {
     guard answer.status == 201, let ticket = DownloadTicket(octets: Array(answer.body.prefix(32))),
       let octets = UInt64(String(decoding: answer.body.dropFirst(32), as: UTF8.self))
     else { exit(2) }
+    print("done \(Hex.encode(try await download(ticket, octets, redemption)))", to: STDOUT_FILENO)
+  }
+
+  /// Downloads to the end, and answers the wrapped key.
+  private static func download(
+    _ ticket: DownloadTicket, _ octets: UInt64, _ redemption: Redemption
+  ) async throws -> [UInt8] {
+    let done = try await redemption.progress(ticket)
+    if let key = done.wrappedContentKey { return key }
     let middle = octets / 2
     for range in [0..<middle, middle..<octets] {
       let slice = try await redemption.open(ticket, range: range)
       var position = range.lowerBound
       while position < range.upperBound { position += UInt64(try slice.read(at: position).count) }
     }
-    let progress = try await redemption.acknowledge(ticket, upTo: octets)
-    guard let wrapped = progress.wrappedContentKey else { exit(3) }
-    print("done \(Hex.encode(wrapped))", to: STDOUT_FILENO)
+    guard let key = try await redemption.acknowledge(ticket, upTo: octets).wrappedContentKey else { exit(3) }
+    return key
+  }
+
+  /// Every client goes for every code, each beginning elsewhere, under keys that it will have again after a crash.
+  private static func storm(_ codes: [RetrievalCode], clients: Int, at center: Center) async throws {
+    let redemption = center.redemption
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for client in 0..<clients {
+        group.addTask {
+          for step in 0..<codes.count {
+            let number = (client * 7 + step) % codes.count
+            let seed = Digest.sha256(Array("client \(client)".utf8) + codes[number].octets)
+            guard let key = IdempotencyKey(octets: Array(seed.prefix(16))) else { exit(70) }
+            let answer = try await redemption.begin(RedemptionRequest(code: codes[number], key: key))
+            guard case .granted(let grant) = answer else { continue }
+            _ = try await download(grant.ticket, grant.octets, redemption)
+            print("\(number) \(client)", to: STDOUT_FILENO)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
   }
 
   /// Writes a line at once, past every buffer.
