@@ -72,6 +72,7 @@ import Testing
     let (bench, ticket) = try await redeemed()
     let right = try await bench.center.copyRights.set(ticket, copies: 3)
     let open = try await bench.begun(right.code)
+    await expectFailure(.conflict) { try await bench.center.seatRecovery.retire(right.code) }
     try await bench.center.seatRecovery.retire(bench.codes[0])
     #expect(try await bench.begin(right.code) == nil)
     await expectFailure(.refused) { _ = try await bench.center.redemption.open(open.ticket, range: 0..<10) }
@@ -115,6 +116,22 @@ import Testing
       _ = try await bench.center.offlineCounter.provide(code, operation: try bench.test.operationID(), to: path)
     }
     #expect(try await bench.begin(code) == nil)
+  }
+
+  /// Whoever got a copy right can have its copies off-line too (Fig 3, step 7).
+  @Test func P10_copyIsProvidedOffline() async throws {
+    let (bench, ticket) = try await redeemed()
+    let right = try await bench.center.copyRights.set(ticket, copies: 1)
+    let path = bench.test.folder.appending(path: "copy").path
+    _ = try await bench.center.offlineCounter.provide(right.code, operation: try bench.test.operationID(), to: path)
+    let file = Array(try Data(contentsOf: URL(filePath: path)))
+    let (provision, start) = try OfflineProvision.open(fileHead: file, under: try bench.center.facts.licenseKey)
+    let opened = try DownloadContent.parameters.open(
+      Array(file[start...]), key: try provision.contentKey(for: right.code, at: 0),
+      associatedData: DownloadContent.associatedData(provision.softwareID))
+    #expect(opened.withBytes { $0.octets } == bench.plaintext)
+    #expect(try await bench.begin(right.code) == nil)
+    #expect(try await bench.center.seatRecovery.seats(of: right.code).map(\.isDone) == [true])
   }
 
   @Test func offlineProvisionThatFailedIsDoneAgain() async throws {

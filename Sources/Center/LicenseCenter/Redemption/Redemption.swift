@@ -135,7 +135,7 @@ public struct Redemption: Sendable {
     CenterError(.conflict, downloading, remedy: "It was downloaded already; each code buys one download.")
   }
 
-  /// Takes a seat for the client with `ticket`, unless another is quicker.
+  /// Takes a seat for the client with `ticket`; `nil` when another client is quicker.
   private func take(
     _ transaction: any Transaction, _ right: RedeemableRight, _ ticket: DownloadTicket,
     _ means: RedemptionRow.Means, at now: UInt64
@@ -143,7 +143,8 @@ public struct Redemption: Sendable {
     guard let publication = try Publication.newest(transaction, right.softwareID) else {
       throw CenterError(.conflict, Redemption.operation, remedy: "The title is not published yet; try again later.")
     }
-    guard let seat = try right.take(transaction) else { return nil }
+    // Who is quicker may be the same client, whose line broke and who asks again: then this is its seat.
+    guard let seat = try right.take(transaction) else { return try RedemptionRow.find(transaction, ticket) }
     try transaction.run(
       """
       INSERT INTO redemptions

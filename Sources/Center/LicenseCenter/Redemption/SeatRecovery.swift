@@ -74,10 +74,16 @@ public struct SeatRecovery: Sendable {
 
   /// Ends a code, whatever became of it, with its copies and with every key that comes from it: the limiting condition of
   /// Fig 12 (7), when the communication that it was for is over (P8). Saying so again changes nothing.
+  ///
+  /// - Throws: ``CenterError/Code/notFound`` for no code of this centre, ``CenterError/Code/conflict`` for a code for copying.
   public func retire(_ code: RetrievalCode) async throws(CenterError) {
     let context = context
     try await context.database.write { transaction in
       let right = try SeatRecovery.right(transaction, context, code)
+      guard right.copies == nil else {
+        throw CenterError(
+          .conflict, SeatRecovery.operation, remedy: "This is a code for copying; retire the one that it comes from.")
+      }
       guard right.state != .voided else { return }
       try SeatRecovery.void(transaction, context, code: right.codeID, reason: "retired")
     }
