@@ -132,4 +132,31 @@ import Testing
     #expect(write > 10)
     _ = try await bench.center.verify()
   }
+
+  /// A title is published whole or not at all, and what a kill left is cleared away.
+  @Test func killedPublishingLeavesTheOldFileOrTheNewOne() async throws {
+    let bench = try await RedemptionBench(codes: 1)
+    let newer = [UInt8](repeating: 0x4E, count: 2_100_000)
+    let path = bench.test.folder.appending(path: "newer").path
+    try Data(newer).write(to: URL(filePath: path))
+    let passphrase = String(decoding: TestCenter.passphrase, as: UTF8.self) + "\n"
+    let step = Self.stride("kills while a title is published")
+    let before = try await bench.center.titleStore.published(bench.title.softwareID)
+    var write = 0
+    while true {
+      let arguments = ["publish", bench.test.path, bench.title.softwareID.description, path]
+      let outcome = try CenterRigProgram.run(arguments, input: passphrase, killAt: write)
+      #expect(outcome.wasKilled || outcome.status == 0, "\(outcome.complaint)")
+      let after = try #require(try await bench.center.titleStore.published(bench.title.softwareID))
+      if !outcome.lines.isEmpty { #expect(outcome.lines == ["published \(Hex.encode(after.digest))"]) }
+      #expect(after.octets == before?.octets || after.octets > 2_100_000)
+      guard outcome.wasKilled else { break }
+      write += step
+    }
+    #expect(write > 10)
+    _ = try await bench.center.titleStore.removeOutdated()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: bench.test.path + "/titles").count == 1)
+    let grant = try await bench.begun(bench.codes[0])
+    #expect(try await bench.finish(grant, try await bench.download(grant, step: 900_000)) == newer)
+  }
 }

@@ -1,6 +1,7 @@
 import Cryptography
 import Formats
 import Glibc
+import Identifiers
 import LicenseCenter
 import Octets
 
@@ -8,7 +9,8 @@ import Octets
 ///
 /// `center-rig redeem FOLDER KEY` redeems the code on its standard input at the centre in FOLDER, in ranges, to the end;
 /// `center-rig provide FOLDER OPERATION PATH` has it provided off-line; with `center-rig storm FOLDER CLIENTS` so many
-/// clients at once go for all codes, and each line names one that a client has to the end. Standard input has a line with
+/// clients at once go for all codes, and each line names one that a client has to the end; `center-rig publish FOLDER TITLE
+/// FILE` publishes. Standard input has a line with
 /// the passphrase and one with each code. Every answer of the centre is printed as soon as it is there.
 @main
 enum CenterRig {
@@ -28,6 +30,10 @@ enum CenterRig {
       passphrase: Secret(copying: Array(passphrase.utf8)), random: SystemRandom(), clock: StoppedClock())
     if arguments[1] == "storm", let clients = Int(arguments[3]) {
       return try await storm(codes, clients: clients, at: center)
+    }
+    if arguments[1] == "publish", arguments.count == 5, let softwareID = SoftwareID(arguments[3]) {
+      let published = try await center.titleStore.publish(softwareID, from: arguments[4])
+      return print("published \(Hex.encode(published.digest))", to: STDOUT_FILENO)
     }
     guard let code = codes.first, let key = Hex.decode(arguments[3]) else { exit(64) }
     switch arguments[1] {
