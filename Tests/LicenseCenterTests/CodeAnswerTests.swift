@@ -181,7 +181,10 @@ import Testing
         return
       }
     }
-    // A full bucket answers every wrong code alike.
+    // A full bucket answers every wrong code alike, and gets no fuller.
+    for _ in 0..<5 { #expect(try await attempt(bench, bench.codes[0], guesser) == waiting) }
+    bench.clock.advance(by: limit.recoverySeconds)
+    #expect(try await attempt(bench, bench.codes[0], guesser) == .refused)
     #expect(try await attempt(bench, bench.codes[0], guesser) == waiting)
   }
 

@@ -49,6 +49,22 @@ import Testing
     #expect(try await bench.center.seatRecovery.seats(of: right.code).map(\.number) == Array(1...7))
   }
 
+  /// What was seen free may be taken when it comes to taking it, where transactions run beside one another.
+  @Test func P4_seatThatIsTakenMeanwhileIsNotTakenAgain() async throws {
+    let (bench, ticket) = try await redeemed()
+    let right = try await bench.center.copyRights.set(ticket, copies: 1)
+    let context = bench.center.context
+    for code in [bench.codes[1], right.code] {
+      let seen = try await context.database.read { try RedeemableRight.find($0, code, context.keys) }
+      let seat = try #require(seen)
+      #expect(seat.isFree(at: bench.clock.now()))
+      _ = try await bench.begun(code)
+      #expect(try await context.database.write { try seat.take($0) } == nil)
+    }
+    #expect(try await bench.center.seatRecovery.seats(of: right.code).count == 1)
+    _ = try await bench.center.verify()
+  }
+
   @Test func P10_copyRightNeedsPermissionAndTheWholeTitle() async throws {
     let (bench, ticket) = try await redeemed(permitted: 0)
     let rights = bench.center.copyRights
