@@ -85,6 +85,8 @@ import Testing
         .joined(separator: "\n") + "\n"
       var winners = [Set<String>](repeating: [], count: clients)
       var kills = 0
+      // Nobody else has the database open, so that each start recovers it from its log.
+      try bench.center.close()
       while true {
         let write = kills < 4 ? Int.random(in: 0..<(12 * clients), using: &random.generator) : nil
         let outcome = try CenterRigProgram.run(
@@ -97,14 +99,19 @@ import Testing
         }
         guard outcome.wasKilled else { break }
         kills += 1
-        #expect(try await bench.test.count("SELECT 1 FROM codes WHERE state = 'voided'") == 0)
-        _ = try await bench.center.verify()
       }
       #expect(winners.allSatisfy { $0.count == 1 }, "round \(round), seed \(random.seed)")
-      #expect(try await bench.test.count("SELECT 1 FROM codes WHERE state = 'used'") == clients)
-      #expect(try await bench.test.count("SELECT 1 FROM redemptions") == clients)
-      #expect(try await bench.test.balance(.holder(bench.test.serial)) == Int64(-300 * clients))
-      _ = try await bench.center.verify()
+      let center = try await CenterFolder(bench.test.path).open(
+        passphrase: Secret(copying: TestCenter.passphrase), random: bench.test.random, clock: bench.clock)
+      let balance = try #require(try await center.codeBooks.balances(of: bench.test.serial).first)
+      #expect(balance.counts == [.used: clients])
+      let holder = try await center.ledger.balance(of: .holder(bench.test.serial), in: .yen)
+      #expect(holder.minorUnits == Int64(-300 * clients))
+      for code in bench.codes {
+        #expect(try await center.seatRecovery.seats(of: code).map(\.isDone) == [true])
+      }
+      _ = try await center.verify()
+      try center.close()
       print("round \(round): \(kills) kills, \(clients) clients for as many codes")
     }
   }
