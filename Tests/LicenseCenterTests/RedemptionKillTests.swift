@@ -76,7 +76,7 @@ import Testing
   /// the end by one client, and by that one always.
   @Test func P4_stormOfClientsWithKillsHasOneWinnerForEachCode() async throws {
     var random = Randomness("kills in a storm of clients")
-    let rounds = random.soak(4, full: 200)
+    let rounds = random.soak(3, full: 200)
     let clients = random.soak(25, full: 100)
     for round in 0..<rounds {
       let bench = try await RedemptionBench(codes: UInt16(clients))

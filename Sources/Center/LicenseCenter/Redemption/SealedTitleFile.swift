@@ -24,7 +24,8 @@ struct SealedTitleFile: ~Copyable {
     var information = stat()
     guard descriptor >= 0, fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
       if descriptor >= 0 { close(descriptor) }
-      throw CenterError(.invalid, SealedTitleFile.operation, remedy: "\(source) is no file that can be read; check the path.")
+      throw CenterError(
+        .invalid, SealedTitleFile.operation, remedy: "\(source) is no file that can be read; check the path.")
     }
     self.source = descriptor
     length = UInt64(clamping: information.st_size)
