@@ -28,14 +28,15 @@ import Testing
     #expect(try CenterFolder(test.path).facts() == test.center.facts)
   }
 
-  /// The centre's folder as it was before titles were sold under conversion keys: without KM.
-  private func forgetConversionRoot(_ test: TestCenter) throws {
+  /// The centre's folder as it was before titles were sold under conversion keys and codes redeemed: without KM and what
+  /// came after it.
+  private func forgetLaterKeys(_ test: TestCenter) throws {
     let passphrase = Secret(copying: TestCenter.passphrase)
     let file = URL(filePath: test.path + "/keys.sealed")
     let store = try SealedBox.open(Array(Data(contentsOf: file)), passphrase: passphrase)
-    // "WKS1", count (2), then entries in the order of their purposes: KM's, of 40 octets, is the last.
-    var octets = store.withBytes { $0.octets }.dropLast(40)
-    octets[5] -= 1
+    // "WKS1", count (2), then entries in the order of their purposes: from KM's on three, of 40 octets each.
+    var octets = store.withBytes { $0.octets }.dropLast(3 * 40)
+    octets[5] -= 3
     let box = try SealedBox.seal(
       Secret(copying: Array(octets)), passphrase: passphrase, cost: .test, random: test.random)
     try Data(box).write(to: file)
@@ -60,7 +61,7 @@ import Testing
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()
     let before = try Self.conversionRoot(test.center)
-    try forgetConversionRoot(test)
+    try forgetLaterKeys(test)
     let opened = try await open(test)
     let root = try Self.conversionRoot(opened)
     #expect(root != before)
@@ -74,7 +75,7 @@ import Testing
     )
     #expect(old == new)
     _ = try await again.verify()
-    #expect(try await test.count("SELECT * FROM audit_log WHERE action = 'center.key'") == 1)
+    #expect(try await test.count("SELECT * FROM audit_log WHERE action = 'center.key'") == 3)
     let names = try FileManager.default.contentsOfDirectory(atPath: test.path).filter { !$0.hasPrefix("center.db-") }
     #expect(names.sorted() == ["center.db", "center.json", "keys.sealed"])
     let mode = try FileManager.default.attributesOfItem(atPath: test.path + "/keys.sealed")[.posixPermissions] as? Int
@@ -84,7 +85,7 @@ import Testing
   /// Two programs at once: there is one KM, and who was late says so.
   @Test func onlyOneConversionRootIsMade() async throws {
     let test = try await TestCenter()
-    try forgetConversionRoot(test)
+    try forgetLaterKeys(test)
     let (path, random, clock) = (test.path, test.random, test.clock)
     let roots = await withTaskGroup(of: [UInt8]?.self) { group in
       for _ in 0..<6 { group.addTask { try? Self.conversionRoot(await Self.open(path, random, clock)) } }
@@ -100,7 +101,7 @@ import Testing
     let title = try await test.center.titles.register(
       name: "film", version: "1", type: .video, seller: "Publisher", price: Money(minorUnits: 300, currency: .yen),
       profile: .conversion)
-    try forgetConversionRoot(test)
+    try forgetLaterKeys(test)
     let opened = try await open(test)
     #expect(opened.context.keys.versions(of: .conversionRoot).isEmpty)
     await expectFailure(.keyStore) { _ = try await opened.titles.contentKey(of: title.softwareID) }

@@ -8,6 +8,8 @@ struct CenterContext: Sendable {
   let keys: KeyStore
   let clock: any CenterClock
   let random: any RandomSource
+  /// The centre's folder, for what is too large for its database; `nil` where there is none.
+  var folder: String?
 
   /// Seals and opens columns.
   var vault: Vault { Vault(keys: keys, random: random) }

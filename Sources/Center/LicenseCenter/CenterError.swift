@@ -27,6 +27,10 @@ public struct CenterError: Error, Hashable, Sendable {
     case storage
     /// What was stored is not what the centre wrote.
     case damaged
+    /// A retrieval code or a ticket is good for nothing here. Whether it is unknown, used or expired is not said.
+    case refused
+    /// The same idempotency key came with another request before (HTTP's 422).
+    case keyReused
     /// The passphrase does not open the key store, or a key it should hold is missing.
     case keyStore
     /// Access was denied. The reason is for the log; to the outside every denial is the same.

@@ -27,6 +27,20 @@ public struct Center: Sendable {
   public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
   /// Lets cards and machines in, by challenge and answer.
   public var access: AccessDesk { AccessDesk(context: context) }
+  /// Keeps the sealed files that codes buy.
+  public var titleStore: TitleStore { TitleStore(context: context) }
+  /// Redeems codes.
+  public var redemption: Redemption { Redemption(context: context) }
+  /// Lets whoever redeemed a code hand copies on.
+  public var copyRights: CopyRights { CopyRights(context: context) }
+  /// Provides titles off-line, at the counter.
+  public var offlineCounter: OfflineCounter { OfflineCounter(context: context) }
+  /// Takes back what clients that are lost hold.
+  public var seatRecovery: SeatRecovery { SeatRecovery(context: context) }
+  /// Says what became of the codes that a card's holder bought, and what the offices told one another.
+  public var codeBooks: CodeBooks { CodeBooks(context: context) }
+  /// Answers a repeated request as it was answered the first time.
+  public var idempotency: Idempotency { Idempotency(context: context) }
   /// Keeps the accounts.
   public var ledger: Ledger { Ledger(context: context) }
   /// Tells cards the time.

@@ -79,7 +79,7 @@ public struct CenterFolder: Sendable {
     let database = try await SQLiteDatabase(path: databasePath)
     do {
       try await database.read { try facts.expectFounding(in: $0, operation) }
-      if let newer = try await keysWithConversionRoot(
+      if let newer = try await keysWithLaterPurposes(
         keys, from: box, database, passphrase: passphrase, random: random, now: clock.now())
       {
         keys = newer
@@ -89,7 +89,8 @@ public struct CenterFolder: Sendable {
       throw CenterError(error, during: operation)
     }
     return Center(
-      context: CenterContext(facts: facts, database: database, keys: keys, clock: clock, random: random))
+      context: CenterContext(
+        facts: facts, database: database, keys: keys, clock: clock, random: random, folder: path))
   }
 
   /// What anybody may know; needs no passphrase.

@@ -25,6 +25,10 @@ public enum KeyPurpose: UInt8, Sendable, CaseIterable {
   case timeSigning = 9
   /// KM: Ku of every target medium and Ka of every title sold under conversion keys come from it (M12).
   case conversionRoot = 10
+  /// Tickets of downloads come from it.
+  case downloadTicket = 20
+  /// Makes the look-up values of clients' names, addresses and idempotency keys.
+  case clientLookup = 21
 }
 
 /// Which key: its purpose, its number where one purpose has several, and the version of its root.
@@ -109,7 +113,8 @@ extension KeyPurpose {
   fileprivate func makeKey(random: any RandomSource) throws -> Secret {
     switch self {
     case .authority, .licenseSigning, .catalogueSigning, .timeSigning: try SigningKey(random: random).exportScalar()
-    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot:
+    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot,
+      .downloadTicket, .clientLookup:
       Secret(random: 32, from: random)
     }
   }

@@ -19,6 +19,9 @@ struct Vault: Sendable {
     case code = "codes.code"
     case clientName = "access_clients.name"
     case clientPolicy = "access_clients.policy"
+    case copyCode = "copy_rights.code"
+    case downloadKey = "publications.content_key"
+    case answer = "idempotent_answers.body"
   }
 
   /// Seals `secret` for one row of a column.

@@ -136,7 +136,8 @@ enum CodeSales {
     return try rows.map { try $0.money("amount") }
   }
 
-  private static func lookup(_ code: RetrievalCode, pepper: UInt32, _ keys: KeyStore) throws -> [UInt8] {
+  /// What a code is found by.
+  static func lookup(_ code: RetrievalCode, pepper: UInt32, _ keys: KeyStore) throws -> [UInt8] {
     try keys.withKey(.codePepper, version: pepper) { try HMAC256.tag(key: $0, code.octets) }
   }
 }

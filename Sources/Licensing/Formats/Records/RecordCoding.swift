@@ -10,6 +10,7 @@ package enum RecordKind: UInt8 {
   case chargeOrder = 0x05
   case sealSheetOrder = 0x06
   case conversionLicense = 0x07
+  case offlineProvision = 0x08
   case accessRequest = 0x10
   case accessMessage = 0x11
   case accessChallenge = 0x12
@@ -63,6 +64,8 @@ package enum RecordTag: UInt8 {
   case url = 0x1D
   case wrappedMediumKey = 0x1E
   case wrappedMasterKey = 0x1F
+  case fileOctets = 0x20
+  case fileDigest = 0x21
   case client = 0x40
   case role = 0x41
   case nonce = 0x42
