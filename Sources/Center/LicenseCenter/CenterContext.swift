@@ -8,6 +8,8 @@ struct CenterContext: Sendable {
   let keys: KeyStore
   let clock: any CenterClock
   let random: any RandomSource
+  /// Who collects bills; without one they stay on the holder's account.
+  var processor: (any PaymentProcessor)?
 
   /// Seals and opens columns.
   var vault: Vault { Vault(keys: keys, random: random) }

@@ -27,6 +27,8 @@ public struct Center: Sendable {
   public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
   /// Keeps the accounts.
   public var ledger: Ledger { Ledger(context: context) }
+  /// Collects bills through a payment processor.
+  public var payments: Payments { Payments(context: context) }
   /// Tells cards the time.
   public var cardTime: CardTime { CardTime(context: context) }
 

@@ -17,6 +17,8 @@ struct Vault: Sendable {
     case referenceData = "cards.reference_data"
     case contentKey = "titles.content_key"
     case code = "codes.code"
+    case paymentMethod = "payment_methods.method"
+    case payingMethod = "payments.method"
   }
 
   /// Seals `secret` for one row of a column.

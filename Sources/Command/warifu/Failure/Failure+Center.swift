@@ -13,9 +13,9 @@ extension CenterError: FailureConvertible {
   private var exitStatus: ExitStatus {
     switch code {
     case .invalid, .notFound, .notCertified, .damaged: .badInput
-    case .conflict, .limitReached, .cardRefused: .failed
+    case .conflict, .limitReached, .cardRefused, .paymentDeclined: .failed
     case .cardUnreachable: .transport
-    case .storage: .unavailable
+    case .storage, .paymentUnknown: .unavailable
     case .keyStore: .refused
     }
   }
