@@ -197,6 +197,8 @@ extension Charging {
       transaction, amount, from: .holder(serial), to: .seller(title.seller),
       operation: outcome.bill, memo: "charge \(outcome.number)", at: now)
     try Payments.bill(transaction, context, outcome.bill)
+    try Payback.judge(
+      transaction, context, try JudgedSale(transaction, .charge(charge.identifier), card: serial, title))
     try AuditLog.append(
       transaction, at: now, "charge.book", subject: serial,
       detail: "number \(outcome.number), \(outcome.actual) codes, \(amount)")

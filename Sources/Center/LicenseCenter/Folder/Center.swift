@@ -29,6 +29,10 @@ public struct Center: Sendable {
   public var ledger: Ledger { Ledger(context: context) }
   /// Collects bills through a payment processor.
   public var payments: Payments { Payments(context: context) }
+  /// Pays holders back.
+  public var payback: Payback { Payback(context: context) }
+  /// Takes codes back.
+  public var refunds: Refunds { Refunds(context: context) }
   /// Tells cards the time.
   public var cardTime: CardTime { CardTime(context: context) }
 

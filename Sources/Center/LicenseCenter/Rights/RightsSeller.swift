@@ -128,6 +128,7 @@ public struct RightsSeller: Sendable {
       transaction, amount, from: .holder(order.cardSerial), to: .seller(title.seller), operation: "sheet:\(number)",
       memo: "seal sheet", at: now)
     try Payments.bill(transaction, context, order.bill)
+    try Payback.judge(transaction, context, try JudgedSale(transaction, .sheet(number), card: order.cardSerial, title))
     try AuditLog.append(
       transaction, at: now, "sheet.sell", subject: order.cardSerial,
       detail: "sheet \(number), \(order.quantity) codes, \(amount)")
@@ -157,5 +158,5 @@ public struct RightsSeller: Sendable {
 
 extension SealSheetOrder {
   /// Under what its payment is noted.
-  fileprivate var bill: String { "sheet-order:\(operationID)" }
+  var bill: String { "sheet-order:\(operationID)" }
 }
