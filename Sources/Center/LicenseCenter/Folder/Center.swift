@@ -33,6 +33,10 @@ public struct Center: Sendable {
   public var payback: Payback { Payback(context: context) }
   /// Takes codes back.
   public var refunds: Refunds { Refunds(context: context) }
+  /// Sends holders notices that only their cards open.
+  public var notices: Notices { Notices(context: context) }
+  /// Tells holders what they have.
+  public var statements: Statements { Statements(context: context) }
   /// Tells cards the time.
   public var cardTime: CardTime { CardTime(context: context) }
 

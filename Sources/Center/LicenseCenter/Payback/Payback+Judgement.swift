@@ -110,6 +110,13 @@ extension Payback {
     try AuditLog.append(
       transaction, at: now, isGiven ? "payback.grant" : "payback.take-back", subject: holder,
       detail: "rule \(record.number), \(occasion), \(difference)")
+    let sum = isGiven ? difference : try difference.negated()
+    try Notices.post(
+      transaction, context,
+      try Notice(
+        isGiven ? .paybackGranted : .paybackTakenBack, amount: sum,
+        text: "Pay-back (\(kind.rawValue)) \(isGiven ? "granted" : "taken back"): \(sum)."),
+      to: holder)
   }
 
   private static func liveRules(_ transaction: any Transaction, at now: UInt64) throws -> [PaybackRuleRecord] {

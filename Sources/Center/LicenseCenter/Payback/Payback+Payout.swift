@@ -65,6 +65,10 @@ extension Payback {
       }
       try AuditLog.append(
         transaction, at: now, "payback.payout", subject: serial, detail: "\(amount), \(destination.rawValue)")
+      try Notices.post(
+        transaction, context,
+        try Notice(.paybackPaidOut, amount: amount, text: "Pay-back paid out (\(destination.rawValue)): \(amount)."),
+        to: serial)
     }
   }
 

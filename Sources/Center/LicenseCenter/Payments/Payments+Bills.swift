@@ -165,6 +165,12 @@ extension Payments {
         transaction, asked.amount, from: .processor(asked.processor), to: .holder(asked.cardSerial),
         operation: "payment:\(asked.payment)", memo: "payment", at: now)
     }
+    if next == .uncollected {
+      try Notices.post(
+        transaction, context,
+        try Notice(.billOwed, amount: asked.amount, text: "Your means of payment was refused; owed: \(asked.amount)."),
+        to: asked.cardSerial)
+    }
     let reason = if case .declined(let decline) = answer { ", \(decline.rawValue)" } else { "" }
     try AuditLog.append(
       transaction, at: now, "payment.\(next.rawValue)", subject: asked.cardSerial,

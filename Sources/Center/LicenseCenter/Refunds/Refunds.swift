@@ -142,6 +142,9 @@ public struct Refunds: Sendable {
     try AuditLog.append(
       transaction, at: now, "codes.refund", subject: serial,
       detail: "\(sale.source), \(codes) codes, \(price), \(paid) to \(order.destination.rawValue)")
+    try Notices.post(
+      transaction, context,
+      try Notice(.codesRefunded, amount: price, text: "\(codes) unused codes refunded: \(price)."), to: serial)
     return RefundOutcome(
       operationID: order.operationID, cardSerial: serial, codes: codes, price: price, recovered: recovered, paid: paid,
       refundedAt: now)

@@ -124,13 +124,18 @@ enum CodeSales {
     return nil
   }
 
+  /// The codes that were made for card `$1`, as the table `k`: both ways go by an index.
+  static let ofCard = """
+    (SELECT k.* FROM charges c JOIN codes k ON k.charge = c.id WHERE c.card = $1
+    UNION ALL SELECT k.* FROM seal_sheets s JOIN codes k ON k.sheet = s.id WHERE s.card = $1) k
+    """
+
   /// What the codes sold with a card cost, one amount for each currency (P16: utilisation amount).
   static func amounts(_ transaction: any Transaction, card: CardSerial) throws -> [Money] {
     let rows = try transaction.run(
       """
-      SELECT k.currency, CAST(SUM(k.price) AS BIGINT) AS amount FROM codes k
-      LEFT JOIN charges c ON c.id = k.charge LEFT JOIN seal_sheets s ON s.id = k.sheet
-      WHERE COALESCE(c.card, s.card) = $1 AND k.state IN ('unused', 'inUse', 'used')
+      SELECT k.currency, CAST(SUM(k.price) AS BIGINT) AS amount FROM \(ofCard)
+      WHERE k.state IN ('unused', 'inUse', 'used')
       GROUP BY k.currency ORDER BY k.currency
       """, [.blob(card.octets)])
     return try rows.map { try $0.money("amount") }
@@ -140,9 +145,7 @@ enum CodeSales {
   static func count(_ transaction: any Transaction, card: CardSerial, state: CodeSaleState) throws -> Int {
     let row = try transaction.first(
       """
-      SELECT COUNT(*) AS count FROM codes k
-      LEFT JOIN charges c ON c.id = k.charge LEFT JOIN seal_sheets s ON s.id = k.sheet
-      WHERE COALESCE(c.card, s.card) = $1 AND k.state = $2
+      SELECT COUNT(*) AS count FROM \(ofCard) WHERE k.state = $2
       """, [.blob(card.octets), .text(state.rawValue)])
     return try row?.number("count") ?? 0
   }

@@ -10,6 +10,8 @@ enum RecordKind: UInt8 {
   case chargeOrder = 0x05
   case sealSheetOrder = 0x06
   case conversionLicense = 0x07
+  case notice = 0x0A
+  case sealedNotice = 0x0B
 
   /// The kind that a record says it is; `subject` names the record in errors.
   init(of octets: RawSpan, subject: String) throws(FormatError) {
@@ -56,6 +58,13 @@ enum RecordTag: UInt8 {
   case url = 0x1D
   case wrappedMediumKey = 0x1E
   case wrappedMasterKey = 0x1F
+  case noticeKind = 0x30
+  case amount = 0x31
+  case text = 0x32
+  case acknowledgement = 0x33
+  case wrappedSharedKey = 0x34
+  case wrappedNoticeKey = 0x35
+  case ciphertext = 0x36
 }
 
 /// Writes one record: `"WR"` ‖ kind (1) ‖ version (1) ‖ fields, each tag (1) ‖ length (2, big-endian) ‖ value.
