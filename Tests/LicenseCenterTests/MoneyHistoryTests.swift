@@ -138,6 +138,9 @@ private final class Business {
     for newcomer in holders.dropFirst() {
       try await test.center.payback.introduce(newcomer.serial, by: .card(test.serial))
     }
+    let center = try await test.reopened()
+    for holder in holders.dropFirst() { try await center.payments.file(try method(), for: holder.serial) }
+    try center.close()
   }
 
   /// A process of the centre that dies at some transaction; the processor outlives it.
@@ -174,10 +177,16 @@ private final class Business {
     return nil
   }
 
+  /// A means of payment: mostly good, often slow, sometimes refused.
   private func method() throws -> PaymentMethod {
     func turns() -> [SimulatedMethod.Turn] {
-      (0..<Int.random(in: 0...2, using: &random.generator)).compactMap { _ in
-        SimulatedMethod.Turn.allCases.randomElement(using: &random.generator)
+      (0..<Int.random(in: 0...3, using: &random.generator)).map { _ in
+        switch Int.random(in: 0..<10, using: &random.generator) {
+        case 0: .decline
+        case 1...4: .timeOut
+        case 5...7: .answerLost
+        default: .approve
+        }
       }
     }
     let method = SimulatedMethod(authorise: turns(), capture: turns(), void: turns(), refund: turns())
