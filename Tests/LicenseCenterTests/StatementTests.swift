@@ -46,6 +46,38 @@ import Testing
     try center.close()
   }
 
+  /// Figs 2 to 5: of a right for N uses each is with the holder, with a guest or given back, and what the purchaser, the
+  /// seller and the counter have comes to the same, whichever way the codes were sold.
+  @Test func P9_usesAndMoneyBalance() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let center = test.center
+    let sheet = try await test.sell(6, of: title)
+    _ = try await center.charging.charge(try test.chargeOrder(title, quantity: 4), over: TestRelay(test.card))
+    try await center.ledger.deposit(
+      Money(minorUnits: 2_000, currency: .yen), for: test.serial, operation: try test.operationID())
+    for (used, refunded) in [(0, 0), (2, 0), (2, 1), (5, 0)] {
+      try await test.redeem(used, of: sheet)
+      if refunded > 0 {
+        _ = try await center.refunds.refund(
+          RefundOrder(
+            operationID: try test.operationID(), cardSerial: test.serial, source: .code(sheet.codes[5]),
+            destination: .cash))
+      }
+      let statement = try await center.statements.statement(of: test.serial)
+      let counts = Dictionary(uniqueKeysWithValues: statement.codes.map { ($0.state, $0.count) })
+      #expect(counts.values.reduce(0, +) == 10)
+      #expect(counts[.used] ?? 0 == used)
+      let sold = 10 - (counts[.voided] ?? 0)
+      #expect(Int(statement.card.codesSold) == sold)
+      #expect(statement.card.amounts.map(\.minorUnits) == [Int64(sold * 300)])
+      let (seller, cash) = (try await test.balance(.seller("Publisher")), try await test.balance(.cash))
+      #expect(seller == Int64(sold * 300))
+      #expect(try await test.balance(.holder(test.serial)) + seller + cash == 0)
+    }
+    _ = try await center.verify()
+  }
+
   @Test func codesComeInPages() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle(maximumCodes: 2_000)

@@ -65,7 +65,8 @@ public struct RefundOutcome: Hashable, Sendable {
 /// Takes unused codes back: they are voided first, their room under the card's maximum (P16) is free again, and the sale
 /// is reversed by an entry of its own, all in one transaction.
 ///
-/// A code that anybody has begun to redeem is not refunded, whichever comes first. The codes stay where they are, on the
+/// A code that anybody has begun to redeem is not refunded, whichever comes first; once its seat is recovered it is unused
+/// again, and can be. The codes stay where they are, on the
 /// card or on paper, and are worth nothing.
 public struct Refunds: Sendable {
   let context: CenterContext
