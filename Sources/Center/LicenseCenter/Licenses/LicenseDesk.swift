@@ -65,8 +65,8 @@ struct LicenseDesk: Sendable {
         context, request, strength, card, title, number: UInt64(try transaction.nextNumber(of: "license")))
       try LicenseBooks.enter(transaction, license, title.record.price, inPlaceOf: earlier)
       try LicenseBooks.answer(transaction, request, with: license)
-      try LicenseBooks.bill(transaction, license, title.record)
       try Payments.bill(transaction, context, request.bill)
+      try LicenseBooks.bill(transaction, license, title.record)
       return license
     }
   }
