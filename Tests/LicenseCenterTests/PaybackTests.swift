@@ -233,6 +233,24 @@ extension TestCenter {
     await expectFailure(.notFound) { _ = try await payback.end(99) }
   }
 
+  /// Points come from rules alone.
+  @Test func pointsAreNoMoney() async throws {
+    let test = try await TestCenter()
+    _ = try await test.issuedCardAndTitle()
+    let points = Money(minorUnits: 5, currency: .points)
+    let operation = try test.operationID()
+    await expectFailure(.invalid) {
+      try await test.center.ledger.deposit(points, for: test.serial, operation: operation)
+    }
+    await expectFailure(.invalid) {
+      _ = try await test.center.titles.register(name: "t", version: "1", type: .data, seller: "S", price: points)
+    }
+    await expectFailure(.invalid) { try await test.center.payback.setWorth(ofPoint: points) }
+    await expectFailure(.invalid) {
+      try await test.center.payback.payOut(points, of: test.serial, to: .cash, operation: operation)
+    }
+  }
+
   @Test func rewardsGoWithTheirKinds() async throws {
     let (money, none) = (PaybackTests.reward, Money.zero(.yen))
     let bad: [(PaybackKind, PaybackReward)] = [

@@ -58,8 +58,8 @@ public struct Ledger: Sendable {
   public func deposit(
     _ amount: Money, for holder: CardSerial, operation: OperationID
   ) async throws(CenterError) {
-    guard amount.minorUnits > 0 else {
-      throw CenterError(.invalid, "Taking in money", remedy: "The amount must be positive.")
+    guard amount.minorUnits > 0, amount.currency != .points else {
+      throw CenterError(.invalid, "Taking in money", remedy: "The amount must be positive, and money.")
     }
     let context = context
     try await context.database.write { transaction in

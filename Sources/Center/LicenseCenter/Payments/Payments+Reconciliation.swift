@@ -22,20 +22,26 @@ extension Payments {
   public static let patience: UInt64 = 900
 
   /// Asks the processor again about everything whose outcome is unknown, and lets go what was set aside for sales that
-  /// never came to be. May be run at any time, by several at once, and repeated after a crash.
+  /// never came to be. Payments with another processor wait for that one. May be run at any time, by several at once, and repeated after a crash.
   ///
   /// - Parameter abandonedAfter: Seconds after which a payment without a sale is given up. A charge is never given up
   ///   so: its card decides.
   public func reconcile(
     abandonedAfter seconds: UInt64 = Payments.patience
   ) async throws(CenterError) -> Reconciliation {
-    _ = try processor("Reconciling payments")
+    let name = try processor("Reconciling payments").name
     try await releaseAbandoned(after: seconds)
     let (payments, refunds) = try await context.database.read { transaction in
       let payments = try transaction.run(
-        "SELECT * FROM payments WHERE state IN ('authorising', 'capturing', 'voiding') ORDER BY opened_at, payment")
+        """
+        SELECT * FROM payments WHERE processor = $1 AND state IN ('authorising', 'capturing', 'voiding')
+        ORDER BY opened_at, payment
+        """, [.text(name)])
       let refunds = try transaction.run(
-        "SELECT * FROM payment_refunds WHERE state = 'refunding' ORDER BY opened_at, refund")
+        """
+        SELECT r.* FROM payment_refunds r JOIN payments p ON p.payment = r.payment
+        WHERE p.processor = $1 AND r.state = 'refunding' ORDER BY r.opened_at, r.refund
+        """, [.text(name)])
       return (try payments.map(PaymentRecord.init), try refunds.map(PaymentRefundRecord.init))
     }
     var result = Reconciliation()
