@@ -88,7 +88,7 @@ import Testing
     while true {
       let page = try await test.center.statements.codes(of: test.serial, after: lines.last?.number ?? 0)
       #expect(page.count <= Statements.pageLimit)
-      guard !page.isEmpty else { break }
+      guard !page.isEmpty, lines.count < 1_000 else { break }
       lines += page
     }
     #expect(lines.count == 562 && Set(lines.map(\.number)).count == 562)
