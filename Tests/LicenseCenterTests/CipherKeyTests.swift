@@ -13,7 +13,7 @@ import Testing
 @testable import LicenseCenter
 
 /// A purchaser: a card that the centre issued, in the hands of someone who knows its PIN.
-private struct Purchaser {
+struct Purchaser {
   let emulated: EmulatedCard
   let serial: CardSerial
   let card: WarifuCard

@@ -9,6 +9,27 @@ import Testing
 
 @testable import LicenseCenter
 
+/// A processor that never answers: what is asked of it stays noted.
+private struct SilentProcessor: PaymentProcessor {
+  let name = "silent"
+
+  func accepts(_ method: PaymentMethod) -> Bool { true }
+
+  func authorise(
+    _ payment: OperationID, _ amount: Money, from method: PaymentMethod
+  ) async throws(PaymentFailure) -> PaymentAnswer { throw .unreachable }
+
+  func capture(_ payment: OperationID) async throws(PaymentFailure) -> PaymentAnswer { throw .unreachable }
+
+  func void(_ payment: OperationID) async throws(PaymentFailure) -> PaymentAnswer { throw .unreachable }
+
+  func refund(
+    _ refund: OperationID, _ amount: Money, of payment: OperationID
+  ) async throws(PaymentFailure) -> PaymentAnswer { throw .unreachable }
+
+  func standing(of payment: OperationID) async throws(PaymentFailure) -> PaymentStanding? { throw .unreachable }
+}
+
 @Suite struct SecrecyTests {
   /// Everything the folder's files hold, log and all.
   private func files(_ test: TestCenter) throws -> [(name: String, content: Data)] {
@@ -30,8 +51,14 @@ import Testing
     await expectFailure(.cardUnreachable) {
       _ = try await test.center.charging.charge(try test.chargeOrder(title), over: broken)
     }
+    let token = "tok_4242424242424242"
+    let paying = try await test.reopened(payments: .processor(SilentProcessor()))
+    try await paying.payments.file(try #require(PaymentMethod(token: token)), for: test.serial)
+    await expectFailure(.paymentUnknown) { _ = try await paying.rightsSeller.sell(try test.sheetOrder(title)) }
+    _ = try await test.center.notices.send("a private word", to: test.serial, operation: try test.operationID())
     let letter = try await test.center.cardIssuer.pinLetter(of: test.serial)
     var secrets: [(String, [UInt8])] = [
+      ("means of payment", Array(token.utf8)), ("notice", Array("a private word".utf8)),
       ("passphrase", TestCenter.passphrase), ("purchaser", Array("Tanaka".utf8)), ("PUK", Array(letter.puk.utf8)),
       ("PIN", Array(letter.pin.utf8) + [0xFF, 0xFF]),
       ("individual key", try #require(test.card.state.individualKey)),

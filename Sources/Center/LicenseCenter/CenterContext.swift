@@ -10,6 +10,8 @@ struct CenterContext: Sendable {
   let random: any RandomSource
   /// The centre's folder, for what is too large for its database; `nil` where there is none.
   var folder: String?
+  /// Who collects bills; without one they stay on the holder's account.
+  var processor: (any PaymentProcessor)?
 
   /// Seals and opens columns.
   var vault: Vault { Vault(keys: keys, random: random) }

@@ -23,6 +23,10 @@ public struct CenterError: Error, Hashable, Sendable {
     case cardRefused
     /// The line to the card broke.
     case cardUnreachable
+    /// The holder's means of payment was refused; nothing was sold.
+    case paymentDeclined
+    /// The payment processor did not answer: whether the money is set aside is not known yet.
+    case paymentUnknown
     /// Storage could not be read or written.
     case storage
     /// What was stored is not what the centre wrote.

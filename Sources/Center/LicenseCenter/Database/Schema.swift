@@ -5,7 +5,9 @@ enum Schema {
     try transaction.run(
       "CREATE TABLE IF NOT EXISTS schema_version (version \(dialect.integer) NOT NULL)\(dialect.tableSuffix)")
     let version = Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
-    let migrations = [first, second, third, idempotency, redemption, access]
+    let migrations = [
+      first, second, third, payments, payback, notices, idempotency, redemption, access,
+    ]
     guard version <= migrations.count else {
       throw CenterError(
         .storage, "Opening the centre's database", remedy: "A newer program made it; use that one or a newer one.")

@@ -43,6 +43,16 @@ public struct Center: Sendable {
   public var idempotency: Idempotency { Idempotency(context: context) }
   /// Keeps the accounts.
   public var ledger: Ledger { Ledger(context: context) }
+  /// Collects bills through a payment processor.
+  public var payments: Payments { Payments(context: context) }
+  /// Pays holders back.
+  public var payback: Payback { Payback(context: context) }
+  /// Takes codes back.
+  public var refunds: Refunds { Refunds(context: context) }
+  /// Sends holders notices that only their cards open.
+  public var notices: Notices { Notices(context: context) }
+  /// Tells holders what they have.
+  public var statements: Statements { Statements(context: context) }
   /// Tells cards the time.
   public var cardTime: CardTime { CardTime(context: context) }
 

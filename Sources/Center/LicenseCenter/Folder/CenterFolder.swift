@@ -55,10 +55,12 @@ public struct CenterFolder: Sendable {
 
   /// Opens the centre.
   ///
+  /// - Parameter payments: Who collects bills from holders that have a means of payment on file.
   /// - Throws: ``CenterError/Code/notFound`` when there is none, ``CenterError/Code/keyStore`` for a wrong passphrase,
   ///   ``CenterError/Code/damaged`` when its files are not of one centre.
   public func open(
-    passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock
+    passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock,
+    payments: PaymentConnection = .none
   ) async throws(CenterError) -> Center {
     let operation = "Opening the centre \(path)"
     let facts = try facts()
@@ -90,7 +92,8 @@ public struct CenterFolder: Sendable {
     }
     return Center(
       context: CenterContext(
-        facts: facts, database: database, keys: keys, clock: clock, random: random, folder: path))
+        facts: facts, database: database, keys: keys, clock: clock, random: random, folder: path,
+        processor: payments.processor(database)))
   }
 
   /// What anybody may know; needs no passphrase.

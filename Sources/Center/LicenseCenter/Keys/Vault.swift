@@ -22,6 +22,8 @@ struct Vault: Sendable {
     case copyCode = "copy_rights.code"
     case downloadKey = "publications.content_key"
     case answer = "idempotent_answers.body"
+    case paymentMethod = "payment_methods.method"
+    case payingMethod = "payments.method"
   }
 
   /// Seals `secret` for one row of a column.

@@ -13,9 +13,9 @@ extension CenterError: FailureConvertible {
   private var exitStatus: ExitStatus {
     switch code {
     case .invalid, .notFound, .notCertified, .damaged: .badInput
-    case .conflict, .limitReached, .cardRefused, .refused, .keyReused: .failed
+    case .conflict, .limitReached, .cardRefused, .refused, .keyReused, .paymentDeclined: .failed
     case .cardUnreachable: .transport
-    case .storage: .unavailable
+    case .storage, .paymentUnknown: .unavailable
     case .keyStore, .denied: .refused
     }
   }

@@ -11,6 +11,8 @@ package enum RecordKind: UInt8 {
   case sealSheetOrder = 0x06
   case conversionLicense = 0x07
   case offlineProvision = 0x08
+  case notice = 0x0A
+  case sealedNotice = 0x0B
   case accessRequest = 0x10
   case accessMessage = 0x11
   case accessChallenge = 0x12
@@ -66,6 +68,13 @@ package enum RecordTag: UInt8 {
   case wrappedMasterKey = 0x1F
   case fileOctets = 0x20
   case fileDigest = 0x21
+  case noticeKind = 0x30
+  case amount = 0x31
+  case text = 0x32
+  case acknowledgement = 0x33
+  case wrappedSharedKey = 0x34
+  case wrappedNoticeKey = 0x35
+  case ciphertext = 0x36
   case client = 0x40
   case role = 0x41
   case nonce = 0x42
