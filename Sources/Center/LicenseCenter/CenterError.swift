@@ -22,8 +22,13 @@ public struct CenterError: Error, Hashable, Sendable {
     case cardRefused
     /// The line to the card broke.
     case cardUnreachable
-    /// Storage could not be read or written.
+    /// Storage could not be read or written; nothing was changed.
     case storage
+    /// The line to the database broke while it made a change durable, and it did not come back to say whether it had.
+    /// Asking for the same operation again finds out.
+    case unknownOutcome
+    /// The caller gave up before anything was begun.
+    case cancelled
     /// What was stored is not what the centre wrote.
     case damaged
     /// The passphrase does not open the key store, or a key it should hold is missing.

@@ -9,7 +9,17 @@ public protocol Database: Sendable {
   /// Runs `body` on a consistent snapshot.
   func read<R: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> R) async throws(CenterError) -> R
 
-  /// Runs `body` in one transaction: when it returns, all of it is durable; when it throws, none of it happened.
+  /// Runs `body` so that all of it happens, durably, before this returns, or none of it, and this throws.
+  ///
+  /// Callers who come at once share a transaction and its commit, each in a savepoint: one's failure undoes nobody else's
+  /// change, and nobody hears anything, not even of a failure, before what it rests on is durable. Where a commit fails,
+  /// all of its callers hear that nothing was changed. They run one after another, in the order in which they came.
+  ///
+  /// `body` may run more than once, of which one run counts: it must do nothing outside of the transaction that may not
+  /// be done again. A caller whose task is cancelled before its turn changes nothing; one whose turn has come is answered.
+  ///
+  /// - Throws: ``CenterError/Code/unknownOutcome`` when a server was lost in the middle of a commit; after every other
+  ///   error nothing was changed.
   func write<R: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> R) async throws(CenterError) -> R
 
   /// Closes every connection.
