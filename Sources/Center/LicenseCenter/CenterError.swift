@@ -66,6 +66,8 @@ public struct CenterError: Error, Hashable, Sendable {
     case let error as MoneyError:
       let reason = error == .overflow ? "The amount is too large." : "The amounts are in different currencies."
       self.init(.invalid, operation, remedy: reason)
+    case let error as PostgreSQLError:
+      self.init(.storage, operation, remedy: error.remedy)
     case CryptoError.notAuthentic:
       self.init(.damaged, operation, remedy: "A stored value is not authentic; restore the centre from a backup.")
     case is CryptoError:

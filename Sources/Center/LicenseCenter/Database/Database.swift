@@ -1,4 +1,4 @@
-/// The centre's database: SQLite in one folder now, PostgreSQL when one machine is not enough.
+/// The centre's database: SQLite in one folder, or PostgreSQL when one machine is not enough.
 ///
 /// One set of SQL statements serves every engine. They keep to what SQLite since 3.35 and PostgreSQL since 12 share
 /// (`ON CONFLICT`, `RETURNING`), and write their parameters `$1`, `$2`, ...
@@ -37,6 +37,9 @@ public struct SQLDialect: Hashable, Sendable {
 
   /// SQLite with strict tables.
   public static let sqlite = SQLDialect(integer: "INTEGER", blob: "BLOB", tableSuffix: " STRICT")
+
+  /// PostgreSQL.
+  public static let postgreSQL = SQLDialect(integer: "BIGINT", blob: "BYTEA", tableSuffix: "")
 }
 
 /// A transaction that a closure is lent. It must not leave the closure.

@@ -35,6 +35,9 @@ final class GroupCommit: Sendable {
     return try answer.get()
   }
 
+  /// How many changes wait for their turn.
+  var waitingCount: Int { state.withLock { $0.waiting.count } }
+
   private func add(_ write: any PendingWrite) {
     let isFirst = state.withLock { state in
       state.waiting.append(write)

@@ -6,7 +6,7 @@ import GRDB
 /// foreign keys enforced, freed pages overwritten, file mode 0600.
 public struct SQLiteDatabase: Database {
   private let pool: DatabasePool
-  private let commits: GroupCommit
+  let commits: GroupCommit
 
   /// SQLite's types.
   public var dialect: SQLDialect { .sqlite }
