@@ -6,7 +6,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Many callers, one commit: what each of them may rely on.
-@Suite struct GroupCommitTests {
+@Suite(.onEveryEngine) struct GroupCommitTests {
   private struct Stop: Error, Equatable {}
 
   /// A database with tables to write in. While `hold` runs, everything else that is handed in waits, and then goes into
@@ -45,16 +45,9 @@ import Testing
       async let holder: Void = database.write { _ in gate.hold() }
       await gate.isHeld()
       var tasks: [Task<Int64, any Error>] = []
-      for change in changes {
-        let begun = Gate()
-        tasks.append(
-          Task {
-            begun.open()
-            return try await database.write(change)
-          })
-        await begun.isOpen()
-        // From here it is a few steps without a wait to the queue.
-        try await Task.sleep(for: .milliseconds(5))
+      for (index, change) in changes.enumerated() {
+        tasks.append(Task { try await database.write(change) })
+        while home.waitingCount <= index { try await Task.sleep(for: .milliseconds(1)) }
       }
       gate.open()
       try await holder
@@ -160,7 +153,7 @@ import Testing
       try await scratch.insert(2)
     }
     let other = Task { try await scratch.insert(3) }
-    try await Task.sleep(for: .milliseconds(20))
+    while scratch.home.waitingCount < 2 { try await Task.sleep(for: .milliseconds(1)) }
     late.cancel()
     // Both are answered while the writer is still held up.
     for task in [late, early] {
@@ -249,9 +242,6 @@ private final class Gate: Sendable {
 
   /// Returns when somebody is held.
   func isHeld() async { while !state.withLock({ $0.isHeld }) { try? await Task.sleep(for: .milliseconds(1)) } }
-
-  /// Returns when it is open.
-  func isOpen() async { while !state.withLock({ $0.isOpen }) { try? await Task.sleep(for: .milliseconds(1)) } }
 }
 
 extension Result {

@@ -9,7 +9,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct SecrecyTests {
+@Suite(.onEveryEngine) struct SecrecyTests {
   /// Everything the folder's files hold, log and all.
   private func files(_ test: TestCenter) throws -> [(name: String, content: Data)] {
     try FileManager.default.contentsOfDirectory(atPath: test.path).map { name in

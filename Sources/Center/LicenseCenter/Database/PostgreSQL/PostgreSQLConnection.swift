@@ -13,6 +13,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
 
   private let connection: OpaquePointer
   private var statements: [StatementKey: String] = [:]
+  /// Statements ever planned: no name is taken twice.
+  private var statementCount = 0
   /// The newest error, until ``forgetError()``.
   private(set) var error: PostgreSQLError?
 
@@ -74,7 +76,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
       try control("DEALLOCATE ALL")
       statements = [:]
     }
-    let name = "s\(statements.count)"
+    statementCount += 1
+    let name = "s\(statementCount)"
     PQclear(try check(PQprepare(connection, name, key.sql, Int32(key.types.count), key.types)))
     statements[key] = name
     return name
@@ -87,7 +90,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
     PQclear(result)
     let failure = PostgreSQLError(state: state, isLineBroken: isBroken)
-    // The server dropped or outdated plans: they are made anew. Names are not taken again before.
+    // The server dropped or outdated plans: they are made anew.
     if state == "0A000" || state == "26000" { statements = [:] }
     error = failure
     throw failure

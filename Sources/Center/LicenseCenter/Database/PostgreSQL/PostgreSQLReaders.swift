@@ -48,14 +48,15 @@ final class PostgreSQLReaders: Sendable {
       // The one used last is the likeliest to be connected.
       return state.idle.popLast()
     }
-    reader?.queue.async { while let work = self.next(reader) { work(reader?.line ?? self.readers[0].line) } }
+    guard let reader else { return }
+    reader.queue.async { while let work = self.next(reader) { work(reader.line) } }
   }
 
   /// The oldest work that waits; without any, the reader is idle again.
-  private func next(_ reader: Reader?) -> Work? {
+  private func next(_ reader: Reader) -> Work? {
     state.withLock { state in
       guard !state.waiting.isEmpty else {
-        if let reader { state.idle.append(reader) }
+        state.idle.append(reader)
         return nil
       }
       return state.waiting.removeFirst()
