@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 
@@ -221,27 +220,6 @@ import Testing
     await expectFailure(.storage) { try await scratch.insert(1) }
     await expectFailure(.storage) { _ = try await scratch.ids() }
   }
-}
-
-/// Where one side waits for the other.
-private final class Gate: Sendable {
-  private struct State {
-    var isHeld = false
-    var isOpen = false
-  }
-
-  private let state = Mutex(State())
-
-  /// Blocks this thread until the gate is open.
-  func hold() {
-    state.withLock { $0.isHeld = true }
-    while !state.withLock({ $0.isOpen }) { Thread.sleep(forTimeInterval: 0.001) }
-  }
-
-  func open() { state.withLock { $0.isOpen = true } }
-
-  /// Returns when somebody is held.
-  func isHeld() async { while !state.withLock({ $0.isHeld }) { try? await Task.sleep(for: .milliseconds(1)) } }
 }
 
 extension Result {

@@ -51,6 +51,9 @@ public final class PrivatePostgres: Sendable {
   /// Where its files are.
   public var dataFolder: String { folder + "/data" }
 
+  /// What it says.
+  public var logFile: String { folder + "/log" }
+
   /// Makes an empty database and answers its name.
   public func makeDatabase() throws -> String {
     let number = names.withLock { number in

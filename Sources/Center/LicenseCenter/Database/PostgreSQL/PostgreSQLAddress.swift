@@ -25,8 +25,7 @@ public struct PostgreSQLAddress: Hashable, Sendable {
       }
       PQconninfoFree(options)
     }
-    // An @ in what libpq takes for the host was meant to be one of the password.
-    guard !parameters.isEmpty, parameters["host"]?.contains("@") != true else {
+    guard !parameters.isEmpty, PostgreSQLAddress.isUnambiguous(url) else {
       throw CenterError(
         .invalid, "Reading the URL of the database",
         remedy:
@@ -42,6 +41,13 @@ public struct PostgreSQLAddress: Hashable, Sendable {
   /// Whether a text is meant as such a URL.
   public static func isURL(_ text: String) -> Bool {
     text.hasPrefix("postgres://") || text.hasPrefix("postgresql://")
+  }
+
+  /// Whether what stands before the last @ can only be user and password. Else half of a password may have been read as
+  /// a host, a port or a database, which are shown.
+  private static func isUnambiguous(_ url: String) -> Bool {
+    guard let scheme = url.firstRange(of: "://"), let at = url.lastIndex(of: "@") else { return true }
+    return !url[scheme.upperBound..<at].contains { "/?#@".contains($0) }
   }
 
   /// A text of libpq's without the password.

@@ -42,12 +42,13 @@ final class PostgreSQLConnection: @unchecked Sendable {
   deinit { PQfinish(connection) }
 
   /// Whether nothing can be had from it any more.
-  var isBroken: Bool { PQstatus(connection) != CONNECTION_OK }
+  var isBroken: Bool { error?.isLineBroken == true || PQstatus(connection) != CONNECTION_OK }
 
   /// Whether it is in a transaction, and in what kind.
   var transaction: PGTransactionStatusType { PQtransactionStatus(connection) }
 
-  func forgetError() { error = nil }
+  /// Forgets errors of an earlier transaction, but not that the line is broken.
+  func forgetError() { if !isBroken { error = nil } }
 
   /// Runs statements without parameters, and answers what the last of them did and the first value it answered.
   @discardableResult
@@ -89,7 +90,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     if let result, status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK { return result }
     let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
     PQclear(result)
-    let failure = PostgreSQLError(state: state, isLineBroken: isBroken)
+    let failure = PostgreSQLError(state: state, isLineBroken: isBroken || PostgreSQLError.endsTheLine(state))
     // The server dropped or outdated plans: they are made anew.
     if state == "0A000" || state == "26000" { statements = [:] }
     error = failure

@@ -24,6 +24,13 @@ struct PostgreSQLError: Error, Hashable {
     }
   }
 
+  /// Whether the server, or libpq in its place (that is without a SQLSTATE), says that the connection is over. The library
+  /// may notice it itself only at the next call.
+  static func endsTheLine(_ state: String) -> Bool {
+    // Connection exceptions, and ends by an administrator, a crash, a server that starts or stops, and timeouts.
+    state.isEmpty || state.hasPrefix("08") || ["57P01", "57P02", "57P03", "57P05", "25P03"].contains(state)
+  }
+
   var remedy: String {
     if let reason { return "The database cannot be reached: \(reason)" }
     if isLineBroken { return "Nothing was changed. The database went away; see whether it runs, then try again." }

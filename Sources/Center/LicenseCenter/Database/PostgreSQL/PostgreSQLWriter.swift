@@ -112,7 +112,7 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
         line.works()
         return fate.map { $0 == "committed" }
       } catch is PostgreSQLError {
-        continue
+        rollBack()
       } catch {
         return nil
       }
