@@ -86,6 +86,32 @@ public final class PrivatePostgres: Sendable {
     }
   }
 
+  /// Runs a script of pgbench's so often, over so many connections, and answers how long that took without connecting.
+  public func benchmark(
+    _ script: String, clients: Int, transactions: Int, in database: String
+  ) throws -> Duration {
+    let file = FileManager.default.temporaryDirectory.appending(path: "warifu-pgbench-\(UUID().uuidString)").path
+    try script.write(toFile: file, atomically: false, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let each = max(1, transactions / clients)
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [
+      "pgbench", "--no-vacuum", "--protocol=prepared", "--file=\(file)", "--client=\(clients)", "--jobs=2",
+      "--transactions=\(each)", url(of: database),
+    ]
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let said = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    guard process.terminationStatus == 0, let match = said.firstMatch(of: /tps = ([0-9.]+)/), let rate = Double(match.1)
+    else { throw PostgresRigError("pgbench: \(said)") }
+    // The time that `transactions` take at this rate, whether or not they divide among the clients.
+    return .seconds(Double(transactions) / rate)
+  }
+
   /// Ends the server at once, as a crash would: every client loses its connection.
   public func crash() throws { try supervisor.withLock { try $0.order(.down) } }
 
