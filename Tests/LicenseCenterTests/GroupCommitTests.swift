@@ -126,6 +126,21 @@ import Testing
     #expect(try await scratch.ids() == [4])
   }
 
+  /// A change that makes the engine roll back the whole transaction: the others are made without it.
+  @Test func lostTransactionIsTheFaultOfOne() async throws {
+    let scratch = try await Scratch()
+    let answers = try await scratch.together([
+      Self.insert(1),
+      { transaction in
+        try transaction.run("ROLLBACK")
+        return 2
+      },
+      Self.insert(3), Self.insert(3),
+    ])
+    #expect(answers.map { (try? $0.get()) ?? -1 } == [1, -1, 3, -1])
+    #expect(try await scratch.ids() == [1, 3])
+  }
+
   /// Nobody hears of a change before others can see it.
   @Test func answeredIsCommitted() async throws {
     let scratch = try await Scratch()

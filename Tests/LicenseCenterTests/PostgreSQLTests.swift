@@ -151,6 +151,30 @@ import Testing
     #expect(try server.run("SELECT value FROM counters", in: name) == [["8"]])
   }
 
+  /// Another instance's migration changes what a planned statement answers.
+  @Test func outdatedPlansAreMadeAnew() async throws {
+    let scratch = try await Scratch(on: .shared())
+    let look: @Sendable (any Transaction) throws -> SQLRow? = { try $0.first("SELECT * FROM t") }
+    for name in ["first", "second"] {
+      _ = try await scratch.database.read(look)
+      _ = try await scratch.database.write(look)
+      try scratch.server.run("ALTER TABLE t ADD COLUMN \(name) BIGINT DEFAULT 5", in: scratch.name)
+      #expect(try await scratch.database.read(look)?[name] == 5)
+      #expect(try await scratch.database.write(look)?[name] == 5)
+    }
+  }
+
+  /// More statements than are kept planned, each of them twice.
+  @Test func statementsMayBeMany() async throws {
+    let scratch = try await Scratch(on: .shared())
+    for _ in 0..<2 {
+      let numbers = try await scratch.database.read { transaction in
+        try (0..<600).map { try transaction.first("SELECT CAST(\($0) AS BIGINT) AS n")?.integer("n") ?? -1 }
+      }
+      #expect(numbers == Array(0..<600))
+    }
+  }
+
   /// The server crashes and comes back under load: who was answered is in the books, and nobody is there twice.
   @Test func crashLosesNothingThatWasAnswered() async throws {
     let random = Randomness("crashes of the server")

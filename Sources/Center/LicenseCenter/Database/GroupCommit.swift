@@ -44,10 +44,15 @@ final class GroupCommit: Sendable {
       defer { state.isWorking = true }
       return !state.isWorking
     }
-    if isFirst {
-      withWriter { connection in
-        while let writes = self.next() { WriteBatch(connection: connection).run(writes) }
-      }
+    if isFirst { work() }
+  }
+
+  /// Makes one transaction after another, as long as somebody waits. In between, the writer is anybody's.
+  private func work() {
+    withWriter { connection in
+      guard let writes = self.next() else { return }
+      WriteBatch(connection: connection).run(writes)
+      self.work()
     }
   }
 
