@@ -15,11 +15,11 @@ import Testing
     let address: PostgreSQLAddress
     let database: PostgreSQLDatabase
 
-    init(on server: PrivatePostgres) async throws {
+    init(on server: PrivatePostgres, patience: Duration = .seconds(60)) async throws {
       self.server = server
       name = try server.makeDatabase()
       address = try PostgreSQLAddress(server.url(of: name))
-      database = try await PostgreSQLDatabase(address)
+      database = try await PostgreSQLDatabase(address, patience: patience)
       try await database.write { transaction in
         try transaction.run("CREATE TABLE t (id BIGINT PRIMARY KEY, value BIGINT NOT NULL)")
         _ = try transaction.run("INSERT INTO t (id, value) VALUES (1, 0)")
@@ -229,9 +229,15 @@ import Testing
     async let confirmed: Void = scratch.count()
     try await waitForCommit()
     try scratch.cut("wait_event = 'SyncRep'")
+    // Were it made again now, nothing would hold it up.
+    try hold("")
     try await confirmed
     #expect(try await scratch.value() == 1)
-    let undecided = Task { try await scratch.count() }
+    let impatient = try await PostgreSQLDatabase(scratch.address, patience: .seconds(2))
+    try hold("nobody")
+    let undecided = Task {
+      try await impatient.write { _ = try $0.run("UPDATE t SET value = value + 1 WHERE id = 1") }
+    }
     try await waitForCommit()
     try server.crash()
     await expectFailure(.unknownOutcome) { try await undecided.value }
@@ -240,6 +246,7 @@ import Testing
     #expect(try await scratch.value() == 2)
     try await scratch.count()
     #expect(try await scratch.value() == 3)
+    try impatient.close()
   }
 
   @Test(arguments: [

@@ -105,6 +105,9 @@ extension SQLiteTransaction: WritingConnection {
 
   func rollBack() { if connection.isInsideTransaction { try? control("ROLLBACK") } }
 
+  /// SQLite breaks no transaction through nobody's fault.
+  var patience: Duration { .zero }
+
   var condition: TransactionCondition { connection.isInsideTransaction ? .open : .lost }
 
   private func control(_ sql: String) throws { try connection.cachedStatement(sql: sql).execute() }

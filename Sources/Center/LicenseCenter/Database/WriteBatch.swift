@@ -1,8 +1,5 @@
 /// Changes that share one transaction and its commit.
 struct WriteBatch {
-  /// How often a transaction is tried that breaks through nobody's fault.
-  private static let mostAttempts = 10
-
   let connection: any WritingConnection
 
   /// Makes the changes and answers their callers.
@@ -33,8 +30,9 @@ struct WriteBatch {
   }
 
   private func attempt(_ writes: [any PendingWrite]) -> Outcome {
-    var failure: (any Error)?
-    for _ in 0..<WriteBatch.mostAttempts {
+    let deadline = ContinuousClock.now + connection.patience
+    while true {
+      let failure: any Error
       do {
         try connection.begin()
         if let outcome = try make(writes) { return outcome }
@@ -47,9 +45,8 @@ struct WriteBatch {
       }
       let isRepeatable = connection.condition == .repeatable
       connection.rollBack()
-      guard isRepeatable else { break }
+      guard isRepeatable, .now < deadline else { return .failed(WriteBatch.refusal(failure)) }
     }
-    return .failed(WriteBatch.refusal(failure))
   }
 
   /// Makes the changes in the open transaction.
@@ -104,7 +101,7 @@ struct WriteBatch {
 
   private static let operation = "Writing the centre's database"
 
-  private static func refusal(_ error: (any Error)?) -> CenterError {
+  private static func refusal(_ error: any Error) -> CenterError {
     if let error = error as? CenterError { return error }
     return CenterError(
       .storage, operation, remedy: "Nothing was changed. Check the disk and the database, then run it again.")

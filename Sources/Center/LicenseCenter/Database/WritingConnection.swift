@@ -17,6 +17,9 @@ protocol WritingConnection: Transaction {
   /// Undoes everything and ends the transaction, if there is one.
   func rollBack()
 
+  /// How long a transaction is tried again and again that breaks through nobody's fault.
+  var patience: Duration { get }
+
   /// What has become of the transaction, after an error or without one.
   var condition: TransactionCondition { get }
 }

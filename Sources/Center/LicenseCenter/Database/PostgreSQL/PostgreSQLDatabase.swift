@@ -15,12 +15,17 @@ public struct PostgreSQLDatabase: Database {
 
   /// Connects and brings the schema up to date. It goes into the first schema of the user's search path.
   ///
-  /// - Parameter readerCount: The most connections that read; one more writes.
-  public init(_ address: PostgreSQLAddress, readerCount: Int = 4) async throws(CenterError) {
-    let (writer, writing) = (PostgreSQLWriter(address), DispatchQueue(label: "centre writes"))
+  /// - Parameters:
+  ///   - readerCount: The most connections that read; one more writes.
+  ///   - patience: How long callers wait for a server that went away.
+  public init(
+    _ address: PostgreSQLAddress, readerCount: Int = 4, patience: Duration = .seconds(15)
+  ) async throws(CenterError) {
+    let writer = PostgreSQLWriter(address, patience: patience)
+    let writing = DispatchQueue(label: "centre writes")
     self.writer = writer
     self.writing = writing
-    readers = PostgreSQLReaders(address, count: max(1, readerCount))
+    readers = PostgreSQLReaders(address, count: max(1, readerCount), patience: patience)
     commits = GroupCommit { work in writing.async { work(writer) } }
     let prepared: Result<Void, any Error> = await withCheckedContinuation { continuation in
       writing.async { continuation.resume(returning: Result { try writer.prepare() }) }

@@ -3,8 +3,6 @@ import Synchronization
 
 /// The connections that read: a few, each on a queue of its own where it may block, and a line of callers before them.
 final class PostgreSQLReaders: Sendable {
-  private static let mostAttempts = 10
-
   /// One connection and where it is used.
   private struct Reader: Sendable {
     let line: PostgreSQLLine
@@ -18,10 +16,12 @@ final class PostgreSQLReaders: Sendable {
     var idle: [Reader]
   }
 
+  private let patience: Duration
   private let readers: [Reader]
   private let state: Mutex<State>
 
-  init(_ address: PostgreSQLAddress, count: Int) {
+  init(_ address: PostgreSQLAddress, count: Int, patience: Duration) {
+    self.patience = patience
     readers = (0..<count).map { number in
       Reader(line: PostgreSQLLine(address), queue: DispatchQueue(label: "centre reads \(number)"))
     }
@@ -32,8 +32,9 @@ final class PostgreSQLReaders: Sendable {
   func read<R: Sendable>(
     _ body: @escaping @Sendable (any Transaction) throws -> R
   ) async throws(CenterError) -> R {
+    let patience = patience
     let answer = await withCheckedContinuation { continuation in
-      add { line in continuation.resume(returning: PostgreSQLReaders.read(line, body)) }
+      add { line in continuation.resume(returning: PostgreSQLReaders.read(line, patience, body)) }
     }
     return try answer.get()
   }
@@ -64,11 +65,10 @@ final class PostgreSQLReaders: Sendable {
   }
 
   private static func read<R: Sendable>(
-    _ line: PostgreSQLLine, _ body: (any Transaction) throws -> R
+    _ line: PostgreSQLLine, _ patience: Duration, _ body: (any Transaction) throws -> R
   ) -> Result<R, CenterError> {
-    let operation = "Reading the centre's database"
-    var failure: any Error = PostgreSQLError(isLineBroken: true)
-    for _ in 0..<mostAttempts {
+    let deadline = ContinuousClock.now + patience
+    while true {
       do {
         let connection = try line.connected()
         try connection.control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -77,13 +77,13 @@ final class PostgreSQLReaders: Sendable {
         defer { _ = try? connection.control("ROLLBACK") }
         return .success(try body(ReadingTransaction(connection: connection)))
       } catch {
-        failure = error
-        // A change hides errors of the engine in its own; what the connection saw decides.
+        // A reader may hide errors of the engine in its own; what the connection saw decides.
         let seen = line.current?.error ?? error as? PostgreSQLError
-        guard seen?.isRepeatable == true else { break }
+        guard seen?.isRepeatable == true, .now < deadline else {
+          return .failure(CenterError(error, during: "Reading the centre's database"))
+        }
       }
     }
-    return .failure(CenterError(failure, during: operation))
   }
 }
 

@@ -7,15 +7,14 @@ import CPostgreSQL
 /// has it reads what was committed before; should somebody else change the same rows by hand, one of the two is refused
 /// and tried again.
 final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
-  /// How often a server that went away during a commit is asked what became of it.
-  private static let mostQuestions = 12
-
+  let patience: Duration
   private let line: PostgreSQLLine
   /// The number of the open transaction, by which its fate can be asked for after the line broke.
   private var transaction: String?
   private var mustRepeat = false
 
-  init(_ address: PostgreSQLAddress) {
+  init(_ address: PostgreSQLAddress, patience: Duration) {
+    self.patience = patience
     // An instance that hangs in the middle of a transaction loses it before the others lose their patience.
     line = PostgreSQLLine(address, settings: "SET idle_in_transaction_session_timeout = '5s'")
   }
@@ -103,7 +102,8 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
   /// Whether the transaction of a broken line was committed; `nil` if nobody can say.
   private func fate() -> Bool? {
     guard let transaction else { return nil }
-    for _ in 0..<PostgreSQLWriter.mostQuestions {
+    let deadline = ContinuousClock.now + patience
+    while .now < deadline {
       do {
         let connection = try line.connected()
         // Whoever has the lock knows that the transaction that had it is over.
