@@ -102,7 +102,7 @@ extension WarifuCard {
 }
 
 /// The rows of purchasers, codes and cipher keys, from the centre through the driver to the cards' firmware.
-@Suite struct CipherKeyTests {
+@Suite(.onEveryEngine) struct CipherKeyTests {
   private func title(_ test: TestCenter) async throws -> TitleRecord {
     try await test.center.titles.register(
       name: "formail", version: "1", type: .program, seller: "S", price: Money(minorUnits: 7, currency: .yen))

@@ -4,6 +4,7 @@ import Formats
 import Foundation
 import Identifiers
 import Octets
+import PostgresRig
 import SecureChannel
 import Testing
 
@@ -30,12 +31,20 @@ private struct SilentProcessor: PaymentProcessor {
   func standing(of payment: OperationID) async throws(PaymentFailure) -> PaymentStanding? { throw .unreachable }
 }
 
-@Suite struct SecrecyTests {
-  /// Everything the folder's files hold, log and all.
+@Suite(.onEveryEngine) struct SecrecyTests {
+  /// Everything the folder's files hold, log and all, and the files and the log of a server that has the database.
   private func files(_ test: TestCenter) throws -> [(name: String, content: Data)] {
-    try FileManager.default.contentsOfDirectory(atPath: test.path).map { name in
-      (name, try Data(contentsOf: URL(filePath: test.path + "/" + name)))
+    var paths = try FileManager.default.contentsOfDirectory(atPath: test.path).map { test.path + "/" + $0 }
+    if let database = test.room.name {
+      let server = try PrivatePostgres.shared()
+      paths.append(server.logFile)
+      try server.run("CHECKPOINT")
+      let tables = try server.run(
+        "SELECT pg_relation_filepath(oid) FROM pg_class WHERE relkind IN ('r', 'i', 't') AND oid >= 16384", in: database
+      )
+      paths += tables.compactMap { $0.first ?? nil }.map { server.dataFolder + "/" + $0 }
     }
+    return try paths.map { ($0, try Data(contentsOf: URL(filePath: $0))) }
   }
 
   /// Every kind of secret, at the moment when the most of them are kept.

@@ -27,8 +27,13 @@ public struct CenterError: Error, Hashable, Sendable {
     case paymentDeclined
     /// The payment processor did not answer: whether the money is set aside is not known yet.
     case paymentUnknown
-    /// Storage could not be read or written.
+    /// Storage could not be read or written; nothing was changed.
     case storage
+    /// The line to the database broke while it made a change durable, and it did not come back to say whether it had.
+    /// Asking for the same operation again finds out.
+    case unknownOutcome
+    /// The caller gave up before anything was begun.
+    case cancelled
     /// What was stored is not what the centre wrote.
     case damaged
     /// A retrieval code or a ticket is good for nothing here. Whether it is unknown, used or expired is not said.
@@ -72,6 +77,8 @@ public struct CenterError: Error, Hashable, Sendable {
     case let error as MoneyError:
       let reason = error == .overflow ? "The amount is too large." : "The amounts are in different currencies."
       self.init(.invalid, operation, remedy: reason)
+    case let error as PostgreSQLError:
+      self.init(.storage, operation, remedy: error.remedy)
     case CryptoError.notAuthentic:
       self.init(.damaged, operation, remedy: "A stored value is not authentic; restore the centre from a backup.")
     case is CryptoError:

@@ -6,6 +6,7 @@ import GRDB
 /// foreign keys enforced, freed pages overwritten, file mode 0600.
 public struct SQLiteDatabase: Database {
   private let pool: DatabasePool
+  let commits: GroupCommit
 
   /// SQLite's types.
   public var dialect: SQLDialect { .sqlite }
@@ -13,6 +14,7 @@ public struct SQLiteDatabase: Database {
   /// Opens the file at `path`, making it if it is not there, and brings its schema up to date.
   public init(path: String) async throws(CenterError) {
     let operation = "Opening the centre's database"
+    let pool: DatabasePool
     do {
       try SQLiteDatabase.makeFile(path)
       pool = try DatabasePool(path: path, configuration: SQLiteDatabase.configuration)
@@ -20,6 +22,10 @@ public struct SQLiteDatabase: Database {
       try await pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
     } catch {
       throw CenterError(error, during: operation)
+    }
+    self.pool = pool
+    commits = GroupCommit { work in
+      pool.asyncWriteWithoutTransaction { work(SQLiteTransaction(connection: $0)) }
     }
     try await write { try Schema.migrate($0, .sqlite) }
   }
@@ -35,15 +41,11 @@ public struct SQLiteDatabase: Database {
     }
   }
 
-  /// Runs `body` in an immediate transaction.
+  /// Runs `body` in an immediate transaction, alone or in company.
   public func write<R: Sendable>(
     _ body: @escaping @Sendable (any Transaction) throws -> R
   ) async throws(CenterError) -> R {
-    do {
-      return try await pool.write { try body(SQLiteTransaction(connection: $0)) }
-    } catch {
-      throw CenterError(error, during: "Writing the centre's database")
-    }
+    try await commits.write(body)
   }
 
   /// Folds the log into the file and closes it.
@@ -86,6 +88,29 @@ private struct SQLiteTransaction: Transaction {
       SQLRow(Dictionary(row.map { ($0, SQLValue($1)) }, uniquingKeysWith: { first, _ in first }))
     }
   }
+}
+
+/// SQLite rolls some transactions back by itself, such as one for which the disk is full.
+extension SQLiteTransaction: WritingConnection {
+  func begin() throws { try control("BEGIN IMMEDIATE") }
+
+  func setMark(isFirst: Bool) throws {
+    if !isFirst { try control("RELEASE mark") }
+    try control("SAVEPOINT mark")
+  }
+
+  func returnToMark() throws { try control("ROLLBACK TO mark") }
+
+  func commit() throws { try control("COMMIT") }
+
+  func rollBack() { if connection.isInsideTransaction { try? control("ROLLBACK") } }
+
+  /// SQLite breaks no transaction through nobody's fault.
+  var patience: Duration { .zero }
+
+  var condition: TransactionCondition { connection.isInsideTransaction ? .open : .lost }
+
+  private func control(_ sql: String) throws { try connection.cachedStatement(sql: sql).execute() }
 }
 
 extension SQLValue {

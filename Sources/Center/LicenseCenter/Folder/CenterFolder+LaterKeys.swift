@@ -12,7 +12,7 @@ extension CenterFolder {
   /// - Returns: all the keys, as they are in `keys.sealed` now; `nil` if nothing was to be done.
   /// - Throws: ``CenterError/Code/conflict`` when another program was quicker.
   func keysWithLaterPurposes(
-    _ keys: KeyStore, from box: [UInt8], _ database: SQLiteDatabase, passphrase: borrowing Secret,
+    _ keys: KeyStore, from box: [UInt8], _ database: any Database, passphrase: borrowing Secret,
     random: any RandomSource, now: UInt64
   ) async throws -> KeyStore? {
     let missing = LaterKey.allCases.filter { keys.versions(of: $0.purpose).isEmpty }

@@ -6,7 +6,7 @@ import Octets
 import SecureChannel
 
 /// The embedded centre: one folder with `center.json` (public), `keys.sealed` (the key store under the passphrase) and
-/// `center.db`.
+/// `center.db`, unless its database is on a server.
 ///
 /// Creation is all or nothing: everything is written into a hidden folder beside the target, synced, and renamed into
 /// place. A creation that is killed leaves at most that hidden folder, which the next one removes, and its lock file.
@@ -23,10 +23,11 @@ public struct CenterFolder: Sendable {
   ///   - name: 1 to 53 octets of UTF-8 without control characters; it stands in the centre's certificates, whose
   ///     common names have at most 64 (X.520, ub-common-name) with the key's role behind it.
   ///   - cost: What guessing the passphrase costs.
-  /// - Throws: ``CenterError/Code/conflict`` when something is at `path` already.
+  ///   - location: Where the database is to be; one on a server must be there and hold no centre.
+  /// - Throws: ``CenterError/Code/conflict`` when something is at `path` already, or a centre in the server's database.
   public static func create(
     at path: String, name: String, passphrase: borrowing Secret, cost: ScryptCost = .keyStore,
-    random: any RandomSource, clock: any CenterClock
+    database location: DatabaseLocation = .file, random: any RandomSource, clock: any CenterClock
   ) async throws(CenterError) -> CenterFolder {
     let operation = "Creating the centre \(path)"
     guard isName(name) else {
@@ -42,10 +43,17 @@ public struct CenterFolder: Sendable {
       try construction.write(
         try SealedBox.seal(store, passphrase: passphrase, cost: cost, random: random), to: FileName.keys)
       try construction.write(try facts.json(), to: FileName.facts)
-      let database = try await SQLiteDatabase(path: construction.path(of: FileName.database))
+      let database = try await location.open(file: construction.path(of: FileName.database))
+      defer { try? database.close() }
       try await database.write { try facts.noteFounding(in: $0) }
-      try database.close()
-      try construction.finish()
+      // A file must be whole before it gets its name.
+      if location == .file { try database.close() }
+      do {
+        try construction.finish()
+      } catch {
+        if location != .file { try? await database.write { try facts.withdrawFounding(in: $0) } }
+        throw error
+      }
     } catch {
       construction.abandon()
       throw CenterError(error, during: operation)
@@ -55,11 +63,15 @@ public struct CenterFolder: Sendable {
 
   /// Opens the centre.
   ///
-  /// - Parameter payments: Who collects bills from holders that have a means of payment on file.
+  /// - Parameters:
+  ///   - location: where its database is. Several programs may open a centre whose database is on a server, each
+  ///     with a copy of the folder.
+  ///   - payments: who collects bills from holders that have a means of payment on file.
   /// - Throws: ``CenterError/Code/notFound`` when there is none, ``CenterError/Code/keyStore`` for a wrong passphrase,
-  ///   ``CenterError/Code/damaged`` when its files are not of one centre.
+  ///   ``CenterError/Code/damaged`` when folder and database are not of one centre.
   public func open(
-    passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock,
+    passphrase: borrowing Secret, database location: DatabaseLocation = .file, random: any RandomSource,
+    clock: any CenterClock,
     payments: PaymentConnection = .none
   ) async throws(CenterError) -> Center {
     let operation = "Opening the centre \(path)"
@@ -75,10 +87,10 @@ public struct CenterFolder: Sendable {
     }
     try facts.expectKeys(of: keys, operation)
     let databasePath = path + "/" + FileName.database
-    guard FileManager.default.fileExists(atPath: databasePath) else {
+    guard location != .file || FileManager.default.fileExists(atPath: databasePath) else {
       throw CenterError(.damaged, operation, remedy: "center.db is missing; restore it from a backup.")
     }
-    let database = try await SQLiteDatabase(path: databasePath)
+    let database = try await location.open(file: databasePath)
     do {
       try await database.read { try facts.expectFounding(in: $0, operation) }
       if let newer = try await keysWithLaterPurposes(

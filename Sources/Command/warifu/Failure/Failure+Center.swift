@@ -14,8 +14,9 @@ extension CenterError: FailureConvertible {
     switch code {
     case .invalid, .notFound, .notCertified, .damaged: .badInput
     case .conflict, .limitReached, .cardRefused, .refused, .keyReused, .paymentDeclined: .failed
-    case .cardUnreachable: .transport
+    case .cardUnreachable, .unknownOutcome: .transport
     case .storage, .paymentUnknown: .unavailable
+    case .cancelled: .interrupted
     case .keyStore, .denied: .refused
     }
   }
