@@ -42,7 +42,7 @@ struct Responder: HTTPResponder {
       }
       let (endpoint, values) = try route(request)
       operation = endpoint.operation
-      response = Response(try await answer(request, endpoint, values), id)
+      response = Response(try await answer(request, endpoint, values, id), id)
     } catch {
       let problem = Problem(error)
       journal.note(error, as: problem, request: id)
@@ -67,7 +67,9 @@ struct Responder: HTTPResponder {
   }
 
   /// Nothing of a request is believed, and no octet of its body read, before it is known who sends it.
-  private func answer(_ request: Request, _ endpoint: Endpoint, _ values: [String: String]) async throws -> Reply {
+  private func answer(
+    _ request: Request, _ endpoint: Endpoint, _ values: [String: String], _ id: String
+  ) async throws -> Reply {
     let identity = try await identity(request, endpoint.access)
     let parameters = try endpoint.read(path: values, query: request.uri.query)
     let operationID = try endpoint.changesSomething ? Responder.key(request) : nil
@@ -78,7 +80,7 @@ struct Responder: HTTPResponder {
     let keyed = KeyedRequest(
       scope: identity?.name ?? "", key: operationID, method: request.method.rawValue, target: request.uri.string,
       body: octets)
-    return try await once(keyed) { [call] in try await endpoint.serve(call) }
+    return try await once(keyed, id) { [call] in try await endpoint.serve(call) }
   }
 
   private func identity(_ request: Request, _ access: Endpoint.Access) async throws -> Identity? {
@@ -124,19 +126,21 @@ struct Responder: HTTPResponder {
     return value
   }
 
-  /// Does what is asked unless it was done before, and answers the same either way.
-  private func once(_ request: KeyedRequest, _ work: () async throws -> Reply) async throws -> Reply {
+  /// Does what is asked unless it was done before, and answers the same either way: the body of a kept problem still
+  /// names the request that it first answered.
+  ///
+  /// What the centre refuses is kept too, since it may have noted why; but not what may go better next time.
+  private func once(_ request: KeyedRequest, _ id: String, _ work: () async throws -> Reply) async throws -> Reply {
     do {
       if let kept = try await answers.answer(to: request) { return Reply(kept) }
       let answer: KeptAnswer
       do {
         answer = KeptAnswer(try await work())
-      } catch {
+      } catch let error as CenterError {
         let problem = Problem(error)
-        // What may go better next time is not kept.
         guard problem.kind.status.code < 500 else { throw error }
-        answer = KeptAnswer(
-          status: problem.kind.status.code, body: problem.document(requestID: journal.newID()).encoded)
+        journal.note(error, as: problem, request: id)
+        answer = KeptAnswer(status: problem.kind.status.code, body: problem.document(requestID: id).encoded)
       }
       return Reply(try await answers.keep(answer, for: request))
     } catch is KeyReusedError {
