@@ -80,6 +80,7 @@ import Testing
     let options = options {
       $0.connectionsPerAddress = 3
       $0.headerTime = .seconds(20)
+      $0.idleTime = .seconds(20)
     }
     try await TestServer.run(options) { server in
       let port = server.port

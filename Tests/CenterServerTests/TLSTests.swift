@@ -5,28 +5,8 @@ import Testing
 @testable import LicenseCenter
 
 @Suite struct TLSTests {
-  /// What a program says.
-  @discardableResult
-  private func run(_ words: [String], input: String = "") async throws -> String {
-    try await onThread {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = words
-      let (stdin, stdout) = (Pipe(), Pipe())
-      process.standardInput = stdin
-      process.standardOutput = stdout
-      process.standardError = FileHandle.nullDevice
-      try process.run()
-      stdin.fileHandleForWriting.write(Data(input.utf8))
-      try stdin.fileHandleForWriting.close()
-      let said = stdout.fileHandleForReading.readDataToEndOfFile()
-      process.waitUntilExit()
-      return String(decoding: said, as: UTF8.self)
-    }
-  }
-
   private func makeCertificate(_ folder: URL, _ name: String) async throws {
-    try await run([
+    _ = try await Program.run([
       "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
       "-subj", "/CN=\(name)", "-addext", "subjectAltName=DNS:\(name)", "-keyout",
       folder.appending(path: "key.pem").path, "-out", folder.appending(path: "certificate.pem").path,
@@ -34,9 +14,9 @@ import Testing
   }
 
   private func client(_ port: Int, _ words: [String] = [], input: String = "") async throws -> String {
-    try await run(
+    try await Program.run(
       ["openssl", "s_client", "-connect", "127.0.0.1:\(port)", "-ign_eof", "-alpn", "h2,http/1.1"] + words, input: input
-    )
+    ).output
   }
 
   @Test func servesOverTLSAndTakesANewCertificateWithoutAPause() async throws {

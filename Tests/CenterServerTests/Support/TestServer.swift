@@ -79,6 +79,7 @@ final class TestServer: Sendable {
   static let tokens = [
     "counter": "counter-token-0123456789abcdef012345", "auditor": "auditor-token-0123456789abcdef012345",
     "holder": "holder-token-0123456789abcdef0123456", "stranger": "stranger-token-0123456789abcdef01234",
+    "everybody": "everybody-token-0123456789abcdef0123",
   ]
 
   private init() async throws {
@@ -175,12 +176,14 @@ final class OwnedCard: Sendable {
   func set(_ serial: CardSerial) { self.serial.withLock { $0 = serial } }
 }
 
-/// Knows the tokens of the tests: one for each role, and one of a holder of another card.
+/// Knows the tokens of the tests: one for each role, one of a holder of another
+/// card, and one of somebody who may be everything.
 struct TestTokens: Authenticating {
   let card: OwnedCard
 
   func identity(bearing token: [UInt8]) -> Identity? {
     guard let name = TestServer.tokens.first(where: { Array($0.value.utf8) == token })?.key else { return nil }
+    if name == "everybody" { return Identity(name: name, roles: Set(Role.allCases)) }
     guard let role = Role(rawValue: name) else {
       return Identity(name: name, roles: [.holder], card: CardSerial(octets: [UInt8](repeating: 7, count: 8)))
     }

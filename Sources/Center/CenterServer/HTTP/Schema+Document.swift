@@ -63,10 +63,9 @@ extension Schema.TextKind {
       ]
     case .base64(let octets):
       [
-        "type": "string", "contentEncoding": "base64",
-        "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$",
-        "minLength": .integer(Int64((octets.lowerBound + 2) / 3 * 4)),
-        "maxLength": .integer(Int64((octets.upperBound + 2) / 3 * 4)),
+        "type": "string", "contentEncoding": "base64", "pattern": .text(Schema.TextKind.pattern(base64: octets)),
+        "minLength": .integer(Int64(Schema.TextKind.characters(base64: octets).lowerBound)),
+        "maxLength": .integer(Int64(Schema.TextKind.characters(base64: octets).upperBound)),
       ]
     case .choice(let words): ["type": "string", "enum": .array(words.map { .text($0) })]
     // Lengths in JSON Schema count characters; the limit in octets is in the words, and never the larger one.
@@ -76,5 +75,13 @@ extension Schema.TextKind {
         "maxLength": .integer(Int64(octets.upperBound)),
       ]
     }
+  }
+
+  /// Bits that stand for no octet are 0.
+  private static func pattern(base64 octets: ClosedRange<Int>) -> String {
+    let (one, two) = ("[A-Za-z0-9+/][AQgw]==", "[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=")
+    guard octets.count == 1 else { return "^([A-Za-z0-9+/]{4})*(\(one)|\(two))?$" }
+    let rest = ["", one, two][octets.lowerBound % 3]
+    return "^([A-Za-z0-9+/]{4}){\(octets.lowerBound / 3)}\(rest)$"
   }
 }

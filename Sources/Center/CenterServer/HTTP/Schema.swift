@@ -46,7 +46,7 @@ public indirect enum Schema: Sendable {
   public enum TextKind: Sendable {
     /// A prefix and so many octets in hexadecimal digits.
     case hexadecimal(prefix: String = "", octets: ClosedRange<Int>)
-    /// So many octets in base64 (RFC 4648 §4).
+    /// So many octets in base64 (RFC 4648 §4); of a range, its ends are rounded up to threes.
     case base64(octets: ClosedRange<Int>)
     /// One of these words.
     case choice([String])
@@ -122,7 +122,11 @@ extension Schema.TextKind {
       let digits = text.utf8.dropFirst(prefix.utf8.count)
       return text.hasPrefix(prefix) && digits.count.isMultiple(of: 2) && octets.contains(digits.count / 2)
         && digits.allSatisfy(Schema.TextKind.isHexadecimal)
-    case .base64(let octets): return Schema.TextKind.octets(base64: text).map { octets.contains($0.count) } ?? false
+    case .base64(let octets):
+      guard let count = Schema.TextKind.octets(base64: text)?.count else { return false }
+      // A document can say how many characters there are, which says how many octets there are but for two.
+      return octets.count == 1
+        ? count == octets.lowerBound : Schema.TextKind.characters(base64: octets).contains(text.utf8.count)
     case .choice(let words): return words.contains(text)
     case .plain(let octets):
       return octets.contains(text.utf8.count)
@@ -134,6 +138,11 @@ extension Schema.TextKind {
   static func octets(base64 text: String) -> [UInt8]? {
     guard let data = Data(base64Encoded: text), data.base64EncodedString() == text else { return nil }
     return Array(data)
+  }
+
+  /// How many characters so many octets have in base64.
+  static func characters(base64 octets: ClosedRange<Int>) -> ClosedRange<Int> {
+    (octets.lowerBound + 2) / 3 * 4...(octets.upperBound + 2) / 3 * 4
   }
 
   fileprivate var wish: String {

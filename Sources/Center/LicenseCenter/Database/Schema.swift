@@ -5,7 +5,7 @@ enum Schema {
     try transaction.run(
       "CREATE TABLE IF NOT EXISTS schema_version (version \(dialect.integer) NOT NULL)\(dialect.tableSuffix)")
     let version = Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
-    let migrations = [first, second, third]
+    let migrations = [first, second, third, webhooks]
     guard version <= migrations.count else {
       throw CenterError(
         .storage, "Opening the centre's database", remedy: "A newer program made it; use that one or a newer one.")

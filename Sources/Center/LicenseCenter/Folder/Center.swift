@@ -27,6 +27,8 @@ public struct Center: Sendable {
   public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
   /// Keeps the accounts.
   public var ledger: Ledger { Ledger(context: context) }
+  /// Tells others of every change.
+  public var webhooks: Webhooks { Webhooks(context: context) }
   /// Tells cards the time.
   public var cardTime: CardTime { CardTime(context: context) }
 

@@ -17,6 +17,8 @@ struct Vault: Sendable {
     case referenceData = "cards.reference_data"
     case contentKey = "titles.content_key"
     case code = "codes.code"
+    case webhookURL = "webhooks.url"
+    case webhookSecret = "webhooks.secret"
   }
 
   /// Seals `secret` for one row of a column.
