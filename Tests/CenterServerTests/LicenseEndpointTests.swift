@@ -2,6 +2,7 @@ import CenterServer
 import Cryptography
 import Formats
 import Foundation
+import HTTPTypes
 import Identifiers
 import Synchronization
 import Testing
@@ -54,6 +55,27 @@ import Testing
       let again = try await server.post("/v1/licenses", body(card, title), as: "holder", key: key)
       #expect(first.status == 200 && again.body == first.body && again.status == 200)
       #expect(try await balance(server, card) == -300)
+    }
+  }
+
+  /// Whatever a service would do when it is asked again: it is not asked.
+  @Test func keptAnswerIsGivenWithoutAskingAgain() async throws {
+    let served = Mutexed<Int64>()
+    let endpoint = Endpoint(
+      .post, "/v1/count", "count", "Counts.", access: .roles([.counter]), body: .anything,
+      answer: .json(.anything, "How often.")
+    ) { _ in
+      served.set((served.value ?? 0) + 1)
+      return .json(["served": .integer(served.value ?? 0)])
+    }
+    try await TestServer.run(further: [endpoint]) { server in
+      let key = TestServer.key()
+      for _ in 0..<3 {
+        #expect(try await server.post("/v1/count", [:], as: "counter", key: key).json == ["served": 1])
+      }
+      expectProblem(try await server.post("/v1/count", ["a": 1], as: "counter", key: key), .keyReused, 422)
+      #expect(try await server.post("/v1/count", [:], as: "counter").json == ["served": 2])
+      #expect(served.value == 2)
     }
   }
 

@@ -1,4 +1,3 @@
-import CenterServer
 import Cryptography
 import Formats
 import Foundation
@@ -12,6 +11,7 @@ import ServiceLifecycle
 import Synchronization
 import Testing
 
+@testable import CenterServer
 @testable import LicenseCenter
 
 /// A clock that a test moves.
@@ -72,13 +72,9 @@ private final class Receiver: WebhookSending {
   /// Brings what waits now to `sender`.
   private func deliver(_ center: Center, _ clock: MovedClock, _ sender: any WebhookSending) async throws {
     let courier = WebhookCourier(
-      center.webhooks, clock: clock, pause: .milliseconds(5),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, sender: sender)
-    let group = ServiceGroup(services: [courier], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    let running = Task { try await group.run() }
-    try await Task.sleep(for: .milliseconds(300))
-    await group.triggerGracefulShutdown()
-    try await running.value
+      center.webhooks, clock: clock,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    while try await courier.deliver(by: sender) {}
   }
 
   @Test func everyChangeIsToldOnceInOrderAndSigned() async throws {

@@ -5,7 +5,6 @@ import HummingbirdCore
 import LicenseCenter
 import Logging
 import NIOCore
-import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 

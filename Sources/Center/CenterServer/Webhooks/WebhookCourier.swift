@@ -40,12 +40,7 @@ public struct WebhookCourier: Service {
     while !Task.isShuttingDownGracefully, !Task.isCancelled {
       var isBusy = false
       do {
-        let batches = try await webhooks.take()
-        isBusy = !batches.isEmpty
-        try await withThrowingTaskGroup(of: Void.self) { group in
-          for batch in batches { group.addTask { try await deliver(batch, sender) } }
-          try await group.waitForAll()
-        }
+        isBusy = try await deliver(by: sender)
       } catch {
         // Whatever was taken is taken again when its lease is over.
         logger.error(
@@ -53,6 +48,16 @@ public struct WebhookCourier: Service {
       }
       if !isBusy { try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) } }
     }
+  }
+
+  /// Brings what waits now to its receivers; answers whether anything did.
+  func deliver(by sender: any WebhookSending) async throws -> Bool {
+    let batches = try await webhooks.take()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for batch in batches { group.addTask { try await deliver(batch, sender) } }
+      try await group.waitForAll()
+    }
+    return !batches.isEmpty
   }
 
   private func deliver(_ batch: WebhookBatch, _ sender: any WebhookSending) async throws {
