@@ -6,7 +6,7 @@ enum Schema {
       "CREATE TABLE IF NOT EXISTS schema_version (version \(dialect.integer) NOT NULL)\(dialect.tableSuffix)")
     let version = Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
     let migrations = [
-      first, second, third, payments, payback, notices, idempotency, redemption, access,
+      first, second, third, payments, payback, notices, idempotency, redemption, access, webhooks,
     ]
     guard version <= migrations.count else {
       throw CenterError(

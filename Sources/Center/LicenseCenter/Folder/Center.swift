@@ -53,6 +53,8 @@ public struct Center: Sendable {
   public var notices: Notices { Notices(context: context) }
   /// Tells holders what they have.
   public var statements: Statements { Statements(context: context) }
+  /// Tells others of every change.
+  public var webhooks: Webhooks { Webhooks(context: context) }
   /// Tells cards the time.
   public var cardTime: CardTime { CardTime(context: context) }
 

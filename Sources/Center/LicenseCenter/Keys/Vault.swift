@@ -24,6 +24,8 @@ struct Vault: Sendable {
     case answer = "idempotent_answers.body"
     case paymentMethod = "payment_methods.method"
     case payingMethod = "payments.method"
+    case webhookURL = "webhooks.url"
+    case webhookSecret = "webhooks.secret"
   }
 
   /// Seals `secret` for one row of a column.
