@@ -70,11 +70,7 @@ import Testing
   /// Ctrl-C keeps all that was copied, and `disc info` tells of it until the copy is finished.
   @Test func interruptedCopyIsTold() throws {
     let bench = try Story.copy()
-    try writeLarge(to: bench)
-    try bench.succeed(
-      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--title",
-      "path=large,name=Large,type=data,price=0 EUR")
-    try bench.succeed("copy", "license", "--title", "Large")
+    try licenseLarge(on: bench)
     #expect(try bench.object("disc", "info")["unfinishedCopy"] == nil)
     _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "disc.img", "kept.img"])
     let copy = ["copy", "title", "--title", "Large", "--master", "large.iso"]
@@ -102,11 +98,7 @@ import Testing
   /// than lies between two, then killed.
   @Test(arguments: ["certificate", "conversion"]) func M8_aKilledCopyGoesOn(profile: String) throws {
     let bench = try Story.copy()
-    try writeLarge(to: bench)
-    try bench.succeed(
-      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--profile", profile, "--title",
-      "path=large,name=Large,type=data,price=0 EUR")
-    try bench.succeed("copy", "license", "--title", "Large")
+    try licenseLarge(on: bench, profile: profile)
     _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "disc.img", "kept.img"])
     let copy = ["copy", "title", "--title", "Large", "--master", "large.iso"]
     let start = ContinuousClock.now
@@ -131,11 +123,7 @@ import Testing
 
   @Test func M14_aKilledConversionLeavesTheOldOrTheNewTitle() throws {
     let bench = try Story.copy()
-    try writeLarge(to: bench)
-    try bench.succeed(
-      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--profile", "conversion", "--title",
-      "path=large,name=Large,type=data,price=0 EUR")
-    try bench.succeed("copy", "license", "--title", "Large")
+    try licenseLarge(on: bench, profile: "conversion")
     try killEverywhere(
       "kills of conversions", ["copy", "title", "--title", "Large", "--master", "large.iso"], on: bench)
     let content = try Data(contentsOf: URL(fileURLWithPath: bench.path("large")))
@@ -143,19 +131,19 @@ import Testing
     #expect(isSame)
   }
 
-  /// 24 MiB, so that most of the time is spent copying.
-  private func writeLarge(to bench: CommandBench) throws {
+  /// A licence for a title of 24 MiB, on large.iso: most of the time is then spent copying.
+  private func licenseLarge(on bench: CommandBench, profile: String = "certificate") throws {
     let octets = Data((0..<24).flatMap { part in [UInt8](repeating: UInt8(part), count: 1 << 20) })
     try octets.write(to: URL(fileURLWithPath: bench.path("large")))
+    try bench.succeed(
+      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--profile", profile, "--title",
+      "path=large,name=Large,type=data,price=0 EUR")
+    try bench.succeed("copy", "license", "--title", "Large")
   }
 
   @Test func M8_aKilledCopyLeavesTheOldOrTheNewTitle() throws {
     let bench = try Story.copy()
-    try writeLarge(to: bench)
-    try bench.succeed(
-      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--title",
-      "path=large,name=Large,type=data,price=0 EUR")
-    try bench.succeed("copy", "license", "--title", "Large")
+    try licenseLarge(on: bench)
     try killEverywhere(
       "kills of copy title", ["copy", "title", "--title", "Large", "--master", "large.iso"], on: bench)
   }

@@ -30,7 +30,7 @@ struct CopyLicenseCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard !attested || expected.profile != .conversion else {
-      throw ValidationError("--attested is for licences by certificate code; give no other --profile")
+      throw ValidationError("--attested is for licences by certificate code, not by conversion keys")
     }
   }
 

@@ -25,7 +25,7 @@ enum TitleChoice: ExpressibleByArgument, Sendable {
       throw Failure(
         .badInput, "\(place) knows no title named '\(name)'",
         remedy: titles.isEmpty
-          ? "none there says its name; give the software id" : "choose one of \(known), or give the software id")
+          ? "none has a name there; give the software id" : "choose one of \(known), or give the software id")
     }
     guard matches.count == 1 else {
       let candidates = matches.map { "\($0.softwareID) (version \($0.version))" }.joined(separator: ", ")

@@ -94,7 +94,7 @@ struct CheckReport: Report {
   /// A line for a terminal, and what does not fit below it, further in.
   static func folded(_ line: String) -> String {
     let margin = line.prefix { $0 == " " }
-    return FoldedText.fold(String(line.dropFirst(margin.count)), columns: 76).split(separator: "\n").enumerated()
+    return FoldedText.fold(String(line.dropFirst(margin.count)), columns: 74).split(separator: "\n").enumerated()
       .map { "\(margin)\($0 == 0 ? "" : "    ")\($1)\n" }.joined()
   }
 

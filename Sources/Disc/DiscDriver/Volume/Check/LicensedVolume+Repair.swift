@@ -90,24 +90,27 @@ extension LicensedVolume {
     }
   }
 
-  /// Takes out what cannot be used any more, and answers which of the findings that settles.
+  /// Takes out what cannot be used any more, and answers which of the findings that settles: not those of a place that
+  /// the medium does not take any more.
   private func removeLost(_ findings: [VolumeFinding]) throws(DiscError) -> [VolumeFinding] {
     var lostTitles: Set<SoftwareID> = []
+    var ofTheList: [VolumeFinding] = []
     var removed: [VolumeFinding] = []
     for finding in findings {
       switch (finding.part, finding.condition) {
       case (.title(let softwareID), .manifestLost), (.title(let softwareID), .softwareLost):
         lostTitles.insert(softwareID)
-        removed.append(finding)
+        ofTheList.append(finding)
       case (.licenceSlot(let index, _), .lost), (.licenceSlot(let index, _), .malformed),
         (.licenceSlot(let index, _), .foreign):
-        try LicensedVolume.passingFlaws { () throws(DiscError) in try store.clear(&licencePairs[index]) }
-        removed.append(finding)
-      case (.catalogue, .lost): removed.append(finding)
+        let isCleared = try LicensedVolume.passingFlaws { () throws(DiscError) in try store.clear(&licencePairs[index])
+        }
+        if isCleared { removed.append(finding) }
+      case (.catalogue, .lost): ofTheList.append(finding)
       default: break
       }
     }
-    try LicensedVolume.passingFlaws { () throws(DiscError) in
+    let isCommitted = try LicensedVolume.passingFlaws { () throws(DiscError) in
       if var catalogue {
         guard !lostTitles.isEmpty else { return }
         catalogue.entries.removeAll { lostTitles.contains($0.softwareID) }
@@ -116,7 +119,7 @@ extension LicensedVolume {
         try commit(legibleCatalogue)
       }
     }
-    return removed
+    return isCommitted ? removed + ofTheList : removed
   }
 
   /// What can be kept of a catalogue that says what cannot be: the titles about which it does not. Of one that is lost,
@@ -135,12 +138,15 @@ extension LicensedVolume {
     return catalogue
   }
 
-  /// Does something, and lets a place that the medium does not take any more be.
-  private static func passingFlaws(_ body: () throws(DiscError) -> Void) throws(DiscError) {
+  /// Does something, and lets a place that the medium does not take any more be; answers whether it was done.
+  @discardableResult
+  private static func passingFlaws(_ body: () throws(DiscError) -> Void) throws(DiscError) -> Bool {
     do throws(DiscError) {
       try body()
+      return true
     } catch {
       guard error.code == .mediumFailure else { throw error }
+      return false
     }
   }
 }
