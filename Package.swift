@@ -27,6 +27,18 @@ func tests(of name: String, _ dependencies: [Target.Dependency], exclude: [Strin
 
 let wire: [Target.Dependency] = ["Octets", "Identifiers", "ISO7816", "SecureChannel", "CardProtocol"]
 
+/// What serves and asks over HTTP.
+let serving: [Target.Dependency] = [
+  .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HummingbirdCore", package: "hummingbird"),
+  .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "Logging", package: "swift-log"),
+  .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+  .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+  .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+  .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+  .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+
 let package = Package(
   name: "warifu",
   products: [
@@ -53,6 +65,14 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
   ],
   targets: [
     // System: module maps and shim headers, no logic.
@@ -64,6 +84,9 @@ let package = Package(
       name: "CPCSC", path: "Sources/System/CPCSC", pkgConfig: "libpcsclite", providers: [.apt(["libpcsclite-dev"])]),
     .systemLibrary(
       name: "CPostgreSQL", path: "Sources/System/CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(
+      name: "CQREncode", path: "Sources/System/CQREncode", pkgConfig: "libqrencode",
+      providers: [.apt(["libqrencode-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
     .systemLibrary(
       name: "CNBDKit", path: "Sources/System/CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
@@ -120,7 +143,18 @@ let package = Package(
     // The licence centre: no driver in the server.
     room(
       "LicenseCenter", in: "Sources/Center",
-      ["Formats", "ChallengeAccess", "Cryptography", "CLinux", "CPostgreSQL", .product(name: "GRDB", package: "GRDB.swift")] + wire),
+      [
+        "Formats", "ChallengeAccess", "Cryptography", "CLinux", "CPostgreSQL",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ] + wire),
+
+    // The centre over HTTP, and its pages.
+    room(
+      "CenterServer", in: "Sources/Center",
+      [
+        "LicenseCenter", "ChallengeAccess", "Formats", "Cryptography", "CLinux", "CQREncode",
+        .product(name: "Mustache", package: "swift-mustache"),
+      ] + wire + serving),
 
     // For users' own test suites, and ours.
     room(
@@ -135,7 +169,8 @@ let package = Package(
       dependencies: [
         "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "ISCSITarget", "ISCSI", "DriveFirmware", "SCSI",
         "Formats",
-        "CopyLicensing", "LicenseCenter", "Cryptography", "Sockets", "CLinux",
+        "CopyLicensing", "LicenseCenter", "CenterServer", "ChallengeAccess", "Cryptography", "Sockets", "CLinux",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + wire,
       path: "Sources/Command/warifu", swiftSettings: house),
@@ -256,6 +291,12 @@ let package = Package(
       [
         "TestSupport", "ChallengeAccess", "Formats", "CardProtocol", "Cryptography", "Identifiers", "Octets",
       ]),
+    tests(
+      of: "CenterServer",
+      [
+        "TestSupport", "PostgresRig", "PCSCRig", "center-rig", "CenterServer", "LicenseCenter", "ChallengeAccess",
+        "Formats", "Cryptography", "CardEmulator", "CardDriver", "CardFirmware", "Sockets", "CLinux",
+      ] + wire + serving),
     tests(
       of: "CopyLicensing",
       [

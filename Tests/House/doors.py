@@ -15,7 +15,12 @@ DRIVERS = {"CardDriver", "DiscDriver"}
 LICENSING = {"Formats", "CopyLicensing", "ChallengeAccess"}
 HOST = {"Foundation", "FoundationEssentials", "Glibc", "Dispatch", "Synchronization", "CLinux"}
 NIO = {"NIOCore", "NIOPosix"}
-BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | {"LicenseCenter", "ISCSITarget"} | HOST
+WEB = {
+    "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOSSL",
+    "AsyncHTTPClient", "ServiceLifecycle", "UnixSignals",
+}
+CENTER = {"LicenseCenter", "CenterServer"}
+BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | CENTER | {"ISCSITarget"} | HOST
 EVERY_ROOM = BELOW_COMMAND | FIRMWARE | {"WarifuTesting"}
 
 # Folder → what its files may import. The longest folder that holds a file decides.
@@ -42,8 +47,12 @@ DOORS = {
     "Sources/Licensing/ChallengeAccess": WIRE | {"Cryptography", "Formats"},
     # No driver in the server.
     "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "ChallengeAccess", "GRDB", "CPostgreSQL"},
+    # The centre over HTTP, and its pages.
+    "Sources/Center/CenterServer": WIRE | HOST | WEB | {
+        "Cryptography", "Formats", "ChallengeAccess", "LicenseCenter", "Mustache", "CQREncode",
+    },
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
-    "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser", "DriveFirmware"},
+    "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser", "DriveFirmware", "Logging"},
     # Measures against the bare OpenSSL calls that an exchange needs, and through a pcscd of its own.
     "Benchmarks": EVERY_ROOM | {"COpenSSL", "PCSCRig", "DriveRig", "PostgresRig"},
     # The reference keeps the same rows with the same library, a transaction each.
@@ -54,6 +63,7 @@ DOORS = {
     # Asks the server without the database layer that is tested.
     "Tests/Support/PostgresRig": WIRE | HOST | {"CPostgreSQL"},
     "Tests/LicenseCenterTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
+    "Tests/CenterServerTests": EVERY_ROOM | WEB | {"Testing", "TestSupport", "PostgresRig", "PCSCRig"},
     # Another project: the products for cards, and nothing else of ours.
     "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/ExportTests": EVERY_ROOM | {"Testing", "TestSupport", "DriveRig", "DriveConformance", "NBDPlugin"},

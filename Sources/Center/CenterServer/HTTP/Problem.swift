@@ -23,6 +23,10 @@ public struct Problem: Error, Hashable, Sendable {
     case conflict
     /// A limit of the card is reached.
     case limitReached = "limit-reached"
+    /// The holder's means of payment was refused.
+    case payment
+    /// A code or a ticket is good for nothing here. Whether it is unknown, used or expired is not said.
+    case refused
     /// The card is not the one it should be, refused, or could not be reached.
     case card
     /// The body is larger than anything that is taken here.
@@ -69,7 +73,12 @@ extension Problem {
     case .conflict: self.init(.conflict, error.remedy)
     case .limitReached: self.init(.limitReached, error.remedy)
     case .notCertified, .cardRefused, .cardUnreachable: self.init(.card, error.description)
-    case .storage: self.init(.unavailable, "Try again with the same idempotency key.", retryAfter: 1)
+    case .paymentDeclined: self.init(.payment, error.remedy)
+    case .refused: self.init(.refused, error.remedy)
+    case .keyReused: self.init(.keyReused, error.remedy)
+    case .denied: self.init(.unauthenticated, error.remedy)
+    case .storage, .unknownOutcome, .cancelled, .paymentUnknown:
+      self.init(.unavailable, "Try again with the same idempotency key.", retryAfter: 1)
     case .damaged, .keyStore: self.init(.failed, "Tell the centre's operator the request id.")
     }
   }
@@ -125,6 +134,8 @@ extension Problem.Kind {
     case .wrongMethod: .methodNotAllowed
     case .tooSlow: .requestTimeout
     case .conflict, .limitReached, .card: .conflict
+    case .payment: .init(code: 402, reasonPhrase: "Payment Required")
+    case .refused: .unprocessableContent
     case .bodyTooLarge: .contentTooLarge
     case .wrongType: .unsupportedMediaType
     case .unprocessable, .keyReused: .unprocessableContent
@@ -147,6 +158,8 @@ extension Problem.Kind {
     case .tooSlow: "The request did not arrive in time"
     case .conflict: "Not in this state"
     case .limitReached: "A limit is reached"
+    case .payment: "The payment was refused"
+    case .refused: "This is good for nothing here"
     case .card: "The card did not do its part"
     case .bodyTooLarge: "The body is too large"
     case .wrongType: "The body must be JSON"
