@@ -1,8 +1,10 @@
 import ArgumentParser
 import Cryptography
 import Formats
+import Glibc
 import Identifiers
 import LicenseCenter
+import Octets
 
 /// Which retrieval code. Whoever has a code has the right, so that it is no argument.
 struct CodeOptions: ParsableArguments {
@@ -54,8 +56,7 @@ struct CenterProvide: AsyncParsableCommand {
     let provision = try await center.use { center in
       do {
         return try await center.offlineCounter.provide(code, operation: id, to: file)
-      } catch {
-        guard error.code == .storage || error.code == .unknownOutcome else { throw error }
+      } catch let error as CenterError where error.code == .storage || error.code == .unknownOutcome {
         var failure = error.failure
         failure.sentence += "; then carry it on with --operation \(id)"
         throw failure

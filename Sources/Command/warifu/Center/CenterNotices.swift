@@ -1,6 +1,9 @@
 import ArgumentParser
+import Cryptography
 import Formats
+import Identifiers
 import LicenseCenter
+import Octets
 
 /// The noun `center notices`.
 struct CenterNotices: AsyncParsableCommand {

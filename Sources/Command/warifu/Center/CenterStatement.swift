@@ -1,5 +1,6 @@
 import ArgumentParser
 import Formats
+import Identifiers
 import LicenseCenter
 
 /// `center statement`.

@@ -13,6 +13,15 @@ struct CenterFolderOptions: ParsableArguments {
 
   private var path: String? { center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"] }
 
+  /// Takes a folder that was given in another way.
+  mutating func take(_ folder: String?) throws {
+    guard let folder else { return }
+    guard center == nil || center == folder else {
+      throw Failure(.usage, "two centres were named", remedy: "leave out --center")
+    }
+    center = folder
+  }
+
   /// The folder; there is a centre in it.
   func folder() throws -> CenterFolder {
     guard let path else {
@@ -69,6 +78,12 @@ struct CenterOptions: ParsableArguments {
     }
     try center.close()
     return result
+  }
+
+  /// Whether the centre's database is on a server.
+  func isOnServer(_ folder: CenterFolder) throws -> Bool {
+    if databaseOptions.database != nil { return true }
+    return try folder.settings().database != nil
   }
 
   /// The centre, which whoever asks must close.

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Cryptography
 import Foundation
 import LicenseCenter
+import Octets
 
 /// Where the centre's database is, if that is not its folder.
 struct DatabaseOptions: ParsableArguments {

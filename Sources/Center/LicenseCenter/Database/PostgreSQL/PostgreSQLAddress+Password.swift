@@ -57,7 +57,7 @@ extension PostgreSQLAddress {
     guard let scheme = url.firstRange(of: "://"), let at = url.lastIndex(of: "@"),
       let colon = url[scheme.upperBound..<at].firstIndex(of: ":")
     else { return url }
-    return url[..<colon] + url[at...]
+    return String(url[..<colon]) + url[at...]
   }
 
   private static func parts(of url: String) -> (head: String, parameters: [Substring]) {
