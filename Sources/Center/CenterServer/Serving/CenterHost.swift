@@ -118,7 +118,7 @@ public struct ListeningFailure: Error, Hashable, Sendable {
   init?(_ error: any Error, host: String, port: Int) {
     switch error {
     case let error as IOError: code = error.errnoCode
-    case is SocketAddressError: code = 0
+    case is SocketAddressError, is SocketAddressError.UnknownHost: code = 0
     default: return nil
     }
     (self.host, self.port) = (host, port)

@@ -57,6 +57,8 @@ struct Housekeeping: Service {
       do {
         if let metadata = try await chore.work() { logger.info("\(chore.name)", metadata: metadata) }
       } catch {
+        // A server that cannot listen takes everything down with it.
+        guard !Task.isCancelled else { return }
         let cause = (error as? CenterError)?.description ?? "\(type(of: error))"
         logger.error("housekeeping waits", metadata: ["chore": .string(chore.name), "cause": .string(cause)])
       }

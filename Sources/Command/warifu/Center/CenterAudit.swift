@@ -51,14 +51,14 @@ struct CenterAudit: AsyncParsableCommand {
       let watch = InterruptWatch()
       var isHeadDue = !output.json
       repeat {
-        let records = try await center.auditBook.entries(after: position, action: action, subject: subject)
-        for record in records {
+        let records = try await center.audit.entries(after: position, limit: CenterAudit.pageSize)
+        for record in records where isWanted(record) {
           let line = AuditLine(record)
           if isHeadDue { try Terminal.write(AuditLine.head) }
           isHeadDue = false
           try output.writeLine(line)
-          position = record.sequence
         }
+        position = records.last?.sequence ?? position
         guard records.isEmpty else { continue }
         guard follow else { return }
         try await Task.sleep(for: .milliseconds(500))
@@ -69,7 +69,14 @@ struct CenterAudit: AsyncParsableCommand {
 
   private func start(_ center: Center) async throws -> Int64 {
     guard let last else { return after ?? 0 }
-    return max(0, try await center.auditBook.head().sequence - last)
+    return max(0, try await center.audit.head().sequence - last)
+  }
+
+  private static let pageSize = 1000
+
+  private func isWanted(_ record: AuditEntry) -> Bool {
+    let isOfAction = action.map { $0.hasSuffix(".") ? record.action.hasPrefix($0) : record.action == $0 } ?? true
+    return isOfAction && (subject.map { $0 == record.subject } ?? true)
   }
 
   private static func isAction(_ text: String) -> Bool {

@@ -10,7 +10,7 @@ struct CenterCommand: AsyncParsableCommand {
     commandName: "center", abstract: "The licence centre: a folder with keys, database and certificates.",
     subcommands: [
       CenterInit.self, CenterInfo.self, CenterServe.self, CenterVerify.self, CenterAudit.self, CenterTitle.self,
-      CenterCard.self, CenterStatement.self, CenterNotices.self, CenterProvide.self, CenterRecover.self,
+      CenterSignIn.self, CenterCard.self, CenterStatement.self, CenterNotices.self, CenterProvide.self, CenterRecover.self,
       CenterRetire.self, CenterRefund.self, CenterPayback.self, CenterPayments.self, CenterClients.self,
       CenterWebhooks.self, CenterDrive.self,
     ])

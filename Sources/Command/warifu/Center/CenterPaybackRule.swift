@@ -163,6 +163,7 @@ private struct RuleReport: Report {
   let conditions: [String]
   let start: UInt64
   let end: UInt64?
+  let ended: Bool
 
   init(_ record: PaybackRuleRecord) {
     number = record.number
@@ -184,14 +185,16 @@ private struct RuleReport: Report {
     self.conditions = conditions
     start = rule.start
     end = rule.end
+    ended = rule.end.map { $0 < SystemClock().now() + 1 } ?? false
   }
 
+  fileprivate var until: String { end.map { (ended ? "ended " : "") + Words.time($0) } ?? "no end" }
   fileprivate var condition: String { conditions.isEmpty ? "always" : conditions.joined(separator: ", ") }
 
   var text: String {
     Columns.fields([
       ("Rule", "\(number), \(kind)"), ("Gives", gives), ("If", condition),
-      ("From", start == 0 ? "the beginning" : Words.time(start)), ("Until", end.map(Words.time) ?? "retired"),
+      ("From", start == 0 ? "the beginning" : Words.time(start)), ("Until", until),
     ])
   }
 }
@@ -203,6 +206,6 @@ private struct RuleListReport: Report {
     guard !rules.isEmpty else { return "No rules.\n" }
     return Columns.table(
       ["RULE", "KIND", "GIVES", "UNTIL", "IF"],
-      rules.map { ["\($0.number)", $0.kind, $0.gives, $0.end.map(Words.time) ?? "retired", $0.condition] })
+      rules.map { ["\($0.number)", $0.kind, $0.gives, $0.until, $0.condition] })
   }
 }

@@ -11,7 +11,7 @@ struct CenterPayments: AsyncParsableCommand {
     commandName: "payments", abstract: "Collecting bills from holders' means of payment.",
     subcommands: [
       CenterPaymentsUse.self, CenterPaymentsFile.self, CenterPaymentsForget.self, CenterPaymentsList.self,
-      CenterPaymentsReconcile.self,
+      CenterPaymentsCollect.self, CenterPaymentsReconcile.self,
     ])
 }
 
@@ -137,13 +137,43 @@ struct CenterPaymentsList: AsyncParsableCommand {
   }
 }
 
+/// `center payments collect`.
+struct CenterPaymentsCollect: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "collect", abstract: "Collect what a holder owes from the means of payment on file.",
+    discussion: """
+      For bills from before the means of payment was filed, or whose payment failed.
+
+      Example:
+        warifu center payments collect 0102030405060708 --currency EUR \\
+          --center center --passphrase file:passphrase
+      """)
+
+  @Argument(help: "The holder's card.")
+  var serial: SerialArgument
+
+  @Option(help: ArgumentHelp("In which currency, such as EUR.", valueName: "currency"))
+  var currency: Currency
+
+  @OptionGroup var operation: OperationOptions
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let record = try await center.use { center in
+      try await operation.run { try await center.payments.collect(from: serial.serial, in: currency, operation: $0) }
+    }
+    try output.write(PaymentReport(record))
+  }
+}
+
 /// `center payments reconcile`.
 struct CenterPaymentsReconcile: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "reconcile", abstract: "Collect what is due: ask the processor about everything that is still open.",
+    commandName: "reconcile", abstract: "Ask the processor about everything that is still open, and compare the books.",
     discussion: """
-      'warifu center serve' does it every minute. Compares all settled payments with the processor's books, too: where \
-      they differ, the exit code is 4.
+      'warifu center serve' asks every minute. Where a settled payment is another one in the processor's books, it is \
+      listed, and the exit code is 4.
 
       Example:
         warifu center payments reconcile --center center --passphrase file:passphrase

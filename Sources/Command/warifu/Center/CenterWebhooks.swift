@@ -58,7 +58,7 @@ struct CenterWebhooksList: AsyncParsableCommand {
     let report = try await center.use { center in
       WebhookListReport(
         webhooks: try await center.webhooks.webhooks().map(WebhookListReport.Row.init),
-        newestRecord: try await center.auditBook.head().sequence)
+        newestRecord: try await center.audit.head().sequence)
     }
     try output.write(report)
   }
