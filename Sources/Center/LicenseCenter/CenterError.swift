@@ -26,6 +26,8 @@ public struct CenterError: Error, Hashable, Sendable {
     case storage
     /// What was stored is not what the centre wrote.
     case damaged
+    /// The clock is behind what is on record already.
+    case clockSetBack
     /// The passphrase does not open the key store, or a key it should hold is missing.
     case keyStore
   }

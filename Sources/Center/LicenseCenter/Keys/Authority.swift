@@ -31,9 +31,11 @@ enum Authority {
     try keys.withKey(purpose) { try SigningKey(scalar: $0.copy()).sign(message) }
   }
 
-  /// The public half of the newest key for `purpose`.
-  static func verificationKey(_ purpose: KeyPurpose, _ keys: KeyStore) throws -> VerificationKey {
-    try keys.withKey(purpose) { try SigningKey(scalar: $0.copy()).verificationKey }
+  /// The public half of a key for `purpose`; without a version, of the newest.
+  static func verificationKey(
+    _ purpose: KeyPurpose, version: UInt32? = nil, _ keys: KeyStore
+  ) throws -> VerificationKey {
+    try keys.withKey(purpose, version: version) { try SigningKey(scalar: $0.copy()).verificationKey }
   }
 
   /// A certificate (DER) of a card's key under the centre's authority.

@@ -24,6 +24,30 @@ public enum KeyPurpose: UInt8, Sendable, CaseIterable {
   case timeSigning = 9
   /// KM: Ku of every target medium and Ka of every title sold under conversion keys come from it (M12).
   case conversionRoot = 10
+  /// Signs heads of the audit log.
+  case auditSigning = 11
+  /// Seals backups.
+  case backup = 12
+}
+
+extension KeyPurpose {
+  /// The purpose in words, as the audit log and the command line have it.
+  public var words: String {
+    switch self {
+    case .issuerMaster: "issuer master"
+    case .certificationRoot: "certification root"
+    case .generation: "generation"
+    case .codePepper: "code pepper"
+    case .dataEncryption: "data encryption"
+    case .authority: "authority"
+    case .licenseSigning: "licence signing"
+    case .catalogueSigning: "catalogue signing"
+    case .timeSigning: "time signing"
+    case .conversionRoot: "conversion root"
+    case .auditSigning: "audit signing"
+    case .backup: "backup"
+    }
+  }
 }
 
 /// Which key: its purpose, its number where one purpose has several, and the version of its root.
@@ -107,8 +131,9 @@ extension KeyPurpose {
   /// A new key of the kind that the purpose needs: 256 random bits, or a P-256 private key's scalar.
   fileprivate func makeKey(random: any RandomSource) throws -> Secret {
     switch self {
-    case .authority, .licenseSigning, .catalogueSigning, .timeSigning: try SigningKey(random: random).exportScalar()
-    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot:
+    case .authority, .licenseSigning, .catalogueSigning, .timeSigning, .auditSigning:
+      try SigningKey(random: random).exportScalar()
+    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot, .backup:
       Secret(random: 32, from: random)
     }
   }

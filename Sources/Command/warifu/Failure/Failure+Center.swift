@@ -13,7 +13,7 @@ extension CenterError: FailureConvertible {
   private var exitStatus: ExitStatus {
     switch code {
     case .invalid, .notFound, .notCertified, .damaged: .badInput
-    case .conflict, .limitReached, .cardRefused: .failed
+    case .conflict, .limitReached, .cardRefused, .clockSetBack: .failed
     case .cardUnreachable: .transport
     case .storage: .unavailable
     case .keyStore: .refused
