@@ -11,7 +11,10 @@ public struct SQLiteDatabase: Database {
   public var dialect: SQLDialect { .sqlite }
 
   /// Opens the file at `path`, making it if it is not there, and brings its schema up to date.
-  public init(path: String) async throws(CenterError) {
+  public init(path: String) async throws(CenterError) { try await self.init(path: path, schema: nil) }
+
+  /// The same, but with the schema only as far as it was once.
+  init(path: String, schema: Int?) async throws(CenterError) {
     let operation = "Opening the centre's database"
     do {
       try SQLiteDatabase.makeFile(path)
@@ -21,7 +24,7 @@ public struct SQLiteDatabase: Database {
     } catch {
       throw CenterError(error, during: operation)
     }
-    try await write { try Schema.migrate($0, .sqlite) }
+    try await write { try Schema.migrate($0, .sqlite, upTo: schema) }
   }
 
   /// Runs `body` on a snapshot.

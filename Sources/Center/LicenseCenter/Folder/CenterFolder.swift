@@ -81,7 +81,7 @@ public struct CenterFolder: Sendable {
     passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock, acceptingClock: Bool
   ) async throws(CenterError) -> Center {
     let operation = "Opening the centre \(path)"
-    let facts = try facts()
+    var facts = try facts()
     let box = try FolderConstruction.read(file(.keys), operation)
     let stored = try CenterFolder.unseal(box, passphrase: passphrase, operation)
     try facts.expectKeys(of: stored, operation)
@@ -90,15 +90,17 @@ public struct CenterFolder: Sendable {
     }
     let database = try await SQLiteDatabase(path: file(.database))
     do {
-      try await database.read { try facts.expectFounding(in: $0, operation) }
+      let found = facts
+      try await database.read { try found.expectFounding(in: $0, operation) }
       if acceptingClock {
         let now = clock.now()
         try await database.write { transaction in
-          try AuditLog.appendWhateverTheTime(transaction, at: now, "clock.accept", subject: facts.centerID)
+          try AuditLog.appendWhateverTheTime(transaction, at: now, "clock.accept", subject: found.centerID)
         }
       } else {
         try await Custody.expectClock(self, database, clock, operation)
       }
+      facts = try finishRotation(facts, stored, random, now: clock.now())
       let keys = try await keysWithMissing(
         stored, from: box, database, passphrase: passphrase, random, now: clock.now())
       let custody = try await Custody.begin(

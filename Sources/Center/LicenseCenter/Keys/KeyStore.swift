@@ -88,6 +88,19 @@ final class KeyStore: Sendable {
     return KeyStore(keys)
   }
 
+  /// These keys and a next version of those for a purpose; the old ones stay for what was made under them.
+  func rotating(_ purpose: KeyPurpose, random: any RandomSource) throws -> KeyStore {
+    var keys = keys
+    for number in purpose.numbers {
+      let version = try currentVersion(of: purpose, number: number) + 1
+      keys[KeyID(purpose: purpose, number: number, version: version)] = KeyHolder(try purpose.makeKey(random: random))
+    }
+    guard keys.count <= KeyStore.entryLimit else {
+      throw CenterError(.limitReached, "Rotating the key \(purpose.words)", remedy: "The key store is full.")
+    }
+    return KeyStore(keys)
+  }
+
   /// The newest version of a key.
   func currentVersion(of purpose: KeyPurpose, number: UInt8 = 0) throws(CenterError) -> UInt32 {
     let versions = keys.keys.filter { $0.purpose == purpose && $0.number == number }.map(\.version)
@@ -97,7 +110,7 @@ final class KeyStore: Sendable {
 
   /// Every version of a key, newest first.
   func versions(of purpose: KeyPurpose) -> [UInt32] {
-    keys.keys.filter { $0.purpose == purpose }.map(\.version).sorted(by: >)
+    Set(keys.keys.lazy.filter { $0.purpose == purpose }.map(\.version)).sorted(by: >)
   }
 
   /// Lends a key; without a version, the newest.
@@ -111,9 +124,13 @@ final class KeyStore: Sendable {
     return try body(holder.secret)
   }
 
-  private static func missing(_ purpose: KeyPurpose) -> CenterError {
+  static func missing(_ purpose: KeyPurpose) -> CenterError {
     CenterError(
-      .keyStore, "Looking up the key \(purpose)", remedy: "The key store lacks it; restore keys.sealed from a backup.")
+      .keyStore, "Looking up the key \(purpose)",
+      remedy: """
+        The key store lacks it. If it was rotated since this program opened the centre, start the program again; \
+        else restore keys.sealed from a backup.
+        """)
   }
 }
 
@@ -131,7 +148,8 @@ extension KeyPurpose {
   /// A new key of the kind that the purpose needs: 256 random bits, or a P-256 private key's scalar.
   fileprivate func makeKey(random: any RandomSource) throws -> Secret {
     switch self {
-    case .authority, .licenseSigning, .catalogueSigning, .timeSigning, .auditSigning:
+    case .authority: try SigningKey(random: random).exportPKCS8()
+    case .licenseSigning, .catalogueSigning, .timeSigning, .auditSigning:
       try SigningKey(random: random).exportScalar()
     case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot, .backup:
       Secret(random: 32, from: random)

@@ -1,0 +1,199 @@
+import Cryptography
+import Formats
+import Foundation
+import Identifiers
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import LicenseCenter
+
+@Suite struct BackupTests {
+  private func restore(
+    _ test: TestCenter, _ backup: String, to path: String, replacing: Bool = false
+  ) async throws -> (BackupContents, String?) {
+    try await CenterFolder.restore(
+      backup, to: path, replacing: replacing, passphrase: Secret(copying: TestCenter.passphrase), random: test.random,
+      clock: test.clock)
+  }
+
+  private func open(_ test: TestCenter, _ path: String) async throws -> Center {
+    try await CenterFolder(path).open(
+      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+  }
+
+  /// Every row of every table, as text.
+  private static func everything(_ database: any Database) async throws -> [String: Set<SQLRow>] {
+    try await database.read { transaction in
+      try Schema.tables(upTo: Schema.migrations.count).reduce(into: [:]) { all, table in
+        all[table.name] = Set(try transaction.run("SELECT * FROM \(table.name)"))
+      }
+    }
+  }
+
+  /// A centre with something in most tables.
+  private func center() async throws -> (TestCenter, TitleRecord) {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    _ = try await test.center.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
+    _ = try await test.center.rightsSeller.sell(
+      SealSheetOrder(
+        operationID: test.operationID(), cardSerial: test.serial, softwareID: title.softwareID, quantity: 3, url: "u"))
+    try await test.center.ledger.deposit(
+      Money(minorUnits: 100, currency: .yen), for: test.serial, operation: try test.operationID())
+    return (test, title)
+  }
+
+  @Test func everyTableHasAKeyAndIsFound() async throws {
+    let test = try await TestCenter()
+    let tables = Schema.tables(upTo: Schema.migrations.count)
+    #expect(tables.allSatisfy { !$0.key.isEmpty })
+    #expect(tables.first { $0.name == "postings" }?.key == ["entry", "line"])
+    #expect(tables.first { $0.name == "counters" }?.key == ["name"])
+    #expect(tables.first { $0.name == "user_profiles" }?.key == ["card"])
+    let names = try await test.center.context.database.read { transaction in
+      try transaction.run("SELECT name FROM sqlite_schema WHERE type = 'table'").map { try $0.text("name") }
+    }
+    #expect(Set(names) == Set(tables.map(\.name) + ["schema_version"]))
+  }
+
+  @Test func restoredCentreIsTheSame() async throws {
+    let (test, title) = try await center()
+    let backup = test.folder.path + "/backup"
+    let before = try await Self.everything(test.center.context.database)
+    let contents = try await test.center.backUp(to: backup)
+    #expect(contents.rows == before.values.reduce(0) { $0 + $1.count })
+    let mode = try FileManager.default.attributesOfItem(atPath: backup)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    let path = test.folder.path + "/restored"
+    _ = try await restore(test, backup, to: path)
+    let restored = try await open(test, path)
+    var after = try await Self.everything(restored.context.database)
+    // But for the note that it was restored.
+    let note = try #require(after["audit_log"]?.first { $0["action"] == "center.restore" })
+    after["audit_log"]?.remove(note)
+    #expect(after == before)
+    #expect(restored.facts == test.center.facts)
+    _ = try await restored.verify()
+    // It goes on where the other was: the card takes its next charge.
+    _ = try await restored.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
+    _ = try await restored.verify()
+    try restored.close()
+    await expectFailure(.conflict) { _ = try await restore(test, backup, to: path) }
+    await expectFailure(.storage) { _ = try await test.center.backUp(to: backup) }
+  }
+
+  private final class Load: Sendable {
+    let answered = Mutex<Set<String>>([])
+    let isDone = Mutex(false)
+  }
+
+  /// Whatever was answered before the backup began is in it, and what is in it is one moment.
+  @Test func backupUnderLoadLosesNothingAnswered() async throws {
+    let test = try await TestCenter()
+    _ = try await test.issuedCardAndTitle()
+    let center = test.center
+    let serial = test.serial
+    let load = Load()
+    let rounds = Randomness("backup under load").soak(3, full: 40)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      let random = test.random
+      for _ in 0..<8 {
+        group.addTask {
+          while !load.isDone.withLock({ $0 }) {
+            let operation = try #require(OperationID(octets: random.octets(16)))
+            try await center.ledger.deposit(
+              Money(minorUnits: 1, currency: .yen), for: serial, operation: operation)
+            load.answered.withLock { _ = $0.insert("deposit:\(operation)") }
+          }
+        }
+      }
+      defer { load.isDone.withLock { $0 = true } }
+      for round in 0..<rounds {
+        try await Task.sleep(for: .milliseconds(50))
+        let before = load.answered.withLock { $0 }
+        let backup = test.folder.path + "/backup-\(round)"
+        let contents = try await center.backUp(to: backup)
+        let path = test.folder.path + "/restored-\(round)"
+        _ = try await restore(test, backup, to: path)
+        let restored = try await open(test, path)
+        let rows = try await restored.context.database.read { try $0.run("SELECT operation FROM ledger_entries") }
+        let there = Set(try rows.map { try $0.text("operation") })
+        #expect(before.count > 0 && before.isSubset(of: there))
+        #expect(try await restored.ledger.balance(of: .holder(serial), in: .yen).minorUnits == Int64(there.count))
+        #expect(try await restored.verify().sequence == contents.head.head.sequence + 1)
+        try restored.close()
+      }
+      load.isDone.withLock { $0 = true }
+      try await group.waitForAll()
+    }
+  }
+
+  @Test func changedBackupRestoresNothing() async throws {
+    let (test, _) = try await center()
+    let backup = test.folder.path + "/backup"
+    _ = try await test.center.backUp(to: backup)
+    let octets = Array(try Data(contentsOf: URL(filePath: backup)))
+    let changed = test.folder.path + "/changed"
+    var variants = stride(from: 0, to: octets.count, by: max(1, octets.count / 24)).map { offset in
+      var variant = octets
+      variant[offset] ^= 1
+      return variant
+    }
+    variants += [0, 8, 100, octets.count / 2, octets.count - 1].map { Array(octets.prefix($0)) } + [octets + [0]]
+    for (index, variant) in variants.enumerated() {
+      try Data(variant).write(to: URL(filePath: changed))
+      await #expect(throws: CenterError.self, "variant \(index)") {
+        _ = try await restore(test, changed, to: test.path, replacing: true)
+      }
+    }
+    await expectFailure(.keyStore) {
+      _ = try await CenterFolder.restore(
+        backup, to: test.folder.path + "/other", passphrase: Secret(copying: [1]), random: test.random,
+        clock: test.clock)
+    }
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: test.folder.path).sorted() == ["backup", "center", "changed"])
+    _ = try await test.center.verify()
+    let contents = try await CenterFolder.checkBackup(
+      backup, scratch: test.folder.path, passphrase: Secret(copying: TestCenter.passphrase), random: test.random,
+      clock: test.clock)
+    #expect(contents.centerID == test.center.facts.centerID)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: test.folder.path).sorted() == ["backup", "center", "changed"])
+  }
+
+  @Test func damagedCentreMakesPlaceForItsBackup() async throws {
+    let (test, _) = try await center()
+    let backup = test.folder.path + "/backup"
+    _ = try await test.center.backUp(to: backup)
+    try test.center.close()
+    try await CenterFolder(test.path).tamper { try $0.run("DELETE FROM audit_log WHERE sequence > 2") }
+    await expectFailure(.damaged) { _ = try await open(test, test.path) }
+    let (_, replaced) = try await restore(test, backup, to: test.path, replacing: true)
+    let center = try await open(test, test.path)
+    _ = try await center.verify()
+    try center.close()
+    let aside = try #require(replaced)
+    await expectFailure(.damaged) { _ = try await open(test, aside) }
+  }
+
+  /// A backup opens with the keys of its time, and has all that is needed after a rotation.
+  @Test func backupOfRotatedKeysIsRestored() async throws {
+    let (test, _) = try await center()
+    let backup = test.folder.path + "/backup"
+    for purpose in KeyPurpose.allCases {
+      _ = try await CenterFolder(test.path).rotate(
+        purpose, passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+    }
+    let rotated = try await open(test, test.path)
+    _ = try await rotated.backUp(to: backup)
+    let path = test.folder.path + "/restored"
+    _ = try await restore(test, backup, to: path)
+    let restored = try await open(test, path)
+    #expect(restored.facts == rotated.facts)
+    #expect(try await restored.cardIssuer.card(test.serial).purchaser == "Purchaser Tanaka")
+    try restored.close()
+    try rotated.close()
+  }
+}
