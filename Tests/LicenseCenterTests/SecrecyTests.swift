@@ -47,6 +47,10 @@ import Testing
       secrets.append(("\(purpose)", Array(key.suffix(32))))
     }
     #expect(secrets.count > 25)
+    _ = try await test.center.backUp(to: test.path + "/backup")
+    let names = Set(try files(test).map(\.name))
+    #expect(
+      names.isSuperset(of: ["center.db", "center.db-wal", "audit.heads", "keys.sealed", "center.json", "backup"]))
     for file in try files(test) {
       for (kind, secret) in secrets {
         #expect(file.content.range(of: Data(secret)) == nil, "\(kind) in \(file.name)")

@@ -48,10 +48,15 @@ struct CenterOptions: ParsableArguments {
   @OptionGroup var folderOptions: CenterFolderOptions
   @OptionGroup var passphraseOptions: PassphraseOptions
 
+  /// The folder, and what opens it; from here on the process keeps its memory to itself.
+  func unlock() throws -> (folder: CenterFolder, passphrase: Secret) {
+    try ProcessSecrecy.begin()
+    return (try folderOptions.folder(), try passphraseOptions.read())
+  }
+
   /// Lends the open centre, and closes it whatever happens.
   func use<R>(_ body: (Center) async throws -> R) async throws -> R {
-    let folder = try folderOptions.folder()
-    let passphrase = try passphraseOptions.read()
+    let (folder, passphrase) = try unlock()
     let center = try await folder.open(passphrase: passphrase, random: SystemRandom(), clock: SystemClock())
     let result: R
     do {
