@@ -22,18 +22,20 @@ extension Center {
     guard let folder = context.custody?.folder else {
       throw CenterError(.conflict, operation, remedy: "Open the centre from its folder.")
     }
+    // Older than the snapshot, so that none of them is ahead of it.
     let heads = try signedHeads()
-    let facts = try folder.facts()
-    let box = try FolderConstruction.read(folder.file(.keys), operation)
     let context = context
     let contents = try await context.database.read { transaction in
+      // The snapshot is taken with this; and whoever rotates keys meanwhile only adds to those that it needs.
+      let schema = try Schema.version(transaction)
+      let facts = try folder.facts()
+      let box = try FolderConstruction.read(folder.file(.keys), operation)
       let version = try context.keys.currentVersion(of: .backup)
       let writer = try context.keys.withKey(.backup, version: version) { key in
         try BackupWriter(path: path, box: box, keyVersion: version, key: key, random: context.random, operation)
       }
       try writer.append(.facts, try facts.json())
       for head in heads { try writer.append(.heads, Array((head.line + "\n").utf8)) }
-      let schema = try Schema.version(transaction)
       try writer.append(.schema, bigEndian(UInt64(schema)))
       var rows = 0
       for table in Schema.tables(upTo: schema) { rows += try Center.copy(table, transaction, to: writer) }
@@ -45,7 +47,7 @@ extension Center {
     }
     try await context.database.write { transaction in
       try AuditLog.append(
-        transaction, at: context.clock.now(), "center.backup", subject: facts.centerID,
+        transaction, at: context.clock.now(), "center.backup", subject: contents.centerID,
         detail: "up to record \(contents.head.head.sequence)")
     }
     return contents

@@ -86,6 +86,9 @@ extension Center {
     return try await context.database.read { try AuditLog.verify($0, against: witnesses) }
   }
 
+  /// Why the audit log's last head could not be kept; `nil` if it was. It is tried again with the next record.
+  public var headFailure: CenterError? { context.custody?.keeper.failure }
+
   /// Every head that the centre signed, oldest first: for keeping elsewhere.
   public func signedHeads() throws(CenterError) -> [SignedAuditHead] {
     try context.custody?.keeper.keep()

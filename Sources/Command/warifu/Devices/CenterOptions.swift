@@ -48,15 +48,16 @@ struct CenterOptions: ParsableArguments {
   @OptionGroup var folderOptions: CenterFolderOptions
   @OptionGroup var passphraseOptions: PassphraseOptions
 
-  /// The folder, and what opens it; from here on the process keeps its memory to itself.
-  func unlock() throws -> (folder: CenterFolder, passphrase: Secret) {
+  /// The folder of a centre that is to be opened; from here on the process keeps its memory to itself.
+  func folder() throws -> CenterFolder {
     try ProcessSecrecy.begin()
-    return (try folderOptions.folder(), try passphraseOptions.read())
+    return try folderOptions.folder()
   }
 
   /// Lends the open centre, and closes it whatever happens.
   func use<R>(_ body: (Center) async throws -> R) async throws -> R {
-    let (folder, passphrase) = try unlock()
+    let folder = try folder()
+    let passphrase = try passphraseOptions.read()
     let center = try await folder.open(passphrase: passphrase, random: SystemRandom(), clock: SystemClock())
     let result: R
     do {
