@@ -110,7 +110,10 @@ import Testing
       }
       defer { load.isDone.withLock { $0 = true } }
       for round in 0..<rounds {
-        try await Task.sleep(for: .milliseconds(50))
+        // A busy machine may take a while until something has been answered.
+        for _ in 0..<6000 where load.answered.withLock({ $0.count }) < 8 * (round + 1) {
+          try await Task.sleep(for: .milliseconds(10))
+        }
         let before = load.answered.withLock { $0 }
         let backup = test.folder.path + "/backup-\(round)"
         let contents = try await center.backUp(to: backup)

@@ -4,7 +4,8 @@ import Glibc
 /// What the system does with the memory of a process that holds the centre's keys.
 public enum ProcessSecrecy {
   /// Has no core file made of this process or of those that it starts, whether a file or piped to a handler, and lets
-  /// no other process of the same user look into its memory. It stays so until the process ends.
+  /// no other process of the same user look into its memory. Nor does Swift's own backtrace, which shows what registers
+  /// point at. It stays so until the process ends.
   ///
   /// - Throws: ``CenterError/Code/storage`` where the system refuses.
   public static func begin() throws(CenterError) {
@@ -13,6 +14,7 @@ public enum ProcessSecrecy {
       throw CenterError(
         .storage, "Turning core files off", remedy: "The system says: \(String(cString: strerror(errno))).")
     }
+    for crash in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGTRAP] { signal(crash, SIG_DFL) }
   }
 
   /// Whether it has begun.

@@ -92,7 +92,9 @@ extension CenterFolder {
   private func lastBackup(_ center: Center, at now: UInt64) async throws(CenterError) -> Finding {
     let last: UInt64? = try await center.context.database.read { transaction in
       try transaction.first(
-        "SELECT time FROM audit_log WHERE action = 'center.backup' ORDER BY sequence DESC LIMIT 1")?.number("time")
+        """
+        SELECT time FROM audit_log WHERE action IN ('center.backup', 'center.restore') ORDER BY sequence DESC LIMIT 1
+        """)?.number("time")
     }
     let remedy = "Make one, and keep it and audit.heads on another machine."
     guard let last else { return .warning("backup", "There was never one.", remedy) }
