@@ -18,14 +18,16 @@ $(TARGETS):
 else
 
 # Debian packages, by what needs them.
-packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev nbdkit-plugin-dev pkg-config
+packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev libpq-dev nbdkit-plugin-dev \
+	pkg-config
 packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace \
 	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard groff-base \
 	libiscsi-bin libiscsi-dev nbdkit libnbd-bin qemu-utils qemu-block-extra fio sg3-utils udev mtools dosfstools fdisk \
-	procps util-linux bsdutils
+	procps util-linux bsdutils postgresql
 packages-to-demo := openssl xorriso libjs-jquery-ui dosfstools mtools libiscsi-bin qemu-utils qemu-block-extra nbdkit \
 	libnbd-bin
-packages-to-bench := openssl pcscd vsmartcard-vpcd tgt libiscsi-bin nbdkit libnbd-bin qemu-utils qemu-block-extra
+packages-to-bench := openssl pcscd vsmartcard-vpcd tgt libiscsi-bin nbdkit libnbd-bin qemu-utils qemu-block-extra \
+	postgresql
 packages-to-lint := git python3 shellcheck
 
 # Packages from PyPI that the tests compare with. They live in a folder of their own.

@@ -42,7 +42,10 @@ let package = Package(
     // What nbdkit loads: `nbdkit ./libwarifu-nbd.so disc=IMAGE`.
     .library(name: "warifu-nbd", type: .dynamic, targets: ["NBDPlugin"]),
     .library(name: "CopyLicensing", targets: ["CopyLicensing", "Formats", "Identifiers"]),
-    .library(name: "LicenseCenter", targets: ["LicenseCenter", "Formats", "Identifiers"]),
+    .library(name: "LicenseCenter", targets: ["LicenseCenter", "ChallengeAccess", "Formats", "Identifiers"]),
+    .library(
+      name: "ChallengeAccess",
+      targets: ["ChallengeAccess", "Formats", "CardProtocol", "Cryptography", "Identifiers", "Octets"]),
     .library(name: "WarifuTesting", targets: ["WarifuTesting"]),
     .executable(name: "warifu", targets: ["warifu"]),
   ],
@@ -59,6 +62,8 @@ let package = Package(
       name: "CArchive", path: "Sources/System/CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(
       name: "CPCSC", path: "Sources/System/CPCSC", pkgConfig: "libpcsclite", providers: [.apt(["libpcsclite-dev"])]),
+    .systemLibrary(
+      name: "CPostgreSQL", path: "Sources/System/CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
     .systemLibrary(
       name: "CNBDKit", path: "Sources/System/CNBDKit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
@@ -107,10 +112,15 @@ let package = Package(
       "CopyLicensing", in: "Sources/Licensing",
       ["Formats", "CardDriver", "DiscDriver", "Cryptography", "CLinux", "SCSI"] + wire),
 
+    // Both sides of getting in by challenge and answer.
+    room(
+      "ChallengeAccess", in: "Sources/Licensing",
+      ["Formats", "CardProtocol", "Cryptography", "Identifiers", "Octets"]),
+
     // The licence centre: no driver in the server.
     room(
       "LicenseCenter", in: "Sources/Center",
-      ["Formats", "Cryptography", "CLinux", .product(name: "GRDB", package: "GRDB.swift")] + wire),
+      ["Formats", "ChallengeAccess", "Cryptography", "CLinux", "CPostgreSQL", .product(name: "GRDB", package: "GRDB.swift")] + wire),
 
     // For users' own test suites, and ours.
     room(
@@ -134,7 +144,7 @@ let package = Package(
       dependencies: [
         "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing",
         "LicenseCenter", "Cryptography", "COpenSSL", "CLinux", "PCSCRig", "DriveRig", "ISCSITarget", "DriveFirmware",
-        "answer-at-once",
+        "answer-at-once", "PostgresRig", .product(name: "GRDB", package: "GRDB.swift"),
       ] + wire,
       path: "Benchmarks", exclude: ["Reference/AnswerAtOnce"], swiftSettings: house),
     // What cards are measured against, in C and in a process of its own.
@@ -150,6 +160,15 @@ let package = Package(
 
     // What several suites share.
     .target(name: "TestSupport", path: "Tests/Support/TestSupport", swiftSettings: house),
+
+    // A PostgreSQL of one's own.
+    .target(
+      name: "PostgresRig", dependencies: ["CPostgreSQL", "CLinux"], path: "Tests/Support/PostgresRig",
+      swiftSettings: house),
+    // A centre in a process of its own, to be killed.
+    .executableTarget(
+      name: "center-rig", dependencies: ["LicenseCenter", "Formats", "Cryptography", "Identifiers", "Octets"],
+      path: "Tests/Support/CenterRig", exclude: ["Shim"], swiftSettings: house),
 
     // A pcscd of one's own, and what every way to a card must do.
     .target(
@@ -227,8 +246,16 @@ let package = Package(
     tests(of: "Formats", ["Formats", "Cryptography", "Octets", "Identifiers", "ISO7816"]),
     tests(
       of: "LicenseCenter",
-      ["TestSupport", "LicenseCenter", "Formats", "Cryptography", "CardFirmware", "CardEmulator", "CardDriver"] + wire,
+      [
+        "TestSupport", "PostgresRig", "center-rig", "LicenseCenter", "ChallengeAccess", "Formats", "Cryptography",
+        "CardFirmware", "CardEmulator", "CardDriver", "CLinux",
+      ] + wire,
       exclude: ["Reference"]),
+    tests(
+      of: "ChallengeAccess",
+      [
+        "TestSupport", "ChallengeAccess", "Formats", "CardProtocol", "Cryptography", "Identifiers", "Octets",
+      ]),
     tests(
       of: "CopyLicensing",
       [
@@ -238,8 +265,8 @@ let package = Package(
     tests(
       of: "Command",
       [
-        "TestSupport", "WarifuTesting", "CardEmulator", "CardDriver", "LicenseCenter", "Formats", "Cryptography",
-        "CLinux",
+        "TestSupport", "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DriveFirmware", "LicenseCenter",
+        "Formats", "Cryptography", "CLinux",
       ] + wire,
       exclude: ["terminal.py"]),
   ]

@@ -10,5 +10,5 @@ enum Catalogue {
   static let all: [Benchmark] =
     CardBenchmarks.all + ChannelBenchmarks.all + CertificateBenchmarks.all + ChargingBenchmarks.all
     + StoreBenchmarks.all + PresenceBenchmarks.all + StreamBenchmarks.all + LicenseBenchmarks.all + CopyBenchmarks.all
-    + ConversionBenchmarks.all + NBDBenchmarks.all + ISCSIBenchmarks.all
+    + ConversionBenchmarks.all + NBDBenchmarks.all + ISCSIBenchmarks.all + CenterBenchmarks.all
 }

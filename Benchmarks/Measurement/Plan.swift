@@ -15,7 +15,7 @@ struct Plan {
   let readerRounds: Int
 
   static let full = Plan(
-    rounds: 11, roundDuration: .milliseconds(60), copyRounds: 5, titleOctets: 256 << 20, readerTurns: 100,
+    rounds: 11, roundDuration: .milliseconds(60), copyRounds: 9, titleOctets: 256 << 20, readerTurns: 100,
     readerRounds: 5)
   static let quick = Plan(
     rounds: 5, roundDuration: .milliseconds(10), copyRounds: 2, titleOctets: 64 << 20, readerTurns: 20, readerRounds: 1)

@@ -69,6 +69,7 @@ import Testing
       (["copy", "license", "--title", "Film", "--profile", "certificate"], "conversion keys"),
       (["copy", "license", "--title", "Text", "--profile", "conversion"], "certificate code"),
       (["copy", "license", "--title", "Text", "--profile", "conversion", "--attested"], "conversion keys"),
+      (["copy", "license", "--title", "Film", "--attested"], "leave out --attested"),
       (["copy", "title", "--title", "Text", "--master", "master.iso", "--profile", "conversion"], "certificate code"),
       (
         [

@@ -42,7 +42,9 @@ import Testing
 
     try spoil("WARIFUMF", in: bench)
     let damaged = try bench.run(["disc", "check"])
-    #expect(damaged.status == 65 && damaged.output.contains("its manifest is damaged"))
+    #expect(damaged.status == 65 && damaged.output.contains("Damage: the title S-"), "\(damaged.output)")
+    #expect(damaged.output.contains("manifest"), "\(damaged.output)")
+    #expect(damaged.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
     #expect(damaged.complaint.contains("copy the title again"))
     #expect(try bench.run(["disc", "repair"]).status == 65)
     #expect(try bench.run(["disc", "repair", "--remove-damaged"]).status == 64)
@@ -118,7 +120,7 @@ import Testing
   @Test func allLicencesAreListed() throws {
     let bench = try Story.copy()
     let lines = try bench.succeed("disc", "licences").output.split(separator: "\n")
-    #expect(lines.count == 3 && lines[0].hasPrefix("NUMBER  TITLE"))
+    #expect(lines.count == 3 && lines[0].hasPrefix("NO  TITLE"))
     for (line, name) in zip(lines.dropFirst(), ["Shell", "Text"]) {
       for word in [name, "this disc", "host-asserted", "for ever", "certificate"] { #expect(line.contains(word)) }
     }

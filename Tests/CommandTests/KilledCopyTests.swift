@@ -70,11 +70,7 @@ import Testing
   /// Ctrl-C keeps all that was copied, and `disc info` tells of it until the copy is finished.
   @Test func interruptedCopyIsTold() throws {
     let bench = try Story.copy()
-    try writeLarge(to: bench)
-    try bench.succeed(
-      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--title",
-      "path=large,name=Large,type=data,price=0 EUR")
-    try bench.succeed("copy", "license", "--title", "Large")
+    try licenseLarge(on: bench)
     #expect(try bench.object("disc", "info")["unfinishedCopy"] == nil)
     _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "disc.img", "kept.img"])
     let copy = ["copy", "title", "--title", "Large", "--master", "large.iso"]
@@ -98,13 +94,36 @@ import Testing
     #expect(try bench.object("disc", "info")["unfinishedCopy"] == nil)
   }
 
+  /// A copy that was killed goes on from its last checkpoint. Those are made by time, so the copy is held up for longer
+  /// than lies between two, then killed.
+  @Test(arguments: ["certificate", "conversion"]) func M8_aKilledCopyGoesOn(profile: String) throws {
+    let bench = try Story.copy()
+    try licenseLarge(on: bench, profile: profile)
+    _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "disc.img", "kept.img"])
+    let copy = ["copy", "title", "--title", "Large", "--master", "large.iso"]
+    let start = ContinuousClock.now
+    #expect(try bench.run(copy).status == 0)
+    let time = Double((ContinuousClock.now - start) / .milliseconds(1)) / 1e3
+    var unfinished: [String: Any]?
+    for attempt in 0..<40 where unfinished == nil {
+      _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "kept.img", "disc.img"])
+      let script = """
+        "$@" >said 2>complained & victim=$!
+        sleep \(time * Double(1 + attempt * 7 % 20) / 20); kill -STOP $victim; sleep 1.2; kill -CONT $victim
+        sleep \(time / 10); kill -KILL $victim; wait $victim 2>killed
+        """
+      _ = try bench.launch("/bin/sh", ["-c", script, "sh", CommandBench.executable] + copy)
+      unfinished = try bench.object("disc", "info")["unfinishedCopy"] as? [String: Any]
+    }
+    #expect(try #require(unfinished?["writtenOctets"] as? Int) > 0, "no kill left a checkpoint")
+    #expect(try bench.run(copy).status == 0)
+    #expect(try bench.object("disc", "info")["unfinishedCopy"] == nil)
+    #expect(try bench.run(["disc", "check", "--contents"]).status == 0)
+  }
+
   @Test func M14_aKilledConversionLeavesTheOldOrTheNewTitle() throws {
     let bench = try Story.copy()
-    try writeLarge(to: bench)
-    try bench.succeed(
-      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--profile", "conversion", "--title",
-      "path=large,name=Large,type=data,price=0 EUR")
-    try bench.succeed("copy", "license", "--title", "Large")
+    try licenseLarge(on: bench, profile: "conversion")
     try killEverywhere(
       "kills of conversions", ["copy", "title", "--title", "Large", "--master", "large.iso"], on: bench)
     let content = try Data(contentsOf: URL(fileURLWithPath: bench.path("large")))
@@ -112,19 +131,19 @@ import Testing
     #expect(isSame)
   }
 
-  /// 24 MiB, so that most of the time is spent copying.
-  private func writeLarge(to bench: CommandBench) throws {
+  /// A licence for a title of 24 MiB, on large.iso: most of the time is then spent copying.
+  private func licenseLarge(on bench: CommandBench, profile: String = "certificate") throws {
     let octets = Data((0..<24).flatMap { part in [UInt8](repeating: UInt8(part), count: 1 << 20) })
     try octets.write(to: URL(fileURLWithPath: bench.path("large")))
+    try bench.succeed(
+      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--profile", profile, "--title",
+      "path=large,name=Large,type=data,price=0 EUR")
+    try bench.succeed("copy", "license", "--title", "Large")
   }
 
   @Test func M8_aKilledCopyLeavesTheOldOrTheNewTitle() throws {
     let bench = try Story.copy()
-    try writeLarge(to: bench)
-    try bench.succeed(
-      "master", "press", "large.iso", "--name", "x", "--manager", "manager", "--title",
-      "path=large,name=Large,type=data,price=0 EUR")
-    try bench.succeed("copy", "license", "--title", "Large")
+    try licenseLarge(on: bench)
     try killEverywhere(
       "kills of copy title", ["copy", "title", "--title", "Large", "--master", "large.iso"], on: bench)
   }

@@ -212,6 +212,29 @@ import Testing
     }
   }
 
+  /// The titles that a lying list leaves can only be looked at once it is right. Whoever stops that hears that it was not
+  /// done; whoever does not, what was given up.
+  @Test func whatALyingListLeavesIsLookedAt() throws {
+    let disc = try CheckTests.disc()
+    let catalogue = VolumeLayout.catalogueOffset
+    let layout = try VolumeBench.open(disc).layout
+    for copy in VolumeLayout.Copy.allCases {
+      try disc.replaceRecord(at: layout.offset(of: catalogue, copy: copy)) { record in
+        record[73] = 3
+        record += HostileCatalogue.payload([(3, 1, 200, [(60_000, 9)])]).dropFirst(2)
+      }
+    }
+    try disc.flip(1 << 20 + 2 << 20 + 5)
+    let damaged = VolumeFinding(
+      .title(try VolumeBench.software(1)), .softwareLost(damaged: 1, unreadable: 0, of: 3))
+    let stopped = try LicensedVolume.repair(try VolumeBench.session(disc), removingDamaged: true) { _, _ in false }
+    #expect(stopped.before.isComplete && !stopped.isComplete && stopped.removed.isEmpty)
+    #expect(try CheckTests.check(disc).findings == [damaged], "the list is right, the title still there")
+    let repair = try CheckTests.repair(disc, removingDamaged: true)
+    #expect(repair.isComplete && repair.removed == [damaged] && repair.repaired.isEmpty)
+    #expect(try CheckTests.check(disc).state == .whole)
+  }
+
   private static func state(for findings: [VolumeFinding]) -> VolumeReport.State {
     switch findings.map(\.severity).max(by: { severity($0) < severity($1) }) {
     case .damage: .damaged

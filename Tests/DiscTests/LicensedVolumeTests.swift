@@ -112,6 +112,27 @@ import Testing
     try VolumeBench.open(disc).prepare(forLicenceFor: title)
   }
 
+  /// A slot that no replacement can go into is no place for a licence.
+  @Test(arguments: [false, true]) func M6_slotThatCannotBeWrittenIsToldBeforehand(isNewer: Bool) throws {
+    let disc = try VolumeBench.blank()
+    let title = try VolumeBench.software(1)
+    let volume = try VolumeBench.format(disc)
+    try volume.install(licence: licence(1), for: title)
+    let offset = volume.layout.offset(ofLicenceSlot: 0, copy: .b)
+    try disc.replaceRecord(at: offset) { record in
+      if isNewer {
+        record[9] = 9
+      } else {
+        record.replaceSubrange(16..<24, with: [0x40] + [UInt8](repeating: 0, count: 7))
+      }
+    }
+    let changed = try VolumeBench.open(disc)
+    let failure = VolumeBench.error { try changed.prepare(forLicenceFor: title) }
+    #expect(failure?.code == (isNewer ? .unsupported : .damaged), "\(String(describing: failure))")
+    #expect(VolumeBench.error { try changed.install(licence: licence(2), for: title) }?.code == failure?.code)
+    try changed.prepare(forLicenceFor: try VolumeBench.software(2))
+  }
+
   @Test func licenceSlotsRunOutWithoutLoss() throws {
     let disc = try VolumeBench.blank()
     let volume = try VolumeBench.format(disc)

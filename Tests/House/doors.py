@@ -12,7 +12,7 @@ WIRE = {"Octets", "Identifiers", "ISO7816", "SecureChannel", "SCSI", "CardProtoc
 FIRMWARE = {"CardFirmware", "DriveFirmware"}
 EMULATORS = {"CardEmulator", "DiscEmulator"}
 DRIVERS = {"CardDriver", "DiscDriver"}
-LICENSING = {"Formats", "CopyLicensing"}
+LICENSING = {"Formats", "CopyLicensing", "ChallengeAccess"}
 HOST = {"Foundation", "FoundationEssentials", "Glibc", "Dispatch", "Synchronization", "CLinux"}
 NIO = {"NIOCore", "NIOPosix"}
 BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | {"LicenseCenter", "ISCSITarget"} | HOST
@@ -38,15 +38,22 @@ DOORS = {
     # Records: no device, no network.
     "Sources/Licensing/Formats": WIRE | HOST | {"Cryptography"},
     "Sources/Licensing/CopyLicensing": WIRE | HOST | {"Cryptography", "Formats"} | DRIVERS,
+    # Both sides of an exchange: no device, no network.
+    "Sources/Licensing/ChallengeAccess": WIRE | {"Cryptography", "Formats"},
     # No driver in the server.
-    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "GRDB"},
+    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "ChallengeAccess", "GRDB", "CPostgreSQL"},
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser", "DriveFirmware"},
     # Measures against the bare OpenSSL calls that an exchange needs, and through a pcscd of its own.
-    "Benchmarks": EVERY_ROOM | {"COpenSSL", "PCSCRig", "DriveRig"},
+    "Benchmarks": EVERY_ROOM | {"COpenSSL", "PCSCRig", "DriveRig", "PostgresRig"},
+    # The reference keeps the same rows with the same library, a transaction each.
+    "Benchmarks/Center": EVERY_ROOM | {"GRDB"},
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets", "DriveRig", "DriveConformance"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
+    # Asks the server without the database layer that is tested.
+    "Tests/Support/PostgresRig": WIRE | HOST | {"CPostgreSQL"},
+    "Tests/LicenseCenterTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
     # Another project: the products for cards, and nothing else of ours.
     "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/ExportTests": EVERY_ROOM | {"Testing", "TestSupport", "DriveRig", "DriveConformance", "NBDPlugin"},

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct CardIssueTests {
+@Suite(.onEveryEngine) struct CardIssueTests {
   @Test func P2_issueMakesABlankCardSomeones() async throws {
     let test = try await TestCenter()
     let record = try await test.center.cardIssuer.issue(try test.issueOrder(), over: TestRelay(test.card))

@@ -28,15 +28,17 @@ import Testing
     #expect(try CenterFolder(test.path).facts() == test.center.facts)
   }
 
-  /// The centre's folder as it was before titles were sold under conversion keys: without KM.
-  private func forgetConversionRoot(_ test: TestCenter) throws {
+  /// The centre's folder as it was before titles were sold under conversion keys and codes redeemed: without KM and what
+  /// came after it.
+  private func forgetLaterKeys(_ test: TestCenter) throws {
     let passphrase = Secret(copying: TestCenter.passphrase)
     let file = URL(filePath: test.path + "/keys.sealed")
     let store = try SealedBox.open(Array(Data(contentsOf: file)), passphrase: passphrase)
-    // "WKS1", count (2), then entries in the order of their purposes: after KM's, of 40 octets, come two alike.
-    var octets = store.withBytes { $0.octets }
+    // "WKS1", count (2), then entries in the order of their purposes: from KM's on five, of 40 octets each, of which the
+    // second and third, which sign heads and seal backups, stay.
+    var octets = store.withBytes { $0.octets }.dropLast(2 * 40)
     octets.removeSubrange((octets.count - 120)..<(octets.count - 80))
-    octets[5] -= 1
+    octets[5] -= 3
     let box = try SealedBox.seal(
       Secret(copying: Array(octets)), passphrase: passphrase, cost: .test, random: test.random)
     try Data(box).write(to: file)
@@ -61,7 +63,7 @@ import Testing
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()
     let before = try Self.conversionRoot(test.center)
-    try forgetConversionRoot(test)
+    try forgetLaterKeys(test)
     let opened = try await open(test)
     let root = try Self.conversionRoot(opened)
     #expect(root != before)
@@ -75,7 +77,7 @@ import Testing
     )
     #expect(old == new)
     _ = try await again.verify()
-    #expect(try await test.count("SELECT * FROM audit_log WHERE action = 'center.key'") == 1)
+    #expect(try await test.count("SELECT * FROM audit_log WHERE action = 'center.key'") == 3)
     let names = try FileManager.default.contentsOfDirectory(atPath: test.path).filter { !$0.hasPrefix("center.db-") }
     #expect(names.sorted() == ["audit.heads", "center.db", "center.json", "keys.sealed"])
     let mode = try FileManager.default.attributesOfItem(atPath: test.path + "/keys.sealed")[.posixPermissions] as? Int
@@ -85,7 +87,7 @@ import Testing
   /// Two programs at once: there is one KM, and who was late says so.
   @Test func onlyOneConversionRootIsMade() async throws {
     let test = try await TestCenter()
-    try forgetConversionRoot(test)
+    try forgetLaterKeys(test)
     let (path, random, clock) = (test.path, test.random, test.clock)
     let roots = await withTaskGroup(of: [UInt8]?.self) { group in
       for _ in 0..<6 { group.addTask { try? Self.conversionRoot(await Self.open(path, random, clock)) } }
@@ -101,7 +103,7 @@ import Testing
     let title = try await test.center.titles.register(
       name: "film", version: "1", type: .video, seller: "Publisher", price: Money(minorUnits: 300, currency: .yen),
       profile: .conversion)
-    try forgetConversionRoot(test)
+    try forgetLaterKeys(test)
     let opened = try await open(test)
     #expect(opened.context.keys.versions(of: .conversionRoot).isEmpty)
     await expectFailure(.keyStore) { _ = try await opened.titles.contentKey(of: title.softwareID) }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct ChargingTests {
+@Suite(.onEveryEngine) struct ChargingTests {
   @Test func P6_chargeIsBookedWithQuantityCodesKeyAndAmount() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()

@@ -13,7 +13,7 @@ import Testing
 @testable import LicenseCenter
 
 /// A purchaser: a card that the centre issued, in the hands of someone who knows its PIN.
-private struct Purchaser {
+struct Purchaser {
   let emulated: EmulatedCard
   let serial: CardSerial
   let card: WarifuCard
@@ -102,7 +102,7 @@ extension WarifuCard {
 }
 
 /// The rows of purchasers, codes and cipher keys, from the centre through the driver to the cards' firmware.
-@Suite struct CipherKeyTests {
+@Suite(.onEveryEngine) struct CipherKeyTests {
   private func title(_ test: TestCenter) async throws -> TitleRecord {
     try await test.center.titles.register(
       name: "formail", version: "1", type: .program, seller: "S", price: Money(minorUnits: 7, currency: .yen))

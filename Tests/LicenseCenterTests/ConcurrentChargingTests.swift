@@ -6,7 +6,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Two counters charge one card at once.
-@Suite struct ConcurrentChargingTests {
+@Suite(.onEveryEngine) struct ConcurrentChargingTests {
   /// Another instance acts between this one's look at the card and its reservation; then this one's must begin anew.
   @Test(arguments: Rival.allCases)
   private func P6_twoCountersAtOnceDoNotWedgeTheCard(rival: Rival) async throws {

@@ -10,7 +10,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Embodiment 2 at the centre: request, title file, keys, bill (M4, M11, M12).
-@Suite struct ConversionLicensesTests {
+@Suite(.onEveryEngine) struct ConversionLicensesTests {
   private func request(_ test: TestCenter, _ softwareID: SoftwareID, medium: UInt8 = 1) throws -> LicenseRequest {
     LicenseRequest(
       operationID: try test.operationID(), cardSerial: test.serial, softwareID: softwareID,
@@ -189,5 +189,7 @@ private final class StatementRecorder: Database {
       recorder.log.withLock { $0.append(sql) }
       return try transaction.run(sql, values)
     }
+
+    func noteAuditHead(_ head: AuditHead) { transaction.noteAuditHead(head) }
   }
 }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct CopyLicensesTests {
+@Suite(.onEveryEngine) struct CopyLicensesTests {
   private func request(_ test: TestCenter, _ title: TitleRecord, medium: UInt8 = 1) throws -> LicenseRequest {
     LicenseRequest(
       operationID: try test.operationID(), cardSerial: test.serial, softwareID: title.softwareID,

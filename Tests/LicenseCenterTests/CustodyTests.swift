@@ -9,7 +9,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Locking, unlocking and ending a card over a line that somebody else holds.
-@Suite struct CustodyTests {
+@Suite(.onEveryEngine) struct CustodyTests {
   /// Says in the card's name, in clear, that it is at its end.
   private final class LyingRelay: CardRelay {
     let connection: CardConnection

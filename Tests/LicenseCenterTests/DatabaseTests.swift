@@ -3,20 +3,16 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct DatabaseTests {
-  /// A database of its own, which goes with the value.
+@Suite(.onEveryEngine) struct DatabaseTests {
+  /// A database with a table, which goes with the value.
   private final class Scratch {
-    let path = FileManager.default.temporaryDirectory.appending(path: "warifu-database-\(UUID().uuidString)").path
-    let database: SQLiteDatabase
+    let home: ScratchDatabase
+    var database: any Database { home.database }
 
     init() async throws {
-      database = try await SQLiteDatabase(path: path)
-      _ = try await database.write { try $0.run("CREATE TABLE t (a INTEGER, b TEXT, c BLOB)") }
-    }
-
-    deinit {
-      try? database.close()
-      for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+      home = try await ScratchDatabase()
+      let dialect = home.database.dialect
+      _ = try await database.write { try $0.run("CREATE TABLE t (a \(dialect.integer), b TEXT, c \(dialect.blob))") }
     }
   }
 
@@ -64,6 +60,19 @@ import Testing
 
   @Test func commitsAreDurableAndKeysAreEnforced() async throws {
     let scratch = try await Scratch()
+    await expectFailure(.storage) {
+      _ = try await scratch.database.write { transaction in
+        try transaction.run(
+          "INSERT INTO card_certificates (card, role, public_key, certificate) VALUES ($1, 'r', $1, $1)", [.blob([1])])
+      }
+    }
+    guard scratch.home.room.engine == .sqlite else {
+      let row = try await scratch.database.write { transaction in
+        try transaction.first("SELECT current_setting('synchronous_commit') AS durable")
+      }
+      #expect(row?["durable"] == "on")
+      return
+    }
     let settings = try await scratch.database.write { transaction in
       try ["synchronous", "journal_mode", "foreign_keys", "secure_delete"].map { name in
         try transaction.first("PRAGMA \(name)")?[name]
@@ -71,7 +80,7 @@ import Testing
     }
     #expect(settings == [2, "wal", 1, 1])
     for suffix in ["", "-wal", "-shm"] {
-      let attributes = try FileManager.default.attributesOfItem(atPath: scratch.path + suffix)
+      let attributes = try FileManager.default.attributesOfItem(atPath: scratch.home.room.path + suffix)
       #expect(attributes[.posixPermissions] as? Int == 0o600, "\(suffix)")
     }
   }
@@ -89,8 +98,7 @@ import Testing
   @Test func newerSchemaIsRefused() async throws {
     let scratch = try await Scratch()
     _ = try await scratch.database.write { try $0.run("UPDATE schema_version SET version = 99") }
-    let path = scratch.path
-    await expectFailure(.storage) { _ = try await SQLiteDatabase(path: path) }
+    await expectFailure(.storage) { _ = try await scratch.home.room.open() }
   }
 
   @Test func foreignFileIsRefused() async throws {

@@ -47,7 +47,7 @@ extension TestCenter {
 }
 
 /// The centre against the card's firmware itself.
-@Suite struct EmulatedCardTests {
+@Suite(.onEveryEngine) struct EmulatedCardTests {
   private static let profiles: [CardProfile] = [
     .standard, CardProfile(codeCapacity: 64, stagingOctets: 8192, commandOctets: 4096, macOctets: 16),
   ]

@@ -11,7 +11,7 @@ import Testing
 
 /// Charging over a line on which anything may happen to any message: the ledger and the card agree, and the price is
 /// taken once.
-@Suite struct ExactlyOnceTests {
+@Suite(.onEveryEngine) struct ExactlyOnceTests {
   /// Codes of one charge: as many as make STORE DATA of several blocks.
   private static let quantity: UInt16 = 12
   private static let price: Int64 = 7

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct LedgerTests {
+@Suite(.onEveryEngine) struct LedgerTests {
   /// Random transfers, some repeated, some with other content under an old name: the books always balance.
   @Test func alwaysBalances() async throws {
     let test = try await TestCenter()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct SealSheetSaleTests {
+@Suite(.onEveryEngine) struct SealSheetSaleTests {
   private func order(_ test: TestCenter, _ title: TitleRecord) throws -> SealSheetOrder {
     try SealSheetOrder(
       operationID: try test.operationID(), cardSerial: test.serial, softwareID: title.softwareID, quantity: 12,

@@ -4,17 +4,47 @@ import Formats
 import Foundation
 import Identifiers
 import Octets
+import PostgresRig
 import SecureChannel
 import Testing
 
 @testable import LicenseCenter
 
-@Suite struct SecrecyTests {
-  /// Everything the folder's files hold, log and all.
+/// A processor that never answers: what is asked of it stays noted.
+private struct SilentProcessor: PaymentProcessor {
+  let name = "silent"
+
+  func accepts(_ method: PaymentMethod) -> Bool { true }
+
+  func authorise(
+    _ payment: OperationID, _ amount: Money, from method: PaymentMethod
+  ) async throws(PaymentFailure) -> PaymentAnswer { throw .unreachable }
+
+  func capture(_ payment: OperationID) async throws(PaymentFailure) -> PaymentAnswer { throw .unreachable }
+
+  func void(_ payment: OperationID) async throws(PaymentFailure) -> PaymentAnswer { throw .unreachable }
+
+  func refund(
+    _ refund: OperationID, _ amount: Money, of payment: OperationID
+  ) async throws(PaymentFailure) -> PaymentAnswer { throw .unreachable }
+
+  func standing(of payment: OperationID) async throws(PaymentFailure) -> PaymentStanding? { throw .unreachable }
+}
+
+@Suite(.onEveryEngine) struct SecrecyTests {
+  /// Everything the folder's files hold, log and all, and the files and the log of a server that has the database.
   private func files(_ test: TestCenter) throws -> [(name: String, content: Data)] {
-    try FileManager.default.contentsOfDirectory(atPath: test.path).map { name in
-      (name, try Data(contentsOf: URL(filePath: test.path + "/" + name)))
+    var paths = try FileManager.default.contentsOfDirectory(atPath: test.path).map { test.path + "/" + $0 }
+    if let database = test.room.name {
+      let server = try PrivatePostgres.shared()
+      paths.append(server.logFile)
+      try server.run("CHECKPOINT")
+      let tables = try server.run(
+        "SELECT pg_relation_filepath(oid) FROM pg_class WHERE relkind IN ('r', 'i', 't') AND oid >= 16384", in: database
+      )
+      paths += tables.compactMap { $0.first ?? nil }.map { server.dataFolder + "/" + $0 }
     }
+    return try paths.map { ($0, try Data(contentsOf: URL(filePath: $0))) }
   }
 
   /// Every kind of secret, at the moment when the most of them are kept.
@@ -30,8 +60,14 @@ import Testing
     await expectFailure(.cardUnreachable) {
       _ = try await test.center.charging.charge(try test.chargeOrder(title), over: broken)
     }
+    let token = "tok_4242424242424242"
+    let paying = try await test.reopened(payments: .processor(SilentProcessor()))
+    try await paying.payments.file(try #require(PaymentMethod(token: token)), for: test.serial)
+    await expectFailure(.paymentUnknown) { _ = try await paying.rightsSeller.sell(try test.sheetOrder(title)) }
+    _ = try await test.center.notices.send("a private word", to: test.serial, operation: try test.operationID())
     let letter = try await test.center.cardIssuer.pinLetter(of: test.serial)
     var secrets: [(String, [UInt8])] = [
+      ("means of payment", Array(token.utf8)), ("notice", Array("a private word".utf8)),
       ("passphrase", TestCenter.passphrase), ("purchaser", Array("Tanaka".utf8)), ("PUK", Array(letter.puk.utf8)),
       ("PIN", Array(letter.pin.utf8) + [0xFF, 0xFF]),
       ("individual key", try #require(test.card.state.individualKey)),

@@ -59,6 +59,8 @@ final class TestCenter {
   let clock = StandingClock()
   let random: SeededRandom
   let center: Center
+  /// Where the database is, on the engine that the test runs on.
+  let room: ScratchLocation
   let serial: CardSerial
   let card: ModelCard
   var path: String { folder.appending(path: "center").path }
@@ -69,10 +71,13 @@ final class TestCenter {
     folder = FileManager.default.temporaryDirectory.appending(path: "warifu-center-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     random = SeededRandom(seed: seed)
+    room = try ScratchLocation()
     let created = try await CenterFolder.create(
       at: folder.appending(path: "center").path, name: "Test centre",
-      passphrase: Secret(copying: TestCenter.passphrase), cost: .test, random: random, clock: clock)
-    center = try await created.open(passphrase: Secret(copying: TestCenter.passphrase), random: random, clock: clock)
+      passphrase: Secret(copying: TestCenter.passphrase), cost: .test, database: room.location, random: random,
+      clock: clock)
+    center = try await created.open(
+      passphrase: Secret(copying: TestCenter.passphrase), database: room.location, random: random, clock: clock)
     serial = try #require(CardSerial(octets: random.octets(8)))
     let transport = (0..<3).map { [random] _ in random.octets(16) }
     card = ModelCard(ModelCard.State(serial: serial, transport: transport), random: random)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct TitlesTests {
+@Suite(.onEveryEngine) struct TitlesTests {
   private func catalogue(_ test: TestCenter, _ title: TitleRecord) -> MasterCatalogue {
     MasterCatalogue(
       centerID: test.center.facts.centerID, name: "Disc", pressedAt: test.clock.now(),

@@ -64,7 +64,7 @@ import Testing
     try withDaemon { daemon in
       let program = try Program(
         try warifuPath(), ["card", "insert"] + files + ["--port", "\(daemon.ports[0])", "--json"],
-        environment: environment, seconds: 300)
+        environment: environment)
       var told: [String] = []
       func nextEvent() throws -> String {
         guard let line = program.readLine() else {

@@ -15,9 +15,9 @@ import Testing
       let programs = try (0..<4).map { number in
         let arguments = [slot.name, "\(seconds)", "\(UInt64.random(in: 0...UInt64.max, using: &random.generator))"]
         return number % 2 == 0
-          ? try Program(rigPath(), ["share"] + arguments, seconds: 2 * seconds + 60)
+          ? try Program(rigPath(), ["share"] + arguments, seconds: 2 * seconds + 300)
           : try Program(
-            "/usr/bin/python3", [client("pyscard_client.py"), "share"] + arguments, seconds: 2 * seconds + 60)
+            "/usr/bin/python3", [client("pyscard_client.py"), "share"] + arguments, seconds: 2 * seconds + 300)
       }
       var transactions = 0
       for program in programs {

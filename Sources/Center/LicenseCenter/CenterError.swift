@@ -1,3 +1,4 @@
+import ChallengeAccess
 import Formats
 import ISO7816
 import SecureChannel
@@ -22,14 +23,29 @@ public struct CenterError: Error, Hashable, Sendable {
     case cardRefused
     /// The line to the card broke.
     case cardUnreachable
-    /// Storage could not be read or written.
+    /// The holder's means of payment was refused; nothing was sold.
+    case paymentDeclined
+    /// The payment processor did not answer: whether the money is set aside is not known yet.
+    case paymentUnknown
+    /// Storage could not be read or written; nothing was changed.
     case storage
+    /// The line to the database broke while it made a change durable, and it did not come back to say whether it had.
+    /// Asking for the same operation again finds out.
+    case unknownOutcome
+    /// The caller gave up before anything was begun.
+    case cancelled
     /// What was stored is not what the centre wrote.
     case damaged
     /// The clock is behind what is on record already.
     case clockSetBack
+    /// A retrieval code or a ticket is good for nothing here. Whether it is unknown, used or expired is not said.
+    case refused
+    /// The same idempotency key came with another request before (HTTP's 422).
+    case keyReused
     /// The passphrase does not open the key store, or a key it should hold is missing.
     case keyStore
+    /// Access was denied. The reason is for the log; to the outside every denial is the same.
+    case denied(AccessDenial)
   }
 
   /// What went wrong.
@@ -63,6 +79,8 @@ public struct CenterError: Error, Hashable, Sendable {
     case let error as MoneyError:
       let reason = error == .overflow ? "The amount is too large." : "The amounts are in different currencies."
       self.init(.invalid, operation, remedy: reason)
+    case let error as PostgreSQLError:
+      self.init(.storage, operation, remedy: error.remedy)
     case CryptoError.notAuthentic:
       self.init(.damaged, operation, remedy: "A stored value is not authentic; restore the centre from a backup.")
     case is CryptoError:

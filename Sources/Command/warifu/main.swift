@@ -2,7 +2,7 @@ import ArgumentParser
 
 // Everything up to the first `await` runs before there is a second thread.
 Terminal.occupyClosedStreams()
-CoreFiles.turnOff()
+CrashTraces.turnOff()
 do {
   let command = try Warifu.parseAsRoot()
   (command as? any PreparesProcess)?.prepareProcess()

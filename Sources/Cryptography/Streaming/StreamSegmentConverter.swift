@@ -22,7 +22,7 @@ public struct StreamSegmentConverter: ~Copyable {
     self.sealer = sealer
   }
 
-  /// Converts segment `index`, tag included; `hasher` takes in the segment as it was.
+  /// Converts segment `index`, tag included; `hasher` takes in the segment as it was, all of it if nothing is thrown.
   ///
   /// - Throws: ``CryptoError/notAuthentic`` as ``StreamOpener/open(segment:_:isLast:into:)`` does; `segment` holds zeros
   ///   then.
@@ -31,7 +31,6 @@ public struct StreamSegmentConverter: ~Copyable {
   ) throws(CryptoError) {
     let length = segment.count - StreamingAEAD.tagOctets
     guard opener.parameters.allows(length, inSegment: index, isLast: isLast) else {
-      hasher.update(UnsafeRawBufferPointer(segment))
       SecureMemory.wipe(segment)
       throw .notAuthentic
     }

@@ -30,7 +30,8 @@ extension CopySession {
       try writer.fill(
         TitlePipeline(file: file, disc: master.disc, stages: way.stages, digest: way.digest), from: first, progress,
         operation)
-      isResumable = try way.catchUp(to: first, file, on: master.disc, written: resumed)
+      isResumable = try way.catchUp(
+        to: first, file, on: master.disc, written: resumed, progress, operation)
     } catch {
       throw CopySession.suspend(writer, error)
     }
@@ -70,7 +71,11 @@ extension CopySession {
         isCancelled = !progress(TransferProgress(.comparing, done: done, total: total))
         return !isCancelled
       }
-      guard !isCancelled else { throw LicensingError.cancelled(operation) }
+      guard !isCancelled else {
+        var error = LicensingError.cancelled(operation)
+        error.remedy += " What there is of the title stays; the same command goes on."
+        throw error
+      }
       return writer
     } catch {
       throw LicensingError(error, during: operation)
@@ -83,7 +88,7 @@ extension CopySession {
     var error = error
     if let kept = try? writer.suspend(), kept > 0 {
       error.discMayHaveChanged = false
-      error.remedy += " The disc shows no trace of it; the same command goes on behind \(kept >> 20) MiB."
+      error.remedy += " The disc does not list the title yet; the same command goes on behind \(kept >> 20) MiB."
     }
     return error
   }

@@ -103,6 +103,8 @@ public struct TransferProgress: Sendable, Hashable {
     case comparing
     /// A title is copied.
     case copying
+    /// What an interrupted conversion left is made once more from the master disc.
+    case catchingUp
     /// What was copied is read back.
     case verifying
     /// A title is sealed.

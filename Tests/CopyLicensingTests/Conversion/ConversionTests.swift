@@ -198,6 +198,27 @@ import WarifuTesting
     #expect(isSame)
   }
 
+  /// What an earlier run copied is made once more, which takes its time: it is told, and can be cancelled.
+  @Test func M14_catchingUpIsToldAndCanBeCancelled() async throws {
+    let scene = try await ConversionScene.set()
+    try await scene.bench.conversionLicense(scene.titles[0], in: scene.session)
+    #expect(throws: LicensingError.self) {
+      try scene.session.copy(scene.titles[0], from: try scene.master()) { $0.done < 2 << 20 }
+    }
+    let cancelled = #expect(throws: LicensingError.self) {
+      try scene.session.copy(scene.titles[0], from: try scene.master()) { $0.activity != .catchingUp }
+    }
+    #expect(cancelled?.code == .cancelled && cancelled?.remedy.contains("goes on behind") == true)
+    #expect(try scene.disc.volume.titles().isEmpty)
+    var caughtUp: [UInt64] = []
+    try scene.session.copy(scene.titles[0], from: try scene.master()) { progress in
+      if progress.activity == .catchingUp { caughtUp.append(progress.done) }
+      return true
+    }
+    #expect(caughtUp.last ?? 0 >= 2 << 20)
+    #expect(try scene.session.shows(ConversionScene.contents[0], as: scene.titles[0]))
+  }
+
   /// What was interrupted from one master disc is not carried on from another: its pieces would be of another stream.
   @Test func M14_interruptedConversionStartsOverFromAnotherPressing() async throws {
     let scene = try await ConversionScene.set()

@@ -1,4 +1,5 @@
 import CardProtocol
+import ChallengeAccess
 import Formats
 import Identifiers
 import ISO7816
@@ -24,7 +25,8 @@ public enum CardCustody: String, Hashable, Sendable, CaseIterable {
 extension CardIssuer {
   /// Locks, unlocks or ends a card by SET STATUS inside SCP03, where only its issuer can speak.
   ///
-  /// The order is in the audit log before the card hears of it. If the line breaks, the same may be asked again: a card
+  /// The order is in the audit log before the card hears of it, and unless it makes the card usable, the access that
+  /// somebody had by the card ends with it (``AccessDesk``). If the line breaks, the same may be asked again: a card
   /// that is in that state already is left alone.
   ///
   /// - Returns: whether the card changed.
@@ -82,6 +84,7 @@ extension CardIssuer {
   private func note(_ action: String, _ custody: CardCustody, _ serial: CardSerial) async throws(CenterError) {
     let context = context
     try await context.database.write { transaction in
+      if custody != .usable { try AccessDesk.endTokens(of: .card(serial), transaction) }
       try AuditLog.append(transaction, at: context.clock.now(), action, subject: serial, detail: custody.rawValue)
     }
   }

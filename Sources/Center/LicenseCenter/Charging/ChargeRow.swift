@@ -37,6 +37,9 @@ public struct ChargeOutcome: Hashable, Sendable {
 
   /// What all of them cost.
   public var amount: Money { get throws(MoneyError) { try price.multiplied(by: actual) } }
+
+  /// The operation of the ledger that bills it.
+  var bill: String { "charge:\(operationID)" }
 }
 
 /// A row of the charge table.

@@ -54,7 +54,7 @@ public struct Charging: Sendable {
   public func refund(_ operationID: OperationID) async throws(CenterError) -> ChargeOutcome {
     let context = context
     let operation = "Refunding a charge"
-    return try await context.database.write { transaction in
+    let outcome = try await context.database.write { transaction in
       guard var charge = try ChargeRow.find(transaction, operation: operationID) else {
         throw CenterError(.notFound, operation, remedy: "There is no charge of this name.")
       }
@@ -64,10 +64,15 @@ public struct Charging: Sendable {
       case .voided: break
       case .open:
         try Charging.void(transaction, context, &charge, reason: "given up")
-        try Charging.payBack(transaction, context, charge.outcome)
+        // What was set aside on a means of payment is let go; only prepaid credit is there to be paid out.
+        if try PaymentRecord.find(transaction, bill: charge.outcome.bill) == nil {
+          try Charging.payBack(transaction, context, charge.outcome)
+        }
       }
       return charge.outcome
     }
+    await Payments(context: context).settle(bill: outcome.bill)
+    return outcome
   }
 }
 
@@ -138,6 +143,10 @@ extension Charging {
       let rows = try transaction.run(
         "UPDATE charges SET batch_digest = $2 WHERE id = $1 RETURNING *",
         [.integer(identifier), .blob(Digest.sha256(try batch.encoded()))])
+      try Payments.open(
+        transaction, context,
+        Bill(
+          reference: charge.outcome.bill, holder: order.cardSerial, amount: try charge.outcome.amount))
       try AuditLog.append(
         transaction, at: now, "charge.open", subject: order.cardSerial,
         detail: "number \(number), desired \(order.quantity), actual \(quantity)")
@@ -186,7 +195,10 @@ extension Charging {
     let amount = try outcome.amount
     try Ledger.transfer(
       transaction, amount, from: .holder(serial), to: .seller(title.seller),
-      operation: "charge:\(outcome.operationID)", memo: "charge \(outcome.number)", at: now)
+      operation: outcome.bill, memo: "charge \(outcome.number)", at: now)
+    try Payments.bill(transaction, context, outcome.bill)
+    try Payback.judge(
+      transaction, context, try JudgedSale(transaction, .charge(charge.identifier), card: serial, title))
     try AuditLog.append(
       transaction, at: now, "charge.book", subject: serial,
       detail: "number \(outcome.number), \(outcome.actual) codes, \(amount)")
@@ -220,6 +232,7 @@ extension Charging {
       throw CenterError(.conflict, "Giving a charge up", remedy: "It was settled meanwhile; look at it again.")
     }
     charge = try ChargeRow(row)
+    try Payments.release(transaction, context, charge.outcome.bill)
     try AuditLog.append(
       transaction, at: now, "charge.void", subject: charge.outcome.cardSerial,
       detail: "number \(charge.outcome.number), \(reason)")

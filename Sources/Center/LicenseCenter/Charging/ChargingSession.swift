@@ -105,9 +105,16 @@ final class ChargingSession {
     return outcome
   }
 
-  /// Sends, then books or, if the card refused, voids.
+  /// Has the price set aside where a means of payment is on file, sends, then books or, if either was refused, voids.
   private func settled(_ charge: ChargeRow) async throws(CenterError) -> ChargeOutcome {
     let context = context
+    do {
+      try await Payments(context: context).authorise(bill: charge.outcome.bill)
+    } catch {
+      guard error.code == .paymentDeclined else { throw error }
+      lastRefusal = error
+      return try await void(charge, "payment declined")
+    }
     let objects = try await context.database.read { transaction in
       let octets = try charge.batch(transaction, context).encoded()
       guard Digest.sha256(octets) == charge.batchDigest else { throw CryptoError.notAuthentic }
@@ -158,16 +165,20 @@ final class ChargingSession {
     }
     guard Int(receipt.count) == charge.outcome.actual else { throw foreignReceipt() }
     let context = context
-    return try await context.database.write { try Charging.book($0, context, charge) }
+    let outcome = try await context.database.write { try Charging.book($0, context, charge) }
+    await Payments(context: context).settle(bill: outcome.bill)
+    return outcome
   }
 
   private func void(_ charge: ChargeRow, _ reason: String) async throws(CenterError) -> ChargeOutcome {
     let context = context
-    return try await context.database.write { transaction in
+    let outcome = try await context.database.write { transaction in
       var charge = charge
       try Charging.void(transaction, context, &charge, reason: reason)
       return charge.outcome
     }
+    await Payments(context: context).settle(bill: outcome.bill)
+    return outcome
   }
 
   private func isAuthentic(_ receipt: ChargeReceipt) -> Bool {

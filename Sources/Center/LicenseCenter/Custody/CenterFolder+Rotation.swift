@@ -22,15 +22,17 @@ extension CenterFolder {
   /// key store, and what has its version on record goes on with it; so does a card with those that its issue put on it.
   ///
   /// A program that has the centre open goes on with the keys that it read, and cannot open what is sealed under newer
-  /// ones: open the centre again.
+  /// ones: open the centre again. Where its database is on a server, only this copy of the folder has the new key: copy
+  /// `keys.sealed` and `center.json` to the others.
   ///
   /// - Returns: the new version.
-  /// - Throws: As ``open(passphrase:random:clock:)``; ``CenterError/Code/conflict`` when another program was quicker.
+  /// - Throws: As ``open(passphrase:database:random:clock:payments:)``; ``CenterError/Code/conflict`` when another program was quicker.
   public func rotate(
-    _ purpose: KeyPurpose, passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock
+    _ purpose: KeyPurpose, passphrase: borrowing Secret, database location: DatabaseLocation = .file,
+    random: any RandomSource, clock: any CenterClock
   ) async throws(CenterError) -> UInt32 {
     let operation = "Rotating the key \(purpose.words)"
-    let center = try await open(passphrase: passphrase, random: random, clock: clock)
+    let center = try await open(passphrase: passphrase, database: location, random: random, clock: clock)
     do {
       let box = try FolderConstruction.read(file(.keys), operation)
       let keys = try CenterFolder.unseal(box, passphrase: passphrase, operation).rotating(purpose, random: random)
@@ -38,9 +40,7 @@ extension CenterFolder {
       let now = clock.now()
       try await replaceKeys(
         with: keys, insteadOf: box, passphrase: passphrase, random, center.context.database, operation
-      ) { transaction in
-        try AuditLog.append(transaction, at: now, "center.key", subject: purpose.words, detail: "version \(version)")
-      }
+      ) { try CenterFolder.note(purpose, version: version, $0, at: now) }
       _ = try finishRotation(center.facts, keys, random, now: now)
       try center.close()
       return version
@@ -52,15 +52,16 @@ extension CenterFolder {
 
   /// Seals the key store under another passphrase. Backups that were made before open with the old one.
   ///
-  /// - Throws: As ``open(passphrase:random:clock:)``; ``CenterError/Code/invalid`` for an empty passphrase.
+  /// - Throws: As ``open(passphrase:database:random:clock:payments:)``; ``CenterError/Code/invalid`` for an empty passphrase.
   public func changePassphrase(
-    from old: borrowing Secret, to new: borrowing Secret, random: any RandomSource, clock: any CenterClock
+    from old: borrowing Secret, to new: borrowing Secret, database location: DatabaseLocation = .file,
+    random: any RandomSource, clock: any CenterClock
   ) async throws(CenterError) {
     let operation = "Changing the passphrase"
     guard new.count > 0 else {
       throw CenterError(.invalid, operation, remedy: "Give a passphrase; it protects every key of the centre.")
     }
-    let center = try await open(passphrase: old, random: random, clock: clock)
+    let center = try await open(passphrase: old, database: location, random: random, clock: clock)
     do {
       let box = try FolderConstruction.read(file(.keys), operation)
       let keys = try CenterFolder.unseal(box, passphrase: old, operation)

@@ -45,5 +45,6 @@ private final class WitnessedTransaction: Transaction {
   func noteAuditHead(_ head: AuditHead) {
     self.head = head
     records += 1
+    base.noteAuditHead(head)
   }
 }

@@ -1,4 +1,4 @@
-/// The centre's database: SQLite in one folder now, PostgreSQL when one machine is not enough.
+/// The centre's database: SQLite in one folder, or PostgreSQL when one machine is not enough.
 ///
 /// One set of SQL statements serves every engine. They keep to what SQLite since 3.35 and PostgreSQL since 12 share
 /// (`ON CONFLICT`, `RETURNING`), and write their parameters `$1`, `$2`, ...
@@ -9,7 +9,17 @@ public protocol Database: Sendable {
   /// Runs `body` on a consistent snapshot.
   func read<R: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> R) async throws(CenterError) -> R
 
-  /// Runs `body` in one transaction: when it returns, all of it is durable; when it throws, none of it happened.
+  /// Runs `body` so that all of it happens, durably, before this returns, or none of it, and this throws.
+  ///
+  /// Callers who come at once share a transaction and its commit, each in a savepoint: one's failure undoes nobody else's
+  /// change, and nobody hears anything, not even of a failure, before what it rests on is durable. Where a commit fails,
+  /// all of its callers hear that nothing was changed. They run one after another, in the order in which they came.
+  ///
+  /// `body` may run more than once, of which one run counts: it must do nothing outside of the transaction that may not
+  /// be done again. A caller whose task is cancelled before its turn changes nothing; one whose turn has come is answered.
+  ///
+  /// - Throws: ``CenterError/Code/unknownOutcome`` when a server was lost in the middle of a commit; after every other
+  ///   error nothing was changed.
   func write<R: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> R) async throws(CenterError) -> R
 
   /// Closes every connection.
@@ -27,6 +37,9 @@ public struct SQLDialect: Hashable, Sendable {
 
   /// SQLite with strict tables.
   public static let sqlite = SQLDialect(integer: "INTEGER", blob: "BLOB", tableSuffix: " STRICT")
+
+  /// PostgreSQL.
+  public static let postgreSQL = SQLDialect(integer: "BIGINT", blob: "BYTEA", tableSuffix: "")
 }
 
 /// A transaction that a closure is lent. It must not leave the closure.

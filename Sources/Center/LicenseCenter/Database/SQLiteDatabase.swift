@@ -6,6 +6,7 @@ import GRDB
 /// foreign keys enforced, freed pages overwritten, file mode 0600.
 public struct SQLiteDatabase: Database {
   private let pool: DatabasePool
+  let commits: GroupCommit
 
   /// SQLite's types.
   public var dialect: SQLDialect { .sqlite }
@@ -16,6 +17,7 @@ public struct SQLiteDatabase: Database {
   /// The same, but with the schema only as far as it was once.
   init(path: String, schema: Int?) async throws(CenterError) {
     let operation = "Opening the centre's database"
+    let pool: DatabasePool
     do {
       try SQLiteDatabase.makeFile(path)
       pool = try DatabasePool(path: path, configuration: SQLiteDatabase.configuration)
@@ -23,6 +25,10 @@ public struct SQLiteDatabase: Database {
       try await pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
     } catch {
       throw CenterError(error, during: operation)
+    }
+    self.pool = pool
+    commits = GroupCommit { work in
+      pool.asyncWriteWithoutTransaction { work(SQLiteTransaction(connection: $0)) }
     }
     try await write { try Schema.migrate($0, .sqlite, upTo: schema) }
   }
@@ -38,20 +44,24 @@ public struct SQLiteDatabase: Database {
     }
   }
 
-  /// Runs `body` in an immediate transaction.
+  /// Runs `body` in an immediate transaction, alone or in company.
   public func write<R: Sendable>(
     _ body: @escaping @Sendable (any Transaction) throws -> R
   ) async throws(CenterError) -> R {
-    do {
-      return try await pool.write { try body(SQLiteTransaction(connection: $0)) }
-    } catch {
-      throw CenterError(error, during: "Writing the centre's database")
-    }
+    try await commits.write(body)
   }
 
   /// Folds the log into the file and closes it.
+  ///
+  /// SQLite itself folds the log when the last connection goes, and GRDB closes the readers last, which may not write.
   public func close() throws(CenterError) {
-    do { try pool.close() } catch { throw CenterError(error, during: "Closing the centre's database") }
+    do {
+      // Where somebody else reads, or the pool is closed already, the log stays for them or is folded.
+      try? pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+      try pool.close()
+    } catch {
+      throw CenterError(error, during: "Closing the centre's database")
+    }
   }
 
   private static var configuration: Configuration {
@@ -89,6 +99,29 @@ private struct SQLiteTransaction: Transaction {
       SQLRow(Dictionary(row.map { ($0, SQLValue($1)) }, uniquingKeysWith: { first, _ in first }))
     }
   }
+}
+
+/// SQLite rolls some transactions back by itself, such as one for which the disk is full.
+extension SQLiteTransaction: WritingConnection {
+  func begin() throws { try control("BEGIN IMMEDIATE") }
+
+  func setMark(isFirst: Bool) throws {
+    if !isFirst { try control("RELEASE mark") }
+    try control("SAVEPOINT mark")
+  }
+
+  func returnToMark() throws { try control("ROLLBACK TO mark") }
+
+  func commit() throws { try control("COMMIT") }
+
+  func rollBack() { if connection.isInsideTransaction { try? control("ROLLBACK") } }
+
+  /// SQLite breaks no transaction through nobody's fault.
+  var patience: Duration { .zero }
+
+  var condition: TransactionCondition { connection.isInsideTransaction ? .open : .lost }
+
+  private func control(_ sql: String) throws { try connection.cachedStatement(sql: sql).execute() }
 }
 
 extension SQLValue {

@@ -9,7 +9,15 @@ extension Schema {
   /// The tables that the first `version` migrations make, each after those that it refers to, read from the migrations
   /// themselves: so there is no list to be forgotten.
   static func tables(upTo version: Int) -> [Table] {
-    migrations.prefix(version).flatMap { $0(.sqlite) }.compactMap { Table(statement: $0) }
+    migrations.prefix(version).flatMap { $0(.sqlite) }.reduce(into: []) { tables, statement in
+      if let table = Table(statement: statement) { tables.append(table) }
+      let words = statement.split(whereSeparator: \.isWhitespace).map(String.init)
+      if words.count == 3, words[0] == "DROP", words[1] == "TABLE" { tables.removeAll { $0.name == words[2] } }
+      guard words.count == 6, words[0] == "ALTER", words[1] == "TABLE", words[3] == "RENAME", words[4] == "TO",
+        let index = tables.firstIndex(where: { $0.name == words[2] })
+      else { return }
+      tables[index].name = words[5]
+    }
   }
 }
 

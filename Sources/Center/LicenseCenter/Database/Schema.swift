@@ -1,7 +1,9 @@
 /// The tables, as a list of migrations that only ever grows.
 enum Schema {
   /// Every migration, oldest first.
-  static let migrations: [@Sendable (SQLDialect) -> [String]] = [first, second, third, cardRoots]
+  static let migrations: [@Sendable (SQLDialect) -> [String]] = [
+    first, second, third, payments, payback, notices, idempotency, redemption, access, webhooks, cardRoots,
+  ]
 
   /// Brings a database up to date, or up to an earlier `target` for what was written then, inside one transaction.
   static func migrate(_ transaction: any Transaction, _ dialect: SQLDialect, upTo target: Int? = nil) throws {

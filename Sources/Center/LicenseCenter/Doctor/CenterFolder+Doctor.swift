@@ -6,7 +6,8 @@ extension CenterFolder {
   ///
   /// - Parameter passphrase: opens the centre; what lies in it is looked at only then.
   public func diagnose(
-    passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock
+    passphrase: borrowing Secret, database location: DatabaseLocation = .file, random: any RandomSource,
+    clock: any CenterClock
   ) async -> [Finding] {
     var findings = permissions() + [freeSpace()]
     do {
@@ -14,7 +15,7 @@ extension CenterFolder {
       findings += FactsDoctor.certificates(facts, at: clock.now())
       let box = try FolderConstruction.read(file(.keys), "Opening the key store")
       findings.append(try keyStore(box, passphrase: passphrase))
-      findings += try await inside(passphrase, random, clock)
+      findings += try await inside(passphrase, location, random, clock)
     } catch {
       findings.append(error.code == .clockSetBack ? .error("clock", error) : .error("centre", error))
     }
@@ -23,9 +24,10 @@ extension CenterFolder {
 
   /// What an open centre tells of itself.
   private func inside(
-    _ passphrase: borrowing Secret, _ random: any RandomSource, _ clock: any CenterClock
+    _ passphrase: borrowing Secret, _ location: DatabaseLocation, _ random: any RandomSource,
+    _ clock: any CenterClock
   ) async throws(CenterError) -> [Finding] {
-    let center = try await open(passphrase: passphrase, random: random, clock: clock)
+    let center = try await open(passphrase: passphrase, database: location, random: random, clock: clock)
     var findings = [Finding.good("clock", "It is not behind the newest record.")]
     do {
       let schema = try await center.context.database.read { try Schema.version($0) }

@@ -38,8 +38,21 @@ extension CenterFacts {
 
   /// Notes in the audit log's first record whose database this is, and the authority's certificate: nobody stands above
   /// it whose signature would show a change.
+  ///
+  /// - Throws: ``CenterError/Code/conflict`` when the database is a centre's already.
   func noteFounding(in transaction: any Transaction) throws {
+    guard try AuditLog.head(transaction).sequence == 0 else {
+      throw CenterError(
+        .conflict, "Founding a centre", remedy: "The database holds a centre already; give an empty one.")
+    }
     try AuditLog.append(transaction, at: createdAt, CenterFacts.founding, subject: centerID, detail: foundingDetail)
+  }
+
+  /// Takes back the founding of a centre that came to nothing, if nothing happened since.
+  func withdrawFounding(in transaction: any Transaction) throws {
+    guard try AuditLog.head(transaction).sequence == 1 else { return }
+    try transaction.run(
+      "DELETE FROM audit_log WHERE action = $1 AND subject = $2", [.text(CenterFacts.founding), .text("\(centerID)")])
   }
 
   /// Throws unless the database is that of the centre with this id, authority and time of making.

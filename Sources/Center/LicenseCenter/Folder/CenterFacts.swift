@@ -17,7 +17,7 @@ public struct CenterFacts: Hashable, Sendable {
   public var licenseCertificate: [UInt8]
   /// X.509 certificate (DER) of the key that signs catalogues.
   public var catalogueCertificate: [UInt8]
-  /// The key that signs times for cards, 65 octets.
+  /// The key that signs times for cards and messages of challenge access, 65 octets.
   public var timeKey: [UInt8]
   /// Earlier editions of the four values above, oldest first: cards that were issued under one keep to it, and what was
   /// signed under it is good until its certificates expire.

@@ -8,8 +8,8 @@ import SecureChannel
 extension CenterFolder {
   /// A centre that was made before a purpose had keys gets its first ones when it is opened.
   ///
-  /// What shows that there was such a key before says that `keys.sealed` is an old one: titles sold under conversion keys
-  /// (M12) say so of KM, and signed heads of the key that signs them. A new key would not be the one that is out, so
+  /// What shows that there was such a key before says that `keys.sealed` is an old one, or that another copy of the folder
+  /// has it: a record of its making, or something that was made with it. A new key would not be the one that is out, so
   /// there is none, and whoever wants it hears that a backup has it.
   ///
   /// - Parameters:
@@ -21,20 +21,46 @@ extension CenterFolder {
     _ keys: KeyStore, from box: [UInt8], _ database: any Database, passphrase: borrowing Secret,
     _ random: any RandomSource, now: UInt64
   ) async throws -> KeyStore {
-    var missing = KeyPurpose.allCases.filter { keys.versions(of: $0).isEmpty }
-    if try await isSellingConversions(database) { missing.removeAll { $0 == .conversionRoot } }
-    if AuditHeadFile(path: file(.heads)).exists { missing.removeAll { $0 == .auditSigning } }
+    let missing = KeyPurpose.allCases.filter { keys.versions(of: $0).isEmpty }
     guard !missing.isEmpty else { return keys }
-    let completed = try missing.reduce(keys) { try $0.adding($1, random: random) }
-    let purposes = missing
+    let hasHeads = AuditHeadFile(path: file(.heads)).exists
+    let purposes = try await database.read { transaction in
+      try missing.filter { purpose in
+        if purpose == .auditSigning, hasHeads { return false }
+        return try !CenterFolder.isOnRecord(purpose, version: 1, transaction) && !purpose.isUsed(transaction)
+      }
+    }
+    guard !purposes.isEmpty else { return keys }
+    let completed = try purposes.reduce(keys) { try $0.adding($1, random: random) }
     try await replaceKeys(
       with: completed, insteadOf: box, passphrase: passphrase, random, database, "Giving the centre \(path) new keys"
     ) { transaction in
-      for purpose in purposes {
-        try AuditLog.append(transaction, at: now, "center.key", subject: purpose.words, detail: "version 1")
-      }
+      for purpose in purposes { try CenterFolder.note(purpose, version: 1, transaction, at: now) }
     }
     return completed
+  }
+
+  /// Notes that a version of a key was made.
+  ///
+  /// - Throws: ``CenterError/Code/conflict`` when it was before: each copy of the folder of a centre whose database is on
+  ///   a server would have a key of its own under that number.
+  static func note(
+    _ purpose: KeyPurpose, version: UInt32, _ transaction: any Transaction, at now: UInt64
+  ) throws {
+    guard try !isOnRecord(purpose, version: version, transaction) else {
+      throw CenterError(
+        .conflict, "Making the key \(purpose.words), version \(version)",
+        remedy: "Another copy of the centre's folder has it; copy keys.sealed and center.json from there.")
+    }
+    try AuditLog.append(transaction, at: now, "center.key", subject: purpose.words, detail: "version \(version)")
+  }
+
+  private static func isOnRecord(
+    _ purpose: KeyPurpose, version: UInt32, _ transaction: any Transaction
+  ) throws -> Bool {
+    try transaction.first(
+      "SELECT 1 FROM audit_log WHERE action = 'center.key' AND subject = $1 AND detail = $2 LIMIT 1",
+      [.text(purpose.words), .text("version \(version)")]) != nil
   }
 
   /// Puts other keys in `keys.sealed`, in the transaction that notes them.
@@ -56,10 +82,17 @@ extension CenterFolder {
       try FolderConstruction.replace(file, with: sealed, operation)
     }
   }
+}
 
-  private func isSellingConversions(_ database: any Database) async throws -> Bool {
-    try await database.read { transaction in
+extension KeyPurpose {
+  /// Whether something was made with a key of a purpose that came after the first release, and is worthless under another.
+  fileprivate func isUsed(_ transaction: any Transaction) throws -> Bool {
+    switch self {
+    case .conversionRoot:
       try transaction.first("SELECT 1 FROM titles WHERE conversion_root IS NOT NULL LIMIT 1") != nil
+    case .downloadTicket: try transaction.first("SELECT 1 FROM redemptions LIMIT 1") != nil
+    case .clientLookup: try transaction.first("SELECT 1 FROM idempotent_answers LIMIT 1") != nil
+    default: false
     }
   }
 }

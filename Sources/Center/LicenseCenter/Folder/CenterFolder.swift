@@ -6,7 +6,7 @@ import Octets
 import SecureChannel
 
 /// The embedded centre: one folder with `center.json` (public), `keys.sealed` (the key store under the passphrase),
-/// `center.db`, and `audit.heads` (signed heads of the audit log).
+/// `center.db`, unless its database is on a server, and `audit.heads` (signed heads of the audit log).
 ///
 /// Creation is all or nothing: everything is written into a hidden folder beside the target, synced, and renamed into
 /// place. A creation that is killed leaves at most that hidden folder, which the next one removes, and its lock file.
@@ -23,10 +23,11 @@ public struct CenterFolder: Sendable {
   ///   - name: 1 to 53 octets of UTF-8 without control characters; it stands in the centre's certificates, whose
   ///     common names have at most 64 (X.520, ub-common-name) with the key's role behind it.
   ///   - cost: What guessing the passphrase costs.
-  /// - Throws: ``CenterError/Code/conflict`` when something is at `path` already.
+  ///   - location: Where the database is to be; one on a server must be there and hold no centre.
+  /// - Throws: ``CenterError/Code/conflict`` when something is at `path` already, or a centre in the server's database.
   public static func create(
     at path: String, name: String, passphrase: borrowing Secret, cost: ScryptCost = .keyStore,
-    random: any RandomSource, clock: any CenterClock
+    database location: DatabaseLocation = .file, random: any RandomSource, clock: any CenterClock
   ) async throws(CenterError) -> CenterFolder {
     let operation = "Creating the centre \(path)"
     guard isName(name) else {
@@ -42,15 +43,22 @@ public struct CenterFolder: Sendable {
       try construction.write(
         try SealedBox.seal(store, passphrase: passphrase, cost: cost, random: random), to: FileName.keys.rawValue)
       try construction.write(try facts.json(), to: FileName.facts.rawValue)
-      let database = try await SQLiteDatabase(path: construction.path(of: FileName.database.rawValue))
+      let database = try await location.open(file: construction.path(of: FileName.database.rawValue))
+      defer { try? database.close() }
       let head = try await database.write { transaction in
         try facts.noteFounding(in: transaction)
         return try AuditLog.head(transaction)
       }
-      try database.close()
-      let signed = try SignedAuditHead.sign(head, at: facts.createdAt, of: facts.centerID, keys)
-      try construction.write(Array((signed.line + "\n").utf8), to: FileName.heads.rawValue)
-      try construction.finish()
+      // A file must be whole before it gets its name.
+      if location == .file { try database.close() }
+      do {
+        let signed = try SignedAuditHead.sign(head, at: facts.createdAt, of: facts.centerID, keys)
+        try construction.write(Array((signed.line + "\n").utf8), to: FileName.heads.rawValue)
+        try construction.finish()
+      } catch {
+        if location != .file { try? await database.write { try facts.withdrawFounding(in: $0) } }
+        throw error
+      }
     } catch {
       construction.abandon()
       throw CenterError(error, during: operation)
@@ -60,35 +68,45 @@ public struct CenterFolder: Sendable {
 
   /// Opens the centre.
   ///
+  /// - Parameters:
+  ///   - location: where its database is. Several programs may open a centre whose database is on a server, each
+  ///     with a copy of the folder.
+  ///   - payments: who collects bills from holders that have a means of payment on file.
   /// - Throws: ``CenterError/Code/notFound`` when there is none, ``CenterError/Code/keyStore`` for a wrong passphrase,
-  ///   ``CenterError/Code/damaged`` when its files are not of one centre.
+  ///   ``CenterError/Code/damaged`` when folder and database are not of one centre.
   public func open(
-    passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock
+    passphrase: borrowing Secret, database location: DatabaseLocation = .file, random: any RandomSource,
+    clock: any CenterClock, payments: PaymentConnection = .none
   ) async throws(CenterError) -> Center {
-    try await open(passphrase: passphrase, random: random, clock: clock, acceptingClock: false)
+    try await open(
+      passphrase: passphrase, database: location, random: random, clock: clock, payments: payments,
+      acceptingClock: false)
   }
 
   /// Opens the centre with a clock that is behind its records, and notes in the audit log that this clock is right.
   ///
   /// For when the clock was far ahead for a while, and is not any more.
   public func openAcceptingClock(
-    passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock
+    passphrase: borrowing Secret, database location: DatabaseLocation = .file, random: any RandomSource,
+    clock: any CenterClock
   ) async throws(CenterError) -> Center {
-    try await open(passphrase: passphrase, random: random, clock: clock, acceptingClock: true)
+    try await open(
+      passphrase: passphrase, database: location, random: random, clock: clock, payments: .none, acceptingClock: true)
   }
 
   private func open(
-    passphrase: borrowing Secret, random: any RandomSource, clock: any CenterClock, acceptingClock: Bool
+    passphrase: borrowing Secret, database location: DatabaseLocation, random: any RandomSource,
+    clock: any CenterClock, payments: PaymentConnection, acceptingClock: Bool
   ) async throws(CenterError) -> Center {
     let operation = "Opening the centre \(path)"
     var facts = try facts()
     let box = try FolderConstruction.read(file(.keys), operation)
     let stored = try CenterFolder.unseal(box, passphrase: passphrase, operation)
     try facts.expectKeys(of: stored, operation)
-    guard FileManager.default.fileExists(atPath: file(.database)) else {
+    guard location != .file || FileManager.default.fileExists(atPath: file(.database)) else {
       throw CenterError(.damaged, operation, remedy: "center.db is missing; restore it from a backup.")
     }
-    let database = try await SQLiteDatabase(path: file(.database))
+    let database = try await location.open(file: file(.database))
     do {
       let found = facts
       try await database.read { try found.expectFounding(in: $0, operation) }
@@ -105,10 +123,12 @@ public struct CenterFolder: Sendable {
         stored, from: box, database, passphrase: passphrase, random, now: clock.now())
       let custody = try await Custody.begin(
         self, facts, database, keys, clock, isFirst: stored.versions(of: .auditSigning).isEmpty)
+      // Above whatever makes commits, so that no change goes past it.
+      let witnessed = WitnessedDatabase(base: database, keeper: custody.keeper)
       return Center(
         context: CenterContext(
-          facts: facts, database: WitnessedDatabase(base: database, keeper: custody.keeper), keys: keys, clock: clock,
-          random: random, custody: custody))
+          facts: facts, database: witnessed, keys: keys, clock: clock, random: random, custody: custody, folder: path,
+          processor: payments.processor(witnessed)))
     } catch {
       try? database.close()
       throw CenterError(error, during: operation)

@@ -94,7 +94,8 @@ struct FolderConstruction {
 
   private func sync(_ path: String) throws(CenterError) { try FolderConstruction.sync(path, operation) }
 
-  private static func sync(_ path: String, _ operation: String) throws(CenterError) {
+  /// Waits until a file or a folder is on the disk.
+  static func sync(_ path: String, _ operation: String) throws(CenterError) {
     let descriptor = warifu_open(path, O_RDONLY | O_CLOEXEC, 0)
     guard descriptor >= 0 else { throw FolderConstruction.failure(operation) }
     defer { Foundation.close(descriptor) }

@@ -35,8 +35,15 @@ enum Authority {
   static func sign(
     _ message: [UInt8], _ purpose: KeyPurpose, as publicKey: VerificationKey, _ keys: KeyStore
   ) throws -> [UInt8] {
+    try signingKey(purpose, as: publicKey, keys).sign(message)
+  }
+
+  /// The version of a key whose public half is `publicKey`.
+  static func signingKey(
+    _ purpose: KeyPurpose, as publicKey: VerificationKey, _ keys: KeyStore
+  ) throws -> SigningKey {
     for version in keys.versions(of: purpose) where try verificationKey(purpose, version: version, keys) == publicKey {
-      return try keys.withKey(purpose, version: version) { try SigningKey(scalar: $0.copy()).sign(message) }
+      return try keys.withKey(purpose, version: version) { try SigningKey(scalar: $0.copy()) }
     }
     throw KeyStore.missing(purpose)
   }

@@ -20,7 +20,8 @@ public enum KeyPurpose: UInt8, Sendable, CaseIterable {
   case licenseSigning = 7
   /// Signs catalogues of master discs.
   case catalogueSigning = 8
-  /// Signs times for cards.
+  /// Signs the centre's word to cards and machines: times, its authentication, messages of challenge access. Each is a
+  /// structure that says what it is.
   case timeSigning = 9
   /// KM: Ku of every target medium and Ka of every title sold under conversion keys come from it (M12).
   case conversionRoot = 10
@@ -28,6 +29,10 @@ public enum KeyPurpose: UInt8, Sendable, CaseIterable {
   case auditSigning = 11
   /// Seals backups.
   case backup = 12
+  /// Tickets of downloads come from it.
+  case downloadTicket = 20
+  /// Makes the look-up values of clients' names, addresses and idempotency keys.
+  case clientLookup = 21
 }
 
 extension KeyPurpose {
@@ -46,6 +51,8 @@ extension KeyPurpose {
     case .conversionRoot: "conversion root"
     case .auditSigning: "audit signing"
     case .backup: "backup"
+    case .downloadTicket: "download ticket"
+    case .clientLookup: "client look-up"
     }
   }
 }
@@ -151,7 +158,8 @@ extension KeyPurpose {
     case .authority: try SigningKey(random: random).exportPKCS8()
     case .licenseSigning, .catalogueSigning, .timeSigning, .auditSigning:
       try SigningKey(random: random).exportScalar()
-    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot, .backup:
+    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot, .backup,
+      .downloadTicket, .clientLookup:
       Secret(random: 32, from: random)
     }
   }

@@ -17,6 +17,15 @@ struct Vault: Sendable {
     case referenceData = "cards.reference_data"
     case contentKey = "titles.content_key"
     case code = "codes.code"
+    case clientName = "access_clients.name"
+    case clientPolicy = "access_clients.policy"
+    case copyCode = "copy_rights.code"
+    case downloadKey = "publications.content_key"
+    case answer = "idempotent_answers.body"
+    case paymentMethod = "payment_methods.method"
+    case payingMethod = "payments.method"
+    case webhookURL = "webhooks.url"
+    case webhookSecret = "webhooks.secret"
   }
 
   /// Seals `secret` for one row of a column.

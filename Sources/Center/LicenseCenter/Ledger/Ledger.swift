@@ -9,20 +9,30 @@ public enum LedgerAccount: Hashable, Sendable {
   case holder(CardSerial)
   /// A seller of titles: positive is earned.
   case seller(String)
+  /// A payment processor, by its name: it holds the negative of its balance for the centre.
+  case processor(String)
+  /// Pay-back that is granted to the holder of a card and not paid out yet (P7).
+  case payback(CardSerial)
+  /// What pay-back of one kind has cost: the negative of its balance.
+  case promotion(PaybackKind)
 
   var kind: String {
     switch self {
     case .cash: "cash"
     case .holder: "holder"
     case .seller: "seller"
+    case .processor: "processor"
+    case .payback: "payback"
+    case .promotion: "promotion"
     }
   }
 
   var owner: String {
     switch self {
     case .cash: ""
-    case .holder(let serial): serial.description
-    case .seller(let name): name
+    case .holder(let serial), .payback(let serial): serial.description
+    case .seller(let name), .processor(let name): name
+    case .promotion(let kind): kind.rawValue
     }
   }
 }
@@ -48,8 +58,8 @@ public struct Ledger: Sendable {
   public func deposit(
     _ amount: Money, for holder: CardSerial, operation: OperationID
   ) async throws(CenterError) {
-    guard amount.minorUnits > 0 else {
-      throw CenterError(.invalid, "Taking in money", remedy: "The amount must be positive.")
+    guard amount.minorUnits > 0, amount.currency != .points else {
+      throw CenterError(.invalid, "Taking in money", remedy: "The amount must be positive, and money.")
     }
     let context = context
     try await context.database.write { transaction in

@@ -16,6 +16,38 @@ struct LicenseDesk: Sendable {
   ) async throws(CenterError) -> TitleLicense {
     let context = context
     try await context.database.write { try LicenseBooks.save($0, context, request) }
+    try await authorise(request)
+    let license: TitleLicense
+    do {
+      license = try await answer(request, word, as: profile)
+    } catch {
+      try? await Payments(context: context).release(bill: request.bill)
+      throw error
+    }
+    // Whatever was set aside for a licence that turned out to be there already, is let go.
+    try? await Payments(context: context).release(bill: request.bill)
+    return license
+  }
+
+  /// Has the price set aside where a means of payment is on file and a licence is going to be billed.
+  private func authorise(_ request: LicenseRequest) async throws(CenterError) {
+    guard context.processor != nil else { return }
+    let price = try await context.database.read { transaction -> Money? in
+      guard try LicenseBooks.answered(transaction, request) == nil,
+        try LicenseBooks.newest(transaction, request).map({ $0.terms != request.terms }) ?? true
+      else { return nil }
+      return try TitleRow.get(transaction, request.softwareID).record.price
+    }
+    guard let price else { return }
+    try await Payments(context: context).authorise(
+      Bill(reference: request.bill, holder: request.cardSerial, amount: price))
+  }
+
+  /// The licence that there is, or a new one with its bill.
+  private func answer(
+    _ request: LicenseRequest, _ word: DriveWord?, as profile: CopyProfile?
+  ) async throws(CenterError) -> TitleLicense {
+    let context = context
     return try await context.database.write { transaction in
       if let license = try LicenseBooks.answered(transaction, request) { return license }
       // M11: an id that is not in the contents identifier file ends here, before there is any key.
@@ -33,6 +65,7 @@ struct LicenseDesk: Sendable {
         context, request, strength, card, title, number: UInt64(try transaction.nextNumber(of: "license")))
       try LicenseBooks.enter(transaction, license, title.record.price, inPlaceOf: earlier)
       try LicenseBooks.answer(transaction, request, with: license)
+      try Payments.bill(transaction, context, request.bill)
       try LicenseBooks.bill(transaction, license, title.record)
       return license
     }
@@ -83,6 +116,11 @@ struct LicenseDesk: Sendable {
       }
     return CenterError(.conflict, operation, remedy: remedy)
   }
+}
+
+extension LicenseRequest {
+  /// Under what its payment is noted.
+  fileprivate var bill: String { "license-request:\(operationID)" }
 }
 
 extension LicenseTerms {

@@ -127,20 +127,65 @@ enum CodeSales {
     return nil
   }
 
+  /// The codes that were made for card `$1`, as the table `k`: both ways go by an index.
+  static let ofCard = """
+    (SELECT k.* FROM charges c JOIN codes k ON k.charge = c.id WHERE c.card = $1
+    UNION ALL SELECT k.* FROM seal_sheets s JOIN codes k ON k.sheet = s.id WHERE s.card = $1) k
+    """
+
   /// What the codes sold with a card cost, one amount for each currency (P16: utilisation amount).
   static func amounts(_ transaction: any Transaction, card: CardSerial) throws -> [Money] {
     let rows = try transaction.run(
       """
-      SELECT k.currency, CAST(SUM(k.price) AS BIGINT) AS amount FROM codes k
-      LEFT JOIN charges c ON c.id = k.charge LEFT JOIN seal_sheets s ON s.id = k.sheet
-      WHERE COALESCE(c.card, s.card) = $1 AND k.state IN ('unused', 'inUse', 'used')
+      SELECT k.currency, CAST(SUM(k.price) AS BIGINT) AS amount FROM \(ofCard)
+      WHERE k.state IN ('unused', 'inUse', 'used')
       GROUP BY k.currency ORDER BY k.currency
       """, [.blob(card.octets)])
     return try rows.map { try $0.money("amount") }
   }
 
-  private static func lookup(_ code: RetrievalCode, pepper: UInt32, _ keys: KeyStore) throws -> [UInt8] {
+  /// How many codes sold with a card are in a state.
+  static func count(_ transaction: any Transaction, card: CardSerial, state: CodeSaleState) throws -> Int {
+    let row = try transaction.first(
+      """
+      SELECT COUNT(*) AS count FROM \(ofCard) WHERE k.state = $2
+      """, [.blob(card.octets), .text(state.rawValue)])
+    return try row?.number("count") ?? 0
+  }
+
+  /// Where a code stands in the books, whatever its state; `nil` for one that the centre never made.
+  static func row(_ transaction: any Transaction, _ code: RetrievalCode, _ keys: KeyStore) throws -> BookedCode? {
+    for pepper in keys.versions(of: .codePepper) {
+      let row = try transaction.first(
+        """
+        SELECT k.id, k.state, k.charge, k.sheet, COALESCE(c.card, s.card) AS card FROM codes k
+        LEFT JOIN charges c ON c.id = k.charge LEFT JOIN seal_sheets s ON s.id = k.sheet WHERE k.lookup = $1
+        """, [.blob(try lookup(code, pepper: pepper, keys))])
+      if let row { return try BookedCode(row) }
+    }
+    return nil
+  }
+
+  /// What a code is found by.
+  static func lookup(_ code: RetrievalCode, pepper: UInt32, _ keys: KeyStore) throws -> [UInt8] {
     try keys.withKey(.codePepper, version: pepper) { try HMAC256.tag(key: $0, code.octets) }
+  }
+}
+
+/// Where a code stands in the books.
+struct BookedCode {
+  var identifier: Int64
+  var state: CodeSaleState
+  var owner: CodeOwner
+  var card: CardSerial
+
+  fileprivate init?(_ row: SQLRow) throws {
+    identifier = try row.integer("id")
+    state = try row.value("state") { CodeSaleState(rawValue: $0) }
+    card = try row.value("card") { CardSerial(octets: $0) }
+    let (charge, sheet): (Int64?, Int64?) = (try row.optionalNumber("charge"), try row.optionalNumber("sheet"))
+    guard let owner = charge.map(CodeOwner.charge) ?? sheet.map(CodeOwner.sheet) else { return nil }
+    self.owner = owner
   }
 }
 

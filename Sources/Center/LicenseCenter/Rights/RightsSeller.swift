@@ -14,14 +14,52 @@ public struct RightsSeller: Sendable {
     let context = context
     let operation = "Selling codes with card \(order.cardSerial)"
     let digest = Digest.sha256(order.encoded)
+    try await authorise(order, operation)
+    let sold: SealSheet
+    do {
+      sold = try await book(order, digest, operation)
+    } catch {
+      try? await Payments(context: context).release(bill: order.bill)
+      throw error
+    }
+    try? await Payments(context: context).release(bill: order.bill)
+    return sold
+  }
+
+  /// Has the price of an order set aside where a means of payment is on file, unless the sheet is sold already.
+  private func authorise(_ order: SealSheetOrder, _ operation: String) async throws(CenterError) {
+    guard context.processor != nil else { return }
+    let digest = Digest.sha256(order.encoded)
+    let price = try await context.database.read { transaction in
+      try RightsSeller.earlier(transaction, order, digest, operation) == nil
+        ? try TitleRow.get(transaction, order.softwareID).record.price.multiplied(by: Int(order.quantity)) : nil
+    }
+    guard let price else { return }
+    try await Payments(context: context).authorise(
+      Bill(reference: order.bill, holder: order.cardSerial, amount: price))
+  }
+
+  /// The number of the sheet that this order was answered with before.
+  private static func earlier(
+    _ transaction: any Transaction, _ order: SealSheetOrder, _ digest: [UInt8], _ operation: String
+  ) throws -> Int64? {
+    let earlier = try transaction.first(
+      "SELECT id, order_digest FROM seal_sheets WHERE operation = $1", [.blob(order.operationID.octets)])
+    guard let earlier else { return nil }
+    guard try earlier.octets("order_digest") == digest else {
+      throw CenterError(.conflict, operation, remedy: "This operation was done before with another order.")
+    }
+    return try earlier.integer("id")
+  }
+
+  /// Books the sale of a sheet, or finds that it was booked before.
+  private func book(
+    _ order: SealSheetOrder, _ digest: [UInt8], _ operation: String
+  ) async throws(CenterError) -> SealSheet {
+    let context = context
     return try await context.database.write { transaction in
-      let earlier = try transaction.first(
-        "SELECT id, order_digest FROM seal_sheets WHERE operation = $1", [.blob(order.operationID.octets)])
-      if let earlier {
-        guard try earlier.octets("order_digest") == digest else {
-          throw CenterError(.conflict, operation, remedy: "This operation was done before with another order.")
-        }
-        return try RightsSeller.sheet(transaction, context, number: try earlier.integer("id"))
+      if let number = try RightsSeller.earlier(transaction, order, digest, operation) {
+        return try RightsSeller.sheet(transaction, context, number: number)
       }
       let card = try CardRow.issued(transaction, order.cardSerial)
       let title = try TitleRow.get(transaction, order.softwareID).record
@@ -89,6 +127,8 @@ public struct RightsSeller: Sendable {
     try Ledger.transfer(
       transaction, amount, from: .holder(order.cardSerial), to: .seller(title.seller), operation: "sheet:\(number)",
       memo: "seal sheet", at: now)
+    try Payments.bill(transaction, context, order.bill)
+    try Payback.judge(transaction, context, try JudgedSale(transaction, .sheet(number), card: order.cardSerial, title))
     try AuditLog.append(
       transaction, at: now, "sheet.sell", subject: order.cardSerial,
       detail: "sheet \(number), \(order.quantity) codes, \(amount)")
@@ -114,4 +154,9 @@ public struct RightsSeller: Sendable {
       softwareID: softwareID, url: try row.text("url"), expiry: try row.optionalNumber("expiry"),
       codes: try CodeSales.open(transaction, context, .sheet(number)).map(\.code))
   }
+}
+
+extension SealSheetOrder {
+  /// Under what its payment is noted.
+  var bill: String { "sheet-order:\(operationID)" }
 }

@@ -34,6 +34,9 @@ public struct Titles: Sendable {
     name: String, version: String, type: TitleType, seller: String, price: Money, profile: CopyProfile = .certificate
   ) async throws(CenterError) -> TitleRecord {
     let operation = "Registering the title"
+    guard price.currency != .points else {
+      throw CenterError(.invalid, operation, remedy: "Titles are sold for money; points are exchanged first.")
+    }
     guard !seller.isEmpty, seller.utf8.count <= 128 else {
       throw CenterError(.invalid, operation, remedy: "Name the seller in at most 128 octets.")
     }

@@ -7,7 +7,7 @@ import LicenseCenter
 struct CenterTitle: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "title", abstract: "The titles that a centre licenses.",
-    subcommands: [CenterTitleAdd.self, CenterTitleList.self])
+    subcommands: [CenterTitleAdd.self, CenterTitleList.self, CenterTitlePublish.self])
 }
 
 /// `center title add`.

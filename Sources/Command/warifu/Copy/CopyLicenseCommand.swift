@@ -30,7 +30,7 @@ struct CopyLicenseCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard !attested || expected.profile != .conversion else {
-      throw ValidationError("No licence by conversion keys is --attested: no card would see to it.")
+      throw ValidationError("--attested is for licences by certificate code, not by conversion keys")
     }
   }
 
@@ -38,9 +38,15 @@ struct CopyLicenseCommand: AsyncParsableCommand {
     let session = try copy.session(readOnly: false)
     let profile = expected.profile
     let license = try await center.use { center in
-      let titles = try await center.titles.titles().map(NamedTitle.init)
+      let titles = try await center.titles.titles()
+      let softwareID = try copy.title.resolve(among: titles.map(NamedTitle.init), in: "the centre")
+      guard !attested || titles.first(where: { $0.softwareID == softwareID })?.profile != .conversion else {
+        throw Failure(
+          .badInput, "this title is sold under conversion keys, which know nothing of attested discs",
+          remedy: "leave out --attested")
+      }
       let request = try session.request(
-        for: try copy.title.resolve(among: titles, in: "the centre"), operationID: .drawn(from: SystemRandom()),
+        for: softwareID, operationID: .drawn(from: SystemRandom()),
         terms: attested ? LicenseTerms(requiresAttestedMedium: true) : .unlimited)
       try session.prepare(for: request.softwareID)
       if attested { return try await center.titleLicenses.license(request, attestedBy: try session.attest(request)) }

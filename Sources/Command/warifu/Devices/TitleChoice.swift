@@ -24,7 +24,8 @@ enum TitleChoice: ExpressibleByArgument, Sendable {
       let known = Set(titles.map(\.name)).sorted().prefix(5).joined(separator: ", ")
       throw Failure(
         .badInput, "\(place) knows no title named '\(name)'",
-        remedy: titles.isEmpty ? "there are none" : "choose one of \(known)")
+        remedy: titles.isEmpty
+          ? "none has a name there; give the software id" : "choose one of \(known), or give the software id")
     }
     guard matches.count == 1 else {
       let candidates = matches.map { "\($0.softwareID) (version \($0.version))" }.joined(separator: ", ")

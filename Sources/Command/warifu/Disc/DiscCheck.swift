@@ -86,7 +86,16 @@ struct CheckReport: Report {
     let sum =
       "The volume is \(state): \(Words.count(licences, "licence")), \(Words.count(titles, "title"))\(compared).\n"
     return sum
-      + findings.map { "\(Self.sentence($0.severity)): \($0.finding).\n  \(Self.sentence($0.remedy)).\n" }.joined()
+      + findings.map {
+        Self.folded("\(Self.sentence($0.severity)): \($0.finding).") + Self.folded("  \(Self.sentence($0.remedy)).")
+      }.joined()
+  }
+
+  /// A line for a terminal, and what does not fit below it, further in.
+  static func folded(_ line: String) -> String {
+    let margin = line.prefix { $0 == " " }
+    return FoldedText.fold(String(line.dropFirst(margin.count)), columns: 74).split(separator: "\n").enumerated()
+      .map { "\(margin)\($0 == 0 ? "" : "    ")\($1)\n" }.joined()
   }
 
   private static func sentence(_ phrase: String) -> String { phrase.prefix(1).uppercased() + phrase.dropFirst() }

@@ -41,7 +41,7 @@ struct DiscDelete: AsyncParsableCommand {
         .badInput, "there is no \(part == .software || !hasSoftware ? "software" : "licence") of \(softwareID)",
         remedy: "see 'warifu disc list'")
     }
-    try confirmation.confirm("\(consequence) of \(softwareID) is deleted", for: volume.identity.id)
+    try confirmation.confirm("\(consequence) of \(softwareID) will be deleted", for: volume.identity.id)
     if part != .license { try volume.delete(title: softwareID) }
     if part != .software { try volume.removeLicence(for: softwareID) }
     try output.write(

@@ -72,9 +72,10 @@ struct DiscReport: Report {
     blocks = disc.session.capacity.blockCount
     dataOffset = disc.image == nil ? nil : EmulatedDisc.dataOffset
     generalUseOctets = volume.map { UInt64($0.generalUse.count) * UInt64(disc.session.blockSize) }
-    freeOctets = try volume?.freeOctets()
+    // Where the list of titles cannot be read, everything else is shown.
+    freeOctets = try? volume?.freeOctets()
     licences = volume?.licences.count
-    unfinishedCopy = try volume?.unfinishedCopies().first.map {
+    unfinishedCopy = try? volume?.unfinishedCopies().first.map {
       Unfinished(softwareID: $0.softwareID.description, writtenOctets: $0.written, octets: $0.length)
     }
     isForeign = volume?.isForeign ?? false
@@ -88,9 +89,10 @@ struct DiscReport: Report {
       ("Medium id", mediumID), ("Id", "\(mediumIDStrength), by \(mediumIDSource)"),
       ("Blocks", "\(blocks) of \(blockSize) octets"),
     ]
-    if let generalUseOctets, let freeOctets, let licences {
+    if let generalUseOctets, let licences {
       fields += [
-        ("General use", Words.size(generalUseOctets)), ("Free for titles", Words.size(freeOctets)),
+        ("General use", Words.size(generalUseOctets)),
+        ("Free for titles", freeOctets.map(Words.size) ?? "unknown, see 'warifu disc check'"),
         ("Licences", "\(licences)"),
       ]
     } else {

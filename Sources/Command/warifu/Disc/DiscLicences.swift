@@ -78,7 +78,7 @@ private struct LicencesReport: Report {
       licences.isEmpty
       ? "No licences.\n"
       : Columns.table(
-        ["NUMBER", "TITLE", "CARD", "MEDIUM", "ID", "KIND", "TERMS"],
+        ["NO", "TITLE", "CARD", "MEDIUM", "ID", "KIND", "TERMS"],
         licences.map { entry in
           [
             entry.number.map(String.init) ?? "-", entry.name ?? entry.softwareID, entry.card ?? "-",

@@ -36,6 +36,11 @@ struct DiscRepair: AsyncParsableCommand {
     }
     guard repair.before.isComplete else { throw Failure(.interrupted, "stopped", remedy: "nothing was changed") }
     try output.write(RepairReport(repair))
+    guard repair.isComplete else {
+      throw Failure(
+        .interrupted, "stopped before all software was read",
+        remedy: "what is told above was done; give the same command again for the rest")
+    }
     try repair.after.requireWhole(remedy: "use another disc; this one does not take what is written")
   }
 }
@@ -44,14 +49,17 @@ private struct RepairReport: Report {
   let before: CheckReport
   let after: CheckReport
   let repaired: [String]
+  let removed: [String]
 
   init(_ repair: VolumeRepair) {
     before = CheckReport(repair.before)
     after = CheckReport(repair.after)
     repaired = repair.repaired.map(\.description)
+    removed = repair.removed.map(\.description)
   }
 
   var text: String {
-    repaired.map { "Repaired: \($0).\n" }.joined() + (repaired.isEmpty ? "Nothing was repaired.\n" : "") + after.text
+    let done = repaired.map { "Repaired: \($0)." } + removed.map { "Removed: \($0)." }
+    return (done.isEmpty ? ["Nothing was repaired."] : done).map(CheckReport.folded).joined() + after.text
   }
 }

@@ -13,10 +13,11 @@ extension CenterError: FailureConvertible {
   private var exitStatus: ExitStatus {
     switch code {
     case .invalid, .notFound, .notCertified, .damaged: .badInput
-    case .conflict, .limitReached, .cardRefused, .clockSetBack: .failed
-    case .cardUnreachable: .transport
-    case .storage: .unavailable
-    case .keyStore: .refused
+    case .conflict, .limitReached, .cardRefused, .refused, .keyReused, .paymentDeclined, .clockSetBack: .failed
+    case .cardUnreachable, .unknownOutcome: .transport
+    case .storage, .paymentUnknown: .unavailable
+    case .cancelled: .interrupted
+    case .keyStore, .denied: .refused
     }
   }
 }

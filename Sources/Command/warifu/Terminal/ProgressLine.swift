@@ -48,6 +48,7 @@ final class ProgressLine {
     switch activity {
     case .comparing: "Comparing"
     case .copying: "Copying"
+    case .catchingUp: "Comparing"
     case .verifying: "Verifying"
     case .sealing: "Sealing"
     case .opening: "Opening"

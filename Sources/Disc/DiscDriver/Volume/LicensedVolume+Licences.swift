@@ -52,7 +52,8 @@ extension LicensedVolume {
       throw DiscError(.writeProtected, operation, remedy: "the disc is write-protected; use a writable disc")
     }
     try prepareToChange(operation)
-    _ = try slotToWrite(softwareID, operation)
+    let pair = licencePairs[try slotToWrite(softwareID, operation)]
+    try store.nextSequence(pair, SoftwareID.octetCount + 1 + VolumeLayout.maximumLicenceLength)
   }
 
   private func slotToWrite(_ softwareID: SoftwareID, _ operation: String) throws(DiscError) -> Int {

@@ -141,8 +141,8 @@ extension LicensedVolume {
       guard !cataloguePair.isNewer else { throw VolumeStore.newer(operation) }
       throw DiscError(
         .damaged, operation,
-        remedy: "both copies of the volume's catalogue are damaged; its licences are readable, the software must be "
-          + "installed again after formatting")
+        remedy: "both copies of the list of titles are damaged; repair the disc, have it remove what is damaged "
+          + "(--remove-damaged), and copy the titles again: their licences stay")
     }
     return catalogue
   }

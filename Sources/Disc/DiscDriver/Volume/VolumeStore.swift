@@ -140,17 +140,26 @@ final class VolumeStore {
   /// the copy that does not hold is written, verified and flushed, and holds from then on by its higher sequence; only
   /// then is the other one written, so that damage to either copy loses nothing.
   func replace(_ pair: inout Pair, with payload: [UInt8]) throws(DiscError) {
-    guard !pair.isNewer else { throw VolumeStore.newer("cannot change the licensed volume") }
+    let sequence = try nextSequence(pair, payload.count)
     let newest = pair.newest
-    let sequence = (newest?.record.sequence ?? 0) + 1
-    guard VolumeRecord.sequences.contains(sequence), payload.count <= pair.length - VolumeRecord.overhead else {
-      throw DiscError(
-        .damaged, "cannot change the licensed volume", remedy: "its numbers have run out; format the disc again")
-    }
     let record = VolumeRecord(
       kind: pair.kind, sequence: sequence, volumeID: volumeID, mediumDigest: mediumDigest, payload: payload)
     let first = newest?.copy.other ?? .a
     for copy in [first, first.other] { try write(record, to: copy, of: &pair) }
+  }
+
+  /// The number of the record that takes the place of what `pair` holds.
+  ///
+  /// - Throws: what ``replace(_:with:)`` throws before it writes, if so many octets cannot take that place.
+  @discardableResult
+  func nextSequence(_ pair: Pair, _ payloadOctets: Int) throws(DiscError) -> UInt64 {
+    guard !pair.isNewer else { throw VolumeStore.newer("cannot change the licensed volume") }
+    let sequence = (pair.newest?.record.sequence ?? 0) + 1
+    guard VolumeRecord.sequences.contains(sequence), payloadOctets <= pair.length - VolumeRecord.overhead else {
+      throw DiscError(
+        .damaged, "cannot change the licensed volume", remedy: "its numbers have run out; format the disc again")
+    }
+    return sequence
   }
 
   /// Writes the copy that does not hold once more, if it differs; what a later version wrote stays as it is.

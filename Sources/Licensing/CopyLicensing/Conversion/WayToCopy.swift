@@ -50,12 +50,18 @@ enum WayToCopy {
   /// - Parameter written: the digest of these pieces as they lie on the target medium.
   /// - Returns: whether they are what they should be.
   func catchUp(
-    to end: UInt64, _ file: MasterDisc.File, on disc: MasterDisc, written: [UInt8]
+    to end: UInt64, _ file: MasterDisc.File, on disc: MasterDisc, written: [UInt8], _ progress: ProgressHandler,
+    _ operation: String
   ) throws(LicensingError) -> Bool {
     guard case .converted = self, end > 0 else { return true }
     var digests: [[UInt8]] = []
-    try TitlePipeline(file: file, disc: disc, stages: stages, digest: digest).run(to: end) { (_, digest) in
+    var done: UInt64 = 0
+    let total = min(end * UInt64(PieceDigest.pieceOctets), file.length)
+    try TitlePipeline(file: file, disc: disc, stages: stages, digest: digest).run(to: end) {
+      (piece, digest) throws(LicensingError) in
       digests.append(digest)
+      done += UInt64(piece.count)
+      guard progress(TransferProgress(.catchingUp, done: done, total: total)) else { throw .cancelled(operation) }
     }
     return PieceDigest.combining(digests) == written
   }

@@ -73,11 +73,13 @@ public struct Currency: Hashable, Sendable, CustomStringConvertible {
   public static let euro = Currency(literal: "EUR")
   /// US dollar, hundredths.
   public static let dollar = Currency(literal: "USD")
+  /// Utilisation points (P7): counted like money, and no money. ISO 4217 gives the code to nobody.
+  public static let points = Currency(literal: "PTS")
 
   /// How many decimal digits the minor unit has (ISO 4217, table A.1).
   public var minorDigits: Int {
     switch code {
-    case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
+    case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PTS", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
       "XOF", "XPF":
       0
     case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND": 3

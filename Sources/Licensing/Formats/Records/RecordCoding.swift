@@ -2,7 +2,7 @@ import Cryptography
 import Octets
 
 /// The kinds of binary record. The numbers stand in files and under signatures: never reuse one.
-enum RecordKind: UInt8 {
+package enum RecordKind: UInt8 {
   case copyLicense = 0x01
   case licenseRequest = 0x02
   case productionRecord = 0x03
@@ -10,9 +10,19 @@ enum RecordKind: UInt8 {
   case chargeOrder = 0x05
   case sealSheetOrder = 0x06
   case conversionLicense = 0x07
+  case offlineProvision = 0x08
+  case notice = 0x0A
+  case sealedNotice = 0x0B
+  case accessRequest = 0x10
+  case accessMessage = 0x11
+  case accessChallenge = 0x12
+  case accessResponse = 0x13
+  case accessAnswer = 0x14
+  case configuration = 0x15
+  case configurationPolicy = 0x16
 
   /// The kind that a record says it is; `subject` names the record in errors.
-  init(of octets: RawSpan, subject: String) throws(FormatError) {
+  package init(of octets: RawSpan, subject: String) throws(FormatError) {
     var reader = OctetReader(octets)
     let start: [UInt8]
     do { start = try reader.take(RecordWriter.magic.count + 1).octets } catch { throw FormatError(.truncated, subject) }
@@ -24,7 +34,7 @@ enum RecordKind: UInt8 {
 }
 
 /// What a field of a record means. The numbers stand in files and under signatures: never reuse one.
-enum RecordTag: UInt8 {
+package enum RecordTag: UInt8 {
   case number = 0x01
   case centerID = 0x02
   case rootVersion = 0x03
@@ -56,31 +66,54 @@ enum RecordTag: UInt8 {
   case url = 0x1D
   case wrappedMediumKey = 0x1E
   case wrappedMasterKey = 0x1F
+  case fileOctets = 0x20
+  case fileDigest = 0x21
+  case noticeKind = 0x30
+  case amount = 0x31
+  case text = 0x32
+  case acknowledgement = 0x33
+  case wrappedSharedKey = 0x34
+  case wrappedNoticeKey = 0x35
+  case ciphertext = 0x36
+  case client = 0x40
+  case role = 0x41
+  case nonce = 0x42
+  case session = 0x43
+  case offset = 0x44
+  case randomComponent = 0x45
+  case configurationAsked = 0x46
+  case configurationItem = 0x47
+  case configurationValue = 0x48
+  case accessRequest = 0x49
+  case accessMessage = 0x4A
+  case cardProof = 0x4B
+  case configuration = 0x4C
+  case accessResponse = 0x4D
 }
 
 /// Writes one record: `"WR"` ‖ kind (1) ‖ version (1) ‖ fields, each tag (1) ‖ length (2, big-endian) ‖ value.
 ///
 /// The fields of a kind have one fixed order, and none may be left out: two different octet strings never mean the
 /// same record, so a signature over the octets is a signature over the meaning.
-struct RecordWriter {
+package struct RecordWriter {
   /// `"WR"`.
-  static let magic: [UInt8] = [0x57, 0x52]
+  package static let magic: [UInt8] = [0x57, 0x52]
 
-  private(set) var octets: [UInt8]
+  package private(set) var octets: [UInt8]
 
-  init(_ kind: RecordKind, version: UInt8 = 1) {
+  package init(_ kind: RecordKind, version: UInt8 = 1) {
     octets = RecordWriter.magic + [kind.rawValue, version]
   }
 
   /// Appends a field. Values are at most 65,535 octets by the limits that each record sets itself.
-  mutating func put(_ tag: RecordTag, _ value: some Collection<UInt8>) {
+  package mutating func put(_ tag: RecordTag, _ value: some Collection<UInt8>) {
     octets.append(tag.rawValue)
     octets.append(contentsOf: bigEndian(UInt16(clamping: value.count)))
     octets.append(contentsOf: value.prefix(Int(UInt16.max)))
   }
 
   /// Appends an integer, big-endian in its own width.
-  mutating func put(_ tag: RecordTag, _ value: some FixedWidthInteger & UnsignedInteger) {
+  package mutating func put(_ tag: RecordTag, _ value: some FixedWidthInteger & UnsignedInteger) {
     put(tag, bigEndian(value))
   }
 }
@@ -91,13 +124,14 @@ func bigEndian<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) -> [U
 }
 
 /// Reads what a ``RecordWriter`` wrote, and nothing else.
-struct RecordReader: ~Escapable {
+package struct RecordReader: ~Escapable {
   private var reader: OctetReader
   private let subject: String
 
   /// A reader behind the header of a record of `kind`; `subject` names the record in errors.
   @_lifetime(copy span)
-  init(_ span: RawSpan, _ kind: RecordKind, version: UInt8 = 1, limit: Int, subject: String) throws(FormatError) {
+  package init(_ span: RawSpan, _ kind: RecordKind, version: UInt8 = 1, limit: Int, subject: String) throws(FormatError)
+  {
     guard span.byteCount <= limit else { throw FormatError(.oversized, subject) }
     reader = OctetReader(span)
     self.subject = subject
@@ -109,7 +143,8 @@ struct RecordReader: ~Escapable {
 
   /// The value of the next field, which must have `tag` and a length within `count`.
   @_lifetime(self: copy self)
-  mutating func take(_ tag: RecordTag, _ count: ClosedRange<Int>, _ name: String) throws(FormatError) -> [UInt8] {
+  package mutating func take(_ tag: RecordTag, _ count: ClosedRange<Int>, _ name: String) throws(FormatError) -> [UInt8]
+  {
     let what = "\(subject), \(name)"
     do {
       guard try reader.u8() == tag.rawValue else { throw FormatError(.unknownKind, what) }
@@ -126,13 +161,13 @@ struct RecordReader: ~Escapable {
 
   /// The value of the next field, exactly `count` octets.
   @_lifetime(self: copy self)
-  mutating func take(_ tag: RecordTag, exactly count: Int, _ name: String) throws(FormatError) -> [UInt8] {
+  package mutating func take(_ tag: RecordTag, exactly count: Int, _ name: String) throws(FormatError) -> [UInt8] {
     try take(tag, count...count, name)
   }
 
   /// The next field as an integer.
   @_lifetime(self: copy self)
-  mutating func integer<Value: FixedWidthInteger & UnsignedInteger>(
+  package mutating func integer<Value: FixedWidthInteger & UnsignedInteger>(
     _ tag: RecordTag, _ name: String
   ) throws(FormatError) -> Value {
     try take(tag, exactly: Value.bitWidth / 8, name).reduce(0) { $0 << 8 | Value(truncatingIfNeeded: $1) }
@@ -140,7 +175,7 @@ struct RecordReader: ~Escapable {
 
   /// The next field as a yes (01) or no (00).
   @_lifetime(self: copy self)
-  mutating func flag(_ tag: RecordTag, _ name: String) throws(FormatError) -> Bool {
+  package mutating func flag(_ tag: RecordTag, _ name: String) throws(FormatError) -> Bool {
     let octet: UInt8 = try integer(tag, name)
     guard octet <= 1 else { throw FormatError(.invalid, "\(subject), \(name)") }
     return octet == 1
@@ -148,7 +183,7 @@ struct RecordReader: ~Escapable {
 
   /// The next field made into a value that may refuse it.
   @_lifetime(self: copy self)
-  mutating func value<Value>(
+  package mutating func value<Value>(
     _ tag: RecordTag, _ count: ClosedRange<Int>, _ name: String, _ make: ([UInt8]) -> Value?
   ) throws(FormatError) -> Value {
     guard let value = make(try take(tag, count, name)) else { throw FormatError(.invalid, "\(subject), \(name)") }
@@ -157,7 +192,7 @@ struct RecordReader: ~Escapable {
 
   /// The next field, 16, 24 or 32 octets of key, without a copy that would outlive it.
   @_lifetime(self: copy self)
-  mutating func key(_ tag: RecordTag, _ name: String) throws(FormatError) -> Secret {
+  package mutating func key(_ tag: RecordTag, _ name: String) throws(FormatError) -> Secret {
     let what = "\(subject), \(name)"
     do {
       guard try reader.u8() == tag.rawValue else { throw FormatError(.unknownKind, what) }
@@ -171,8 +206,11 @@ struct RecordReader: ~Escapable {
     }
   }
 
+  /// Whether the record ends here.
+  package var isAtEnd: Bool { reader.isAtEnd }
+
   /// Checks that the record ends here.
-  func expectEnd() throws(FormatError) {
+  package func expectEnd() throws(FormatError) {
     guard reader.isAtEnd else { throw FormatError(.oversized, subject) }
   }
 
@@ -183,7 +221,7 @@ struct RecordReader: ~Escapable {
 
 /// Whether `text` may stand in a record as a name: 1 to `limit` octets of UTF-8 without control characters, so that
 /// it prints on one line wherever it is shown.
-func isPlainText(_ text: String, limit: Int) -> Bool {
+package func isPlainText(_ text: String, limit: Int) -> Bool {
   (1...limit).contains(text.utf8.count)
     && text.unicodeScalars.allSatisfy { scalar in
       switch scalar.properties.generalCategory {
@@ -194,7 +232,7 @@ func isPlainText(_ text: String, limit: Int) -> Bool {
 }
 
 /// The text of a field, if it is one that ``isPlainText(_:limit:)`` allows.
-func plainText(_ octets: [UInt8], limit: Int) -> String? {
+package func plainText(_ octets: [UInt8], limit: Int) -> String? {
   guard let text = String(validating: octets, as: UTF8.self), isPlainText(text, limit: limit) else { return nil }
   return text
 }

@@ -50,7 +50,8 @@ struct DiscServe: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard nbd != iscsi else { throw ValidationError("it is not said how to serve; give --nbd or --iscsi") }
+    guard nbd || iscsi else { throw ValidationError("it is not said how to serve; give --nbd or --iscsi") }
+    guard !nbd || !iscsi else { throw ValidationError("a disc is served in one way; give --nbd or --iscsi") }
     guard socket == nil || nbd else { throw ValidationError("--socket is for NBD; give --port") }
     guard socket == nil || (port == nil && host == nil) else {
       throw ValidationError("--socket is a place of its own; leave out --port and --host")

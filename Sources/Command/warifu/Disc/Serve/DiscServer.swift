@@ -1,5 +1,6 @@
 import DiscEmulator
 import DriveFirmware
+import Glibc
 import Identifiers
 
 /// A disc on offer to other programs.
@@ -57,6 +58,7 @@ struct DiscToServe {
   /// Kind and size, for people.
   let words: String
   private let blockCount: UInt32
+  private let spareCount: UInt32
 
   /// Looks at an image: whoever cannot open it hears of it here, with what to do.
   init(_ path: String, readOnly: Bool) throws {
@@ -64,7 +66,7 @@ struct DiscToServe {
     self.path = path
     mediumID = MediumID(octets: disc.factoryRecord.mediumID)
     let geometry = disc.geometry
-    blockCount = geometry.blockCount
+    (blockCount, spareCount) = (geometry.blockCount, geometry.spareCount)
     let state = disc.isWriteProtected ? ", write protected" : ""
     words =
       "\(geometry.nominalMegabytes) MB, \(geometry.blockCount) blocks of \(geometry.blockSize) octets\(state), "
@@ -75,6 +77,11 @@ struct DiscToServe {
 extension DiscToServe {
   /// Refuses a plan of faults for blocks that the disc does not have.
   func check(_ faults: MediumFaults) throws {
+    if let spares = faults.spares, spares > spareCount {
+      throw Failure(
+        .usage, "--faults wants \(spares) spare sectors, which \(path) does not have",
+        remedy: "give at most \(spareCount)")
+    }
     guard let last = faults.rules.map(\.blocks.upperBound).max(), last >= UInt64(blockCount) else { return }
     throw Failure(
       .usage, "--faults names block \(last), which \(path) does not have",
@@ -91,10 +98,9 @@ enum ListeningHost {
 
   /// `host` as it stands in a URI that a client on this machine can use: nobody can call all addresses at once.
   static func inURI(_ host: String) -> String {
-    switch host {
-    case "0.0.0.0": "127.0.0.1"
-    case "::": "[::1]"
-    default: host.contains(":") ? "[\(host)]" : host
-    }
+    var (narrow, wide) = (in_addr(), in6_addr())
+    if inet_aton(host, &narrow) != 0, narrow.s_addr == INADDR_ANY { return "127.0.0.1" }
+    let isAll = inet_pton(AF_INET6, host, &wide) == 1 && withUnsafeBytes(of: wide) { $0.allSatisfy { $0 == 0 } }
+    return isAll ? "[::1]" : host.contains(":") ? "[\(host)]" : host
   }
 }

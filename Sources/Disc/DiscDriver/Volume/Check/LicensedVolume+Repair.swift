@@ -7,8 +7,15 @@ public struct VolumeRepair: Hashable, Sendable {
   /// What a check found afterwards. It read no software.
   public let after: VolumeReport
 
+  /// What was given up because it was lost: titles, licences, or the list of titles.
+  public let removed: [VolumeFinding]
+  /// Whether everything was looked at that was to be; else somebody stopped it.
+  public let isComplete: Bool
+
   /// What is as it should be now and was not before.
-  public var repaired: [VolumeFinding] { before.findings.filter { !after.findings.contains($0) } }
+  public var repaired: [VolumeFinding] {
+    before.findings.filter { !after.findings.contains($0) && !removed.contains($0) }
+  }
 }
 
 extension LicensedVolume {
@@ -24,7 +31,7 @@ extension LicensedVolume {
   ///     which leave their room, licences of which neither copy can be read, and the list of titles if neither copy of it
   ///     can be. Reads all software to find out.
   ///   - progress: hears how many octets of software of how many were read; answers whether to go on. Nothing is written
-  ///     when it says no.
+  ///     when it says no, unless only the titles that a repaired list has left are being looked at: then these stay.
   /// - Throws: ``DiscError/Code/foreign``, ``DiscError/Code/unsupported`` for what a later version wrote,
   ///   ``DiscError/Code/unformatted``, or ``DiscError/Code/damaged`` if there is no header: nothing was written then.
   public static func repair(
@@ -32,17 +39,25 @@ extension LicensedVolume {
     progress: @escaping (_ done: UInt64, _ total: UInt64) -> Bool = { _, _ in true }
   ) throws(DiscError) -> VolumeRepair {
     let before = try check(session, contents: removingDamaged, progress: progress)
-    guard before.isComplete, before.state != .whole else { return VolumeRepair(before: before, after: before) }
+    guard before.isComplete, before.state != .whole else {
+      return VolumeRepair(before: before, after: before, removed: [], isComplete: before.isComplete)
+    }
     let volume = try LicensedVolume(opening: session)
     try volume.requireRepairable(before.state)
     try volume.settle()
+    var removed: [VolumeFinding] = []
+    var isComplete = true
     if removingDamaged {
       let hadCatalogue = volume.catalogue != nil
-      try volume.removeLost(before.findings)
+      removed = try volume.removeLost(before.findings)
       // The titles that a lying list leaves could not be looked at before.
-      if !hadCatalogue { try volume.removeLost(check(session, contents: true, progress: progress).findings) }
+      if !hadCatalogue {
+        let second = try check(session, contents: true, progress: progress)
+        isComplete = second.isComplete
+        if isComplete { removed += try volume.removeLost(second.findings) }
+      }
     }
-    return VolumeRepair(before: before, after: try check(session))
+    return VolumeRepair(before: before, after: try check(session), removed: removed, isComplete: isComplete)
   }
 
   private func requireRepairable(_ state: VolumeReport.State) throws(DiscError) {
@@ -75,20 +90,27 @@ extension LicensedVolume {
     }
   }
 
-  /// Takes out what cannot be used any more.
-  private func removeLost(_ findings: [VolumeFinding]) throws(DiscError) {
+  /// Takes out what cannot be used any more, and answers which of the findings that settles: not those of a place that
+  /// the medium does not take any more.
+  private func removeLost(_ findings: [VolumeFinding]) throws(DiscError) -> [VolumeFinding] {
     var lostTitles: Set<SoftwareID> = []
+    var ofTheList: [VolumeFinding] = []
+    var removed: [VolumeFinding] = []
     for finding in findings {
       switch (finding.part, finding.condition) {
       case (.title(let softwareID), .manifestLost), (.title(let softwareID), .softwareLost):
         lostTitles.insert(softwareID)
+        ofTheList.append(finding)
       case (.licenceSlot(let index, _), .lost), (.licenceSlot(let index, _), .malformed),
         (.licenceSlot(let index, _), .foreign):
-        try LicensedVolume.passingFlaws { () throws(DiscError) in try store.clear(&licencePairs[index]) }
+        let isCleared = try LicensedVolume.passingFlaws { () throws(DiscError) in try store.clear(&licencePairs[index])
+        }
+        if isCleared { removed.append(finding) }
+      case (.catalogue, .lost): ofTheList.append(finding)
       default: break
       }
     }
-    try LicensedVolume.passingFlaws { () throws(DiscError) in
+    let isCommitted = try LicensedVolume.passingFlaws { () throws(DiscError) in
       if var catalogue {
         guard !lostTitles.isEmpty else { return }
         catalogue.entries.removeAll { lostTitles.contains($0.softwareID) }
@@ -97,6 +119,7 @@ extension LicensedVolume {
         try commit(legibleCatalogue)
       }
     }
+    return isCommitted ? removed + ofTheList : removed
   }
 
   /// What can be kept of a catalogue that says what cannot be: the titles about which it does not. Of one that is lost,
@@ -115,12 +138,15 @@ extension LicensedVolume {
     return catalogue
   }
 
-  /// Does something, and lets a place that the medium does not take any more be.
-  private static func passingFlaws(_ body: () throws(DiscError) -> Void) throws(DiscError) {
+  /// Does something, and lets a place that the medium does not take any more be; answers whether it was done.
+  @discardableResult
+  private static func passingFlaws(_ body: () throws(DiscError) -> Void) throws(DiscError) -> Bool {
     do throws(DiscError) {
       try body()
+      return true
     } catch {
       guard error.code == .mediumFailure else { throw error }
+      return false
     }
   }
 }

@@ -53,11 +53,11 @@ extension VolumeFinding: CustomStringConvertible {
     case .secondCopyMissing(isUnreadable: true): "repair the disc; if this comes again, use another disc"
     case .interruptedAtStart: "install the licence again, or repair the disc"
     case .lost: remedyOfLoss
-    case .malformed: "repair the disc, and have it remove what is damaged"
-    case .overlapping: "repair the disc, have it remove what is damaged, and copy those titles again"
+    case .malformed: VolumeFinding.removal
+    case .overlapping: VolumeFinding.removal + "; then copy those titles again"
     case .overlappingPartition: "make the other partition end before the volume, with the program that made it so"
     case .misplaced: "use the disc on which it was made; or save what else is on this one, and format it"
-    case .manifestLost, .softwareLost: "copy the title again; or repair the disc, and have it remove what is damaged"
+    case .manifestLost, .softwareLost: "copy the title again; or \(VolumeFinding.removal)"
     case .foreign:
       part == .disc ? "use the disc on which it was made, or format this one" : "get a licence for this disc"
     case .newer: "use that version"
@@ -70,11 +70,13 @@ extension VolumeFinding: CustomStringConvertible {
     }
   }
 
+  private static let removal = "repair the disc, and have it remove what is damaged (--remove-damaged)"
+
   private var remedyOfLoss: String {
     switch part {
     case .partitionTable, .header: "save what else is on the disc, then format it"
-    case .catalogue: "save the licences, repair the disc, have it remove what is damaged, and copy the titles again"
-    default: "repair the disc, have it remove what is damaged, and install the licence again"
+    case .catalogue: VolumeFinding.removal + "; its licences stay; then copy the titles again"
+    default: VolumeFinding.removal + "; then install the licence again"
     }
   }
 

@@ -1,0 +1,144 @@
+import Formats
+import HTTPTypes
+
+/// One thing that the server does: what serves it and what describes it are the same value.
+public struct Endpoint: Sendable {
+  /// The method; an endpoint for GET answers HEAD too.
+  public var method: HTTPRequest.Method
+  /// The path, its parameters in braces: `/v1/titles/{softwareID}`.
+  public var path: String
+  /// Its name for programs that are made from the document.
+  public var operation: String
+  /// What it does, a sentence for people.
+  public var summary: String
+  /// Who may call it.
+  public var access: Access
+  /// Parameters in the path and behind the question mark.
+  public var parameters: [Parameter]
+  /// The shape of the body that it wants.
+  public var body: Schema?
+  /// What it answers when all is well.
+  public var answer: Answer
+  /// What else it may answer of its own, beside what any endpoint of its kind may.
+  public var problems: Set<Problem.Kind>
+  /// Does it. An endpoint that changes something must do it under the operation id that the call has.
+  public var serve: @Sendable (Call) async throws -> Reply
+
+  /// An endpoint.
+  public init(
+    _ method: HTTPRequest.Method, _ path: String, _ operation: String, _ summary: String, access: Access,
+    parameters: [Parameter] = [], body: Schema? = nil, answer: Answer, problems: Set<Problem.Kind> = [],
+    serve: @escaping @Sendable (Call) async throws -> Reply
+  ) {
+    self.method = method
+    self.path = path
+    self.operation = operation
+    self.summary = summary
+    self.access = access
+    self.parameters = parameters
+    self.body = body
+    self.answer = answer
+    self.problems = problems
+    self.serve = serve
+  }
+
+  /// Whether it changes something: its requests have a key, and their answers are kept.
+  public var changesSomething: Bool { method == .post || method == .put || method == .delete || method == .patch }
+
+  /// Who may call.
+  public enum Access: Hashable, Sendable {
+    /// Whoever reaches the server.
+    case anyone
+    /// Whoever may be one of these.
+    case roles(Set<Role>)
+  }
+
+  /// One parameter.
+  public struct Parameter: Sendable {
+    /// Where it stands.
+    public enum Place: String, Sendable { case path, query }
+
+    /// Its name.
+    public var name: String
+    /// Where it stands.
+    public var place: Place
+    /// The shape of its value: a text or a whole number.
+    public var schema: Schema
+    /// Whether it may be left out; one in a path may not.
+    public var isOptional: Bool
+    /// What it is, a sentence for people.
+    public var summary: String
+
+    /// A parameter in the path.
+    public static func path(_ name: String, _ schema: Schema, _ summary: String) -> Parameter {
+      Parameter(name: name, place: .path, schema: schema, isOptional: false, summary: summary)
+    }
+
+    /// A parameter behind the question mark.
+    public static func query(_ name: String, _ schema: Schema, _ summary: String, isOptional: Bool) -> Parameter {
+      Parameter(name: name, place: .query, schema: schema, isOptional: isOptional, summary: summary)
+    }
+  }
+
+  /// An answer when all is well.
+  public struct Answer: Sendable {
+    /// The status code.
+    public var status: HTTPResponse.Status
+    /// What it says, a sentence for people.
+    public var summary: String
+    /// What the body is made of.
+    public var content: Content
+
+    /// What a body is made of.
+    public enum Content: Sendable {
+      /// JSON of this shape.
+      case json(Schema)
+      /// Octets of this media type.
+      case octets(String)
+    }
+
+    /// An answer of JSON.
+    public static func json(
+      _ schema: Schema, _ summary: String, status: HTTPResponse.Status = .ok
+    ) -> Answer {
+      Answer(status: status, summary: summary, content: .json(schema))
+    }
+
+    /// An answer of octets.
+    public static func octets(_ type: String, _ summary: String) -> Answer {
+      Answer(status: .ok, summary: summary, content: .octets(type))
+    }
+  }
+}
+
+/// A request that was found to be as its endpoint wants it.
+public struct Call: Sendable {
+  /// Who calls; `nil` only where anyone may.
+  public var identity: Identity?
+  /// The parameters by name.
+  public var parameters: [String: JSON]
+  /// The body; `null` where the endpoint wants none.
+  public var body: JSON
+  /// The caller's name for what is to be changed; `nil` where nothing is.
+  public var operationID: OperationID?
+}
+
+/// What an endpoint answers.
+public struct Reply: Sendable {
+  /// The status code; that of the endpoint's answer when all is well.
+  public var status: HTTPResponse.Status
+  /// The media type.
+  public var type: String
+  /// The body.
+  public var body: [UInt8]
+
+  /// JSON.
+  public static func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Reply {
+    Reply(status: status, type: "application/json", body: value.encoded)
+  }
+
+  /// Octets of a media type.
+  public static func octets(_ octets: [UInt8], type: String) -> Reply {
+    Reply(status: .ok, type: type, body: octets)
+  }
+}

@@ -1,0 +1,200 @@
+import Cryptography
+import Formats
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import LicenseCenter
+import Logging
+import NIOCore
+import Octets
+
+/// What is known of a request before it is read.
+struct CallContext: InitializableFromSource {
+  let logger: Logger
+  let address: ClientAddress
+
+  init(source: ApplicationRequestContextSource) {
+    logger = source.logger
+    address = ClientAddress(source.channel.remoteAddress)
+  }
+}
+
+/// Answers every request by the route table. Whatever goes wrong becomes a problem, and each answer a line in the log.
+struct Responder: HTTPResponder {
+  let routes: RouteTable
+  let limits: ServerLimits
+  let authenticator: any Authenticating
+  let answers: any AnswerKeeping
+  let buckets: TokenBuckets
+  let journal: Journal
+  /// Nanoseconds of a clock that never goes back.
+  let ticks: @Sendable () -> UInt64
+
+  func respond(to request: Request, context: CallContext) async throws -> Response {
+    let begin = ticks()
+    let id = journal.newID()
+    var operation = "none"
+    var response: Response
+    do {
+      if let seconds = buckets.take(context.address, at: begin) {
+        throw Problem(.tooMany, "Send fewer requests.", retryAfter: seconds)
+      }
+      let (endpoint, values) = try route(request)
+      operation = endpoint.operation
+      response = Response(try await answer(request, endpoint, values, id), id)
+    } catch {
+      let problem = Problem(error)
+      journal.note(error, as: problem, request: id)
+      response = Response(problem, id)
+      if case .methods(let methods) = routes.match(request.method, request.uri.path) {
+        response.headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
+      }
+    }
+    journal.note(request.method, operation, response.status, id, nanoseconds: ticks() &- begin)
+    return request.method == .head ? response.createHeadResponse() : response
+  }
+
+  private func route(_ request: Request) throws(Problem) -> (Endpoint, [String: String]) {
+    guard request.head.authority != nil else {
+      throw Problem(.malformed, "Name the host, as RFC 9112 wants it.")
+    }
+    switch routes.match(request.method, request.uri.path) {
+    case .endpoint(let endpoint, let values): return (endpoint, values)
+    case .methods: throw Problem(.wrongMethod, "The header field Allow has the methods.")
+    case .nothing: throw Problem(.notFound, "The document at /openapi.json has every path.")
+    }
+  }
+
+  /// Nothing of a request is believed, and no octet of its body read, before it is known who sends it.
+  private func answer(
+    _ request: Request, _ endpoint: Endpoint, _ values: [String: String], _ id: String
+  ) async throws -> Reply {
+    let identity = try await identity(request, endpoint.access)
+    let parameters = try endpoint.read(path: values, query: request.uri.query)
+    let operationID = try endpoint.changesSomething ? Responder.key(request) : nil
+    let octets = try await body(request, endpoint)
+    var call = Call(identity: identity, parameters: parameters, body: .null, operationID: operationID)
+    if let schema = endpoint.body { call.body = try Responder.value(octets, schema) }
+    guard let operationID else { return try await endpoint.serve(call) }
+    let keyed = KeyedRequest(
+      scope: identity?.name ?? "", key: operationID, method: request.method.rawValue, target: request.uri.string,
+      body: octets)
+    return try await once(keyed, id) { [call] in try await endpoint.serve(call) }
+  }
+
+  private func identity(_ request: Request, _ access: Endpoint.Access) async throws -> Identity? {
+    guard case .roles(let roles) = access else { return nil }
+    let scheme = "Bearer "
+    guard let value = request.headers[.authorization], value.lowercased().hasPrefix(scheme.lowercased()),
+      let identity = try await authenticator.identity(bearing: Array(value.utf8.dropFirst(scheme.utf8.count)))
+    else { throw Problem(.unauthenticated, "Send a token that is good.") }
+    guard !identity.roles.isDisjoint(with: roles) else {
+      throw Problem(.forbidden, "Only \(roles.map(\.rawValue).sorted().joined(separator: ", ")) may.")
+    }
+    return identity
+  }
+
+  private static func key(_ request: Request) throws(Problem) -> OperationID {
+    guard let text = request.headers[.idempotencyKey], let key = OperationID(text) else {
+      throw Problem(.invalid, "Send the header field Idempotency-Key with 32 hexadecimal digits, made at random.")
+    }
+    return key
+  }
+
+  private func body(_ request: Request, _ endpoint: Endpoint) async throws -> [UInt8] {
+    guard endpoint.body != nil else { return [] }
+    let tooLarge = Problem(.bodyTooLarge, "Send at most \(limits.bodyOctets) octets.")
+    if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.bodyOctets { throw tooLarge }
+    let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
+    guard type?.trimmingCharacters(in: .whitespaces) == "application/json" else {
+      throw Problem(.wrongType, "Send application/json.")
+    }
+    do {
+      return Array(buffer: try await request.body.collect(upTo: limits.bodyOctets))
+    } catch is NIOTooManyBytesError {
+      throw tooLarge
+    } catch {
+      // The connection's guard has answered already; whoever sent half a body hears it from there.
+      throw Problem(.malformed, "Send the whole body.")
+    }
+  }
+
+  private static func value(_ octets: [UInt8], _ schema: Schema) throws(Problem) -> JSON {
+    guard let value = JSON(parsing: octets) else { throw Problem(.invalid, "The body is no JSON.") }
+    if let fault = schema.fault(in: value) { throw Problem(.invalid, "\(fault).") }
+    return value
+  }
+
+  /// Does what is asked unless it was done before, and answers the same either way: the body of a kept problem still
+  /// names the request that it first answered.
+  ///
+  /// What the centre refuses is kept too, since it may have noted why; but not what may go better next time.
+  private func once(_ request: KeyedRequest, _ id: String, _ work: () async throws -> Reply) async throws -> Reply {
+    do {
+      if let kept = try await answers.answer(to: request) { return Reply(kept) }
+      let answer: KeptAnswer
+      do {
+        answer = KeptAnswer(try await work())
+      } catch let error as CenterError {
+        let problem = Problem(error)
+        guard problem.kind.status.code < 500 else { throw error }
+        journal.note(error, as: problem, request: id)
+        answer = KeptAnswer(status: problem.kind.status.code, body: problem.document(requestID: id).encoded)
+      }
+      return Reply(try await answers.keep(answer, for: request))
+    } catch is KeyReusedError {
+      throw Problem(.keyReused, "Make a new key for each thing to be done.")
+    }
+  }
+}
+
+extension Reply {
+  fileprivate init(_ kept: KeptAnswer) {
+    let isProblem = kept.status >= 400
+    self.init(
+      status: .init(code: kept.status), type: isProblem ? Problem.contentType : "application/json", body: kept.body)
+  }
+}
+
+extension KeptAnswer {
+  fileprivate init(_ reply: Reply) { self.init(status: reply.status.code, body: reply.body) }
+}
+
+extension Response {
+  fileprivate init(_ reply: Reply, _ id: String) {
+    self.init(
+      status: reply.status,
+      headers: [.contentType: reply.type, .cacheControl: "no-store", .requestID: id, .xContentTypeOptions: "nosniff"],
+      body: .init(byteBuffer: ByteBuffer(bytes: reply.body)))
+  }
+
+  fileprivate init(_ problem: Problem, _ id: String) {
+    let answer = RefusedAnswer(problem, requestID: id)
+    self.init(
+      status: answer.head.status, headers: answer.head.headerFields,
+      body: .init(byteBuffer: ByteBuffer(bytes: answer.body)))
+  }
+}
+
+extension RefusedAnswer {
+  /// The answer to a problem.
+  init(_ problem: Problem, requestID: String) {
+    body = problem.document(requestID: requestID).encoded
+    var headers = problem.headers
+    headers[.requestID] = requestID
+    headers[.xContentTypeOptions] = "nosniff"
+    headers[.contentLength] = String(body.count)
+    head = HTTPResponse(status: problem.kind.status, headerFields: headers)
+  }
+}
+
+extension HTTPField.Name {
+  static let requestID = literal("Request-Id")
+  static let idempotencyKey = literal("Idempotency-Key")
+
+  private static func literal(_ name: String) -> HTTPField.Name {
+    guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a token") }
+    return name
+  }
+}

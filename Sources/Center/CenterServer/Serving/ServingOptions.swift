@@ -1,0 +1,19 @@
+/// Where and how the server listens.
+public struct ServingOptions: Sendable {
+  /// The address to listen on. Anything but this machine's own wants TLS.
+  public var host = "127.0.0.1"
+  /// The TCP port; 0 for any that is free.
+  public var port = 8451
+  /// The server's certificate; `nil` for plain HTTP.
+  public var identity: TLSIdentity?
+  /// Whether plain HTTP may leave this machine, because something else between here and the clients does TLS.
+  public var isBehindTLS = false
+  /// How much one client may ask for.
+  public var limits = ServerLimits()
+  /// Whether the program stops on SIGTERM and SIGINT after what is being served, and reads its certificate again on
+  /// SIGHUP.
+  public var obeysSignals = false
+
+  /// On loopback, plain.
+  public init() {}
+}

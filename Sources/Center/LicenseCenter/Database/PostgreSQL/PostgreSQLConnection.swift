@@ -1,0 +1,131 @@
+import CPostgreSQL
+
+/// One connection, through libpq. It blocks, and has one holder at a time.
+final class PostgreSQLConnection: @unchecked Sendable {
+  /// Statements that the server keeps planned; more of them would be somebody making up SQL.
+  private static let mostStatements = 256
+
+  /// The same text with values of other types is another statement.
+  private struct StatementKey: Hashable {
+    let sql: String
+    let types: [Oid]
+  }
+
+  private let connection: OpaquePointer
+  private var statements: [StatementKey: String] = [:]
+  /// Statements ever planned: no name is taken twice.
+  private var statementCount = 0
+  /// The newest error, until ``forgetError()``.
+  private(set) var error: PostgreSQLError?
+
+  /// Connects and prepares the session.
+  init(_ address: PostgreSQLAddress) throws {
+    // What stands before the URL is a default that it may change; what stands behind it is not.
+    let parameters = [
+      ("connect_timeout", "5"), ("tcp_user_timeout", "15000"), ("application_name", "warifu-center"),
+      ("target_session_attrs", "read-write"), ("dbname", address.url), ("client_encoding", "UTF8"),
+    ]
+    let opened = PostgreSQLConnection.withStrings(parameters.map(\.0)) { keywords in
+      PostgreSQLConnection.withStrings(parameters.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
+    }
+    guard let opened else { throw PostgreSQLError(isLineBroken: true, reason: "There is no memory left.") }
+    guard PQstatus(opened) == CONNECTION_OK else {
+      let reason = address.redacted(String(cString: PQerrorMessage(opened)))
+      PQfinish(opened)
+      throw PostgreSQLError(isLineBroken: true, reason: reason.split(separator: "\n").joined(separator: " "))
+    }
+    connection = opened
+    PQsetNoticeProcessor(opened, { _, _ in }, nil)
+    try prepareSession()
+  }
+
+  deinit { PQfinish(connection) }
+
+  /// Whether nothing can be had from it any more.
+  var isBroken: Bool { error?.isLineBroken == true || PQstatus(connection) != CONNECTION_OK }
+
+  /// Whether it is in a transaction, and in what kind.
+  var transaction: PGTransactionStatusType { PQtransactionStatus(connection) }
+
+  /// Forgets errors of an earlier transaction, but not that the line is broken.
+  func forgetError() { if !isBroken { error = nil } }
+
+  /// Runs statements without parameters, and answers what the last of them did and the first value it answered.
+  @discardableResult
+  func control(_ sql: String) throws -> (command: String, value: String?) {
+    let result = try check(PQexec(connection, sql))
+    defer { PQclear(result) }
+    let hasValue = PQntuples(result) > 0 && PQgetisnull(result, 0, 0) == 0
+    return (String(cString: PQcmdStatus(result)), hasValue ? String(cString: PQgetvalue(result, 0, 0)) : nil)
+  }
+
+  /// Runs one statement, planned once for each connection, and answers its rows.
+  func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
+    let name = try statement(StatementKey(sql: sql, types: values.map(\.postgreSQLType)))
+    let parameters = PostgreSQLParameters(values)
+    let result = try check(
+      parameters.withPointers { pointers, lengths, formats in
+        PQexecPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
+      })
+    defer { PQclear(result) }
+    return PostgreSQLResult(result: result).rows
+  }
+
+  private func statement(_ key: StatementKey) throws -> String {
+    if let name = statements[key] { return name }
+    if statements.count >= PostgreSQLConnection.mostStatements {
+      try control("DEALLOCATE ALL")
+      statements = [:]
+    }
+    statementCount += 1
+    let name = "s\(statementCount)"
+    PQclear(try check(PQprepare(connection, name, key.sql, Int32(key.types.count), key.types)))
+    statements[key] = name
+    return name
+  }
+
+  /// Throws unless a result is a success; then it belongs to the caller.
+  private func check(_ result: OpaquePointer?) throws -> OpaquePointer {
+    let status = PQresultStatus(result)
+    if let result, status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK { return result }
+    let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
+    PQclear(result)
+    let failure = PostgreSQLError(state: state, isLineBroken: isBroken || PostgreSQLError.endsTheLine(state))
+    // The server dropped or outdated plans: they are made anew.
+    if state == "0A000" || state == "26000" { statements = [:] }
+    error = failure
+    throw failure
+  }
+
+  private func prepareSession() throws {
+    // Whatever the server's own settings are: what is answered is durable, and nobody waits for ever.
+    try control(
+      """
+      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+      SET lock_timeout = '10s'
+      """)
+    let version = try control("SHOW server_version_num").value.flatMap { Int($0) } ?? 0
+    let encoding = try control("SHOW server_encoding").value
+    guard version >= 120_000, encoding == "UTF8" else {
+      throw CenterError(
+        .storage, "Opening the centre's database", remedy: "Give it PostgreSQL 12 or newer and a database in UTF8.")
+    }
+  }
+
+  /// Lends texts as C does, with a null pointer behind the last.
+  private static func withStrings<R>(
+    _ texts: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> R
+  ) -> R {
+    let octets = texts.map { Array($0.utf8CString) }
+    let all = octets.flatMap { $0 }
+    return all.withUnsafeBufferPointer { buffer in
+      var start = 0
+      var pointers: [UnsafePointer<CChar>?] = octets.map { text in
+        defer { start += text.count }
+        return buffer.baseAddress?.advanced(by: start)
+      }
+      pointers.append(nil)
+      return pointers.withUnsafeBufferPointer { body($0.baseAddress) }
+    }
+  }
+}

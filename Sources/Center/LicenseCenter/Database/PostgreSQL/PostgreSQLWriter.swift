@@ -1,0 +1,129 @@
+import CPostgreSQL
+
+/// The connection that writes.
+///
+/// The audit log is one chain, so there is one writer at a time, over all instances: each transaction begins by taking a
+/// lock, which the server hands on in the order in which it was asked for, and takes back when an instance dies. Whoever
+/// has it reads what was committed before; should somebody else change the same rows by hand, one of the two is refused
+/// and tried again.
+final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
+  let patience: Duration
+  private let line: PostgreSQLLine
+  /// The number of the open transaction, by which its fate can be asked for after the line broke.
+  private var transaction: String?
+  private var mustRepeat = false
+
+  init(_ address: PostgreSQLAddress, patience: Duration) {
+    self.patience = patience
+    // An instance that hangs in the middle of a transaction loses it before the others lose their patience.
+    line = PostgreSQLLine(address, settings: "SET idle_in_transaction_session_timeout = '5s'")
+  }
+
+  /// Makes what the lock is taken on. Several instances may do so at once.
+  func prepare() throws {
+    try line.connected().control(
+      """
+      BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
+      CREATE TABLE IF NOT EXISTS write_turn (); COMMIT
+      """)
+  }
+
+  func begin() throws {
+    mustRepeat = false
+    transaction = nil
+    transaction = try watching {
+      let connection = try line.connected()
+      connection.forgetError()
+      let number = try connection.control("\(PostgreSQLWriter.takeTurn); SELECT txid_current()").value
+      line.works()
+      return number
+    }
+  }
+
+  func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
+    try watching { try connection.run(sql, values) }
+  }
+
+  func setMark(isFirst: Bool) throws {
+    _ = try watching { try connection.control(isFirst ? "SAVEPOINT mark" : "RELEASE mark; SAVEPOINT mark") }
+  }
+
+  func returnToMark() throws { _ = try watching { try connection.control("ROLLBACK TO mark") } }
+
+  func commit() throws {
+    do {
+      let command = try connection.control("COMMIT").command
+      // The server's answer to a COMMIT of a transaction in which a statement failed.
+      guard command == "COMMIT" else { throw PostgreSQLError() }
+    } catch let error as PostgreSQLError {
+      mustRepeat = error.isRepeatable
+      guard error.isLineBroken else { throw error }
+      guard let isCommitted = fate() else { throw UndecidedCommit() }
+      if !isCommitted { throw error }
+    }
+  }
+
+  func rollBack() {
+    guard let connection = line.current, !connection.isBroken, connection.transaction != PQTRANS_IDLE else { return }
+    // If this fails, the connection is broken, and the server rolls back.
+    _ = try? connection.control("ROLLBACK")
+  }
+
+  var condition: TransactionCondition {
+    if mustRepeat { return .repeatable }
+    return switch line.current?.transaction {
+    case PQTRANS_INTRANS: .open
+    case PQTRANS_INERROR: .failed
+    case PQTRANS_IDLE: .lost
+    default: .repeatable
+    }
+  }
+
+  func close() { line.close() }
+
+  /// The connection of the open transaction. No other may take its place in the middle.
+  private var connection: PostgreSQLConnection {
+    get throws {
+      guard let connection = line.current else { throw PostgreSQLError(isLineBroken: true) }
+      return connection
+    }
+  }
+
+  /// Notes of every error whether the whole transaction is to be tried again, even if a change hides it.
+  private func watching<R>(_ body: () throws -> R) throws -> R {
+    do {
+      return try body()
+    } catch let error as PostgreSQLError {
+      if error.isRepeatable { mustRepeat = true }
+      throw error
+    }
+  }
+
+  /// Whether the transaction of a broken line was committed; `nil` if nobody can say.
+  private func fate() -> Bool? {
+    guard let transaction else { return nil }
+    let deadline = ContinuousClock.now + patience
+    while .now < deadline {
+      do {
+        let connection = try line.connected()
+        // Whoever has the lock knows that the transaction that had it is over.
+        let fate = try connection.control("\(PostgreSQLWriter.takeTurn); SELECT txid_status(\(transaction))").value
+        try connection.control("ROLLBACK")
+        line.works()
+        return fate.map { $0 == "committed" }
+      } catch is PostgreSQLError {
+        rollBack()
+      } catch {
+        return nil
+      }
+    }
+    return nil
+  }
+
+  /// Waits for the lock before it takes its snapshot.
+  private static let takeTurn =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; LOCK TABLE write_turn IN EXCLUSIVE MODE"
+
+  /// The advisory lock of ``prepare()``: the first octets of "warifu".
+  private static let preparation = 0x7761_7269_6675
+}

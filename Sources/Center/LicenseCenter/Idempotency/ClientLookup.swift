@@ -1,0 +1,28 @@
+import Cryptography
+
+/// Look-up values of what belongs to clients, so that a database without its keys tells nothing about them.
+enum ClientLookup {
+  /// The names of an idempotency key of one client, that under the newest key first.
+  static func idempotencyKeys(_ key: IdempotencyKey, scope: String, _ keys: KeyStore) throws -> [[UInt8]] {
+    try keys.versions(of: .clientLookup).map { version in
+      try value("idempotency key", [Array(scope.utf8), key.octets], version, keys)
+    }
+  }
+
+  /// The name of one who tries codes. A rotation gives everybody a new one, and so a new start.
+  static func attempts(_ kind: String, _ name: String, _ keys: KeyStore) throws -> [UInt8] {
+    try value("attempts", [Array(kind.utf8), Array(name.utf8)], try keys.currentVersion(of: .clientLookup), keys)
+  }
+
+  /// HMAC-SHA-256 over a label and each part behind its length.
+  private static func value(
+    _ label: String, _ parts: [[UInt8]], _ version: UInt32, _ keys: KeyStore
+  ) throws -> [UInt8] {
+    try keys.withKey(.clientLookup, version: version) { try HMAC256.tag(key: $0, typedOctets(label, parts)) }
+  }
+}
+
+/// A label and parts, each behind its length (4), so that no two lists give the same octets.
+func typedOctets(_ label: String, _ parts: [[UInt8]]) -> [UInt8] {
+  ([Array(label.utf8)] + parts).flatMap { bigEndian(UInt32(clamping: $0.count)) + $0 }
+}

@@ -1,0 +1,100 @@
+import Cryptography
+import Octets
+
+/// What a request was answered with.
+public struct IdempotentAnswer: Hashable, Sendable {
+  /// The status, as HTTP has it.
+  public var status: Int
+  /// The body.
+  public var body: [UInt8]
+  /// Whether this is the answer to an earlier sending of the same request: then nothing was done now.
+  public var isRepeated: Bool
+}
+
+/// Answers a repeated request as it was answered the first time, with nothing done twice.
+///
+/// The answer is stored in the transaction that makes the change, so that a crash leaves both or neither. It is kept for
+/// 48 hours: the 24 that are promised, and as much for a clock that is set.
+public struct Idempotency: Sendable {
+  let context: CenterContext
+
+  /// How long an answer is kept, in seconds.
+  public static let keptSeconds: UInt64 = 48 * 3600
+  private static let operation = "Answering a request"
+
+  /// Does what a request asks for, or answers what an earlier sending was answered.
+  ///
+  /// - Parameters:
+  ///   - scope: who asks; the same key of another client is another key.
+  ///   - digest: over everything that the request asks for: method, path and body.
+  ///   - body: makes the change. A refusal that it returns is kept and repeated as a success is; when it throws, nothing is
+  ///     changed or kept, and the same request can be tried again.
+  /// - Throws: ``CenterError/Code/keyReused`` when the key came with another digest before; whatever `body` throws.
+  public func run(
+    scope: String, key: IdempotencyKey, digest: [UInt8],
+    _ body: @escaping @Sendable (any Transaction) throws -> (status: Int, body: [UInt8])
+  ) async throws(CenterError) -> IdempotentAnswer {
+    let context = context
+    return try await context.database.write { transaction in
+      let names = try ClientLookup.idempotencyKeys(key, scope: scope, context.keys)
+      // Answers of before a rotation lie under older names.
+      for name in names.dropFirst() {
+        if let answer = try Idempotency.earlier(transaction, context, name, digest) { return answer }
+      }
+      guard let name = names.first, try Idempotency.claim(transaction, context, name, digest) else {
+        let answer = try names.first.flatMap { try Idempotency.earlier(transaction, context, $0, digest) }
+        guard let answer else {
+          throw CenterError(.storage, Idempotency.operation, remedy: "Send the request again.")
+        }
+        return answer
+      }
+      let answer = try body(transaction)
+      let sealed = try context.vault.seal(Secret(copying: answer.body), .answer, row: name)
+      try transaction.run(
+        "UPDATE idempotent_answers SET status = $2, body = $3 WHERE name = $1",
+        [.blob(name), .number(answer.status), .blob(sealed)])
+      return IdempotentAnswer(status: answer.status, body: answer.body, isRepeated: false)
+    }
+  }
+
+  /// Forgets the answers that need not be kept any longer, and says how many those were.
+  @discardableResult
+  public func forgetExpired() async throws(CenterError) -> Int {
+    let now = context.clock.now()
+    return try await context.database.write { transaction in
+      try transaction.run(
+        "DELETE FROM idempotent_answers WHERE kept_until < $1 RETURNING status", [.number(now)]
+      ).count
+    }
+  }
+
+  /// Takes the key for a request that is new. Whoever sends the same at the same time waits here until it is answered.
+  private static func claim(
+    _ transaction: any Transaction, _ context: CenterContext, _ name: [UInt8], _ digest: [UInt8]
+  ) throws -> Bool {
+    let now = context.clock.now()
+    let (end, isOver) = now.addingReportingOverflow(keptSeconds)
+    return try transaction.first(
+      """
+      INSERT INTO idempotent_answers (name, digest, status, body, kept_until) VALUES ($1, $2, 0, $3, $4)
+      ON CONFLICT (name) DO UPDATE SET digest = $2, status = 0, body = $3, kept_until = $4
+      WHERE idempotent_answers.kept_until < $5
+      RETURNING kept_until
+      """, [.blob(name), .blob(digest), .blob([]), .number(isOver ? .max : end), .number(now)]) != nil
+  }
+
+  private static func earlier(
+    _ transaction: any Transaction, _ context: CenterContext, _ name: [UInt8], _ digest: [UInt8]
+  ) throws -> IdempotentAnswer? {
+    let row = try transaction.first(
+      "SELECT * FROM idempotent_answers WHERE name = $1 AND kept_until >= $2",
+      [.blob(name), .number(context.clock.now())])
+    guard let row else { return nil }
+    guard try row.octets("digest") == digest else {
+      throw CenterError(
+        .keyReused, operation, remedy: "This idempotency key came with another request before; take a new one.")
+    }
+    let body = try context.vault.open(try row.octets("body"), .answer, row: name)
+    return IdempotentAnswer(status: try row.number("status"), body: body.withBytes { $0.octets }, isRepeated: true)
+  }
+}

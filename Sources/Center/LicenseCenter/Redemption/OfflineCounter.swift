@@ -1,0 +1,104 @@
+import CLinux
+import Cryptography
+import Formats
+import Foundation
+import Identifiers
+import Octets
+
+/// Provides titles off-line (P9, P10): the counter redeems a code for somebody, and hands a signed file over.
+public struct OfflineCounter: Sendable {
+  let context: CenterContext
+
+  private static let operation = "Providing a title off-line"
+  private static let pieceOctets = TitleSlice.largestPiece
+
+  /// Writes the file that a code buys to `path`, complete or not at all, and uses the code with it.
+  ///
+  /// A counter that is cut off does it again under the same operation: the file is then written anew. Once it is done, the
+  /// same again changes nothing and writes nothing.
+  ///
+  /// - Throws: ``CenterError/Code/refused`` for a code that is good for nothing, ``CenterError/Code/conflict`` for a title
+  ///   that is not published, ``CenterError/Code/storage``.
+  public func provide(
+    _ code: RetrievalCode, operation: OperationID, to path: String
+  ) async throws(CenterError) -> OfflineProvision {
+    let (row, provision) = try await begin(code, operation)
+    guard row.state == .open else { return provision }
+    let slice = try TitleStore(context: context).slice(row.publication, 0..<row.publication.octets)
+    try OfflineCounter.write(provision, slice, to: path)
+    let context = context
+    try await context.database.write { transaction in
+      let octets = row.publication.octets
+      try row.advance(transaction, delivered: octets, acknowledged: octets)
+      try row.finish(transaction, at: context.clock.now())
+    }
+    return provision
+  }
+
+  /// Takes the code's seat, or finds it taken by the same operation, and signs what goes over.
+  private func begin(
+    _ code: RetrievalCode, _ operation: OperationID
+  ) async throws(CenterError) -> (RedemptionRow, OfflineProvision) {
+    guard let key = IdempotencyKey(octets: operation.octets) else {
+      throw CenterError(.invalid, OfflineCounter.operation, remedy: "Give an operation id.")
+    }
+    let (service, context) = (Redemption(context: context), context)
+    return try await context.database.write { transaction in
+      let answer = try service.begin(RedemptionRequest(code: code, key: key), .offline, in: transaction)
+      guard case .granted(let grant) = answer, let row = try RedemptionRow.find(transaction, grant.ticket) else {
+        throw CenterError(
+          .refused, OfflineCounter.operation, remedy: "The code is good for nothing here; check how it was typed.")
+      }
+      return (row, try OfflineCounter.provision(row, code, context))
+    }
+  }
+
+  private static func provision(
+    _ row: RedemptionRow, _ code: RetrievalCode, _ context: CenterContext
+  ) throws -> OfflineProvision {
+    let publication = row.publication
+    var provision = OfflineProvision(
+      number: UInt64(clamping: row.identifier), centerID: context.facts.centerID, softwareID: publication.softwareID,
+      octets: publication.octets, digest: publication.digest,
+      wrappedContentKey: try DownloadContent.wrap(
+        publication.contentKey(context.vault), for: code, publication.softwareID),
+      expiry: row.expiry, madeAt: row.begunAt)
+    provision.signature = try Authority.sign(provision.signedOctets, .licenseSigning, context.keys)
+    return provision
+  }
+
+  private static func write(
+    _ provision: OfflineProvision, _ slice: TitleSlice, to path: String
+  ) throws(CenterError) {
+    let scratch = path + ".new"
+    let target = warifu_open(scratch, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard target >= 0 else { throw failure() }
+    defer { close(target) }
+    do {
+      try write(provision.fileHead, to: target)
+      var position: UInt64 = 0
+      while position < slice.range.upperBound {
+        let piece = try slice.read(at: position, upTo: pieceOctets)
+        try write(piece, to: target)
+        position += UInt64(piece.count)
+      }
+      guard fsync(target) == 0, rename(scratch, path) == 0 else { throw failure() }
+      try FolderConstruction.sync(URL(fileURLWithPath: path).deletingLastPathComponent().path, operation)
+    } catch {
+      unlink(scratch)
+      throw CenterError(error, during: operation)
+    }
+  }
+
+  private static func write(_ octets: [UInt8], to target: Int32) throws(CenterError) {
+    do {
+      try octets.withUnsafeBytes { try SealedTitleFile.write($0, to: target) }
+    } catch {
+      throw failure()
+    }
+  }
+
+  private static func failure() -> CenterError {
+    CenterError(.storage, operation, remedy: "The file cannot be written: \(String(cString: strerror(errno))).")
+  }
+}

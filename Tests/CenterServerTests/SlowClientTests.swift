@@ -1,0 +1,141 @@
+import CenterServer
+import Foundation
+import HTTPTypes
+import NIOCore
+import Testing
+
+@testable import LicenseCenter
+
+/// Slow and many: nobody waits longer than the limits say, and nobody else notices.
+@Suite struct SlowClientTests {
+  private func options(_ change: (inout ServerLimits) -> Void = { _ in }) -> ServingOptions {
+    var options = ServingOptions()
+    options.limits.headerTime = .milliseconds(300)
+    options.limits.requestTime = .milliseconds(500)
+    options.limits.idleTime = .milliseconds(400)
+    options.limits.stallTime = .milliseconds(500)
+    change(&options.limits)
+    return options
+  }
+
+  @Test func slowHeaderAndSlowBodyAre408AndChangeNothing() async throws {
+    try await TestServer.run(options()) { server in
+      let state = try await server.state()
+      let head = "POST /v1/licenses HTTP/1.1\r\nHost: a\r\nIdempotency-Key: \(TestServer.key())\r\n"
+      let header = try await converse(with: server.port) { connection in
+        for octet in head.utf8 {
+          guard connection.send([octet]) else { break }
+          usleep(20_000)
+        }
+        return try connection.answer()
+      }
+      expectProblem(header, .tooSlow, 408)
+      let counter = TestServer.tokens["counter"] ?? ""
+      let body = try await converse(with: server.port) { connection in
+        connection.send(
+          head + "Authorization: Bearer \(counter)\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n")
+        for _ in 0..<30 {
+          guard connection.send("{") else { break }
+          usleep(40_000)
+        }
+        return try connection.answer()
+      }
+      expectProblem(body, .tooSlow, 408)
+      #expect(try await server.state() == state)
+    }
+  }
+
+  @Test func silentAndIdleConnectionsAreClosed() async throws {
+    try await TestServer.run(options()) { server in
+      #expect(try await converse(with: server.port) { $0.isClosed(patience: 5) })
+      let closes = try await converse(with: server.port) { connection in
+        connection.send(ClientRequest(target: "/health").text)
+        _ = try connection.answer()
+        return connection.isClosed(patience: 5)
+      }
+      #expect(closes)
+    }
+  }
+
+  /// Whoever takes nothing of an answer loses the connection, and the server the memory that it took.
+  @Test func answerThatNobodyTakesIsDropped() async throws {
+    let large = Endpoint(
+      .get, "/large", "getLarge", "Much.", access: .anyone, answer: .octets("application/octet-stream", "Much.")
+    ) { _ in .octets([UInt8](repeating: 7, count: 64 << 20), type: "application/octet-stream") }
+    try await TestServer.run(options(), further: [large]) { server in
+      let dropped = try await onThread { [port = server.port] in
+        let connection = try RawConnection(port: port, window: 4096)
+        connection.send(ClientRequest(target: "/large").text)
+        usleep(2_000_000)
+        do {
+          _ = try connection.answer(patience: 5)
+          return false
+        } catch { return true }
+      }
+      #expect(dropped)
+    }
+  }
+
+  @Test func tooManyConnectionsOfOneAddressAreRefusedAndTheOthersServed() async throws {
+    let options = options {
+      $0.connectionsPerAddress = 3
+      $0.headerTime = .seconds(20)
+      $0.idleTime = .seconds(20)
+    }
+    try await TestServer.run(options) { server in
+      let port = server.port
+      let refused = try await onThread {
+        let held = try (0..<3).map { _ in try RawConnection(port: port) }
+        for connection in held {
+          connection.send(ClientRequest(target: "/health").text)
+          guard try connection.answer().status == 200 else { throw RawConnection.Failure(description: "not served") }
+        }
+        return try withExtendedLifetime(held) { try RawConnection(port: port).answer() }
+      }
+      expectProblem(refused, .tooMany, 429)
+      #expect(refused.headers["retry-after"] == "1")
+      // Their places are free again as soon as the server has seen them go.
+      var status = 429
+      for _ in 0..<100 where status == 429 { status = try await server.get("/health").status }
+      #expect(status == 200)
+    }
+  }
+
+  @Test func tooManyRequestsOfOneAddressAre429() async throws {
+    let options = options {
+      $0.requestsPerSecond = 0.01
+      $0.burst = 4
+    }
+    try await TestServer.run(options) { server in
+      let answers = try await converse(with: server.port) { connection in
+        try (0..<6).map { _ in
+          connection.send(ClientRequest(target: "/health").text)
+          return try connection.answer()
+        }
+      }
+      #expect(answers.map(\.status) == [200, 200, 200, 200, 429, 429])
+      let wait = try #require(answers.last?.headers["retry-after"].flatMap { Int($0) })
+      #expect((90...100).contains(wait))
+    }
+  }
+
+  /// What is being served is answered, and the server is gone then.
+  @Test func stoppingDrains() async throws {
+    let slow = Endpoint(.get, "/slow", "getSlow", "Late.", access: .anyone, answer: .octets("text/plain", "Late.")) {
+      _ in
+      try await Task.sleep(for: .milliseconds(800))
+      return .octets(Array("late".utf8), type: "text/plain")
+    }
+    let answer = Mutexed<Task<RawAnswer, any Error>>()
+    let port = Mutexed<Int>()
+    try await TestServer.run(further: [slow]) { server in
+      port.set(server.port)
+      answer.set(Task { try await server.get("/slow") })
+      try await Task.sleep(for: .milliseconds(200))
+    }
+    let late = try #require(try await answer.value?.value)
+    #expect(late.text == "late" && late.headers["connection"] == "close")
+    let number = try #require(port.value)
+    await #expect(throws: RawConnection.Failure.self) { try await converse(with: number) { _ in () } }
+  }
+}

@@ -1,0 +1,192 @@
+import CardDriver
+import CardEmulator
+import CardFirmware
+import CenterServer
+import Cryptography
+import Formats
+import Foundation
+import ISO7816
+import Identifiers
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+@testable import LicenseCenter
+
+/// A clock that stands.
+struct StandingClock: CenterClock {
+  func now() -> UInt64 { 1_800_000_000 }
+}
+
+/// Keeps answers as long as the test runs.
+final class MemoryAnswers: AnswerKeeping {
+  private let kept = Mutex<[String: (digest: [UInt8], answer: KeptAnswer)]>([:])
+  /// Whether the server is as if it had been killed before it kept an answer.
+  let forgets = Mutex(false)
+
+  private func name(_ request: KeyedRequest) -> String { "\(request.scope) \(request.key)" }
+
+  func answer(to request: KeyedRequest) throws -> KeptAnswer? {
+    try kept.withLock { kept in
+      guard let found = kept[name(request)] else { return nil }
+      guard found.digest == request.digest else { throw KeyReusedError() }
+      return found.answer
+    }
+  }
+
+  func keep(_ answer: KeptAnswer, for request: KeyedRequest) throws -> KeptAnswer {
+    guard !forgets.withLock({ $0 }) else { return answer }
+    if let earlier = try self.answer(to: request) { return earlier }
+    kept.withLock { $0[name(request)] = (request.digest, answer) }
+    return answer
+  }
+}
+
+/// Lines that a program logged.
+final class LogLines: Sendable {
+  private let lines = Mutex<[String]>([])
+  var all: [String] { lines.withLock { $0 } }
+
+  func add(_ octets: [UInt8]) { lines.withLock { $0.append(String(decoding: octets, as: UTF8.self)) } }
+}
+
+/// A relay over an emulated card.
+private final class EmulatedRelay: CardRelay {
+  private let connection: CardConnection
+
+  init(_ card: EmulatedCard) throws { connection = try CardConnection(card) }
+
+  func exchange(_ command: CommandAPDU) async throws -> ResponseAPDU {
+    try connection.exchange(command, operation: "relay")
+  }
+}
+
+/// A centre in a folder of its own, served on a free port of this machine.
+final class TestServer: Sendable {
+  let folder: URL
+  let center: Center
+  let random = SeededRandom(seed: 11)
+  let answers = MemoryAnswers()
+  let log = LogLines()
+  private let holderCard = OwnedCard()
+  private let listening = Mutex(0)
+
+  /// Where it listens.
+  var port: Int { listening.withLock { $0 } }
+
+  static let tokens = [
+    "counter": "counter-token-0123456789abcdef012345", "auditor": "auditor-token-0123456789abcdef012345",
+    "holder": "holder-token-0123456789abcdef0123456", "stranger": "stranger-token-0123456789abcdef01234",
+    "everybody": "everybody-token-0123456789abcdef0123",
+  ]
+
+  private init() async throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "warifu-server-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let path = folder.appending(path: "center").path
+    let passphrase = Array("correct horse".utf8)
+    let created = try await CenterFolder.create(
+      at: path, name: "Test centre", passphrase: Secret(copying: passphrase), cost: .test, random: random,
+      clock: StandingClock())
+    center = try await created.open(
+      passphrase: Secret(copying: passphrase), random: random, clock: StandingClock())
+  }
+
+  deinit {
+    try? center.close()
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// Serves while `body` runs, and stops as on SIGTERM.
+  static func run(
+    _ options: ServingOptions = ServingOptions(), further: [Endpoint] = [],
+    _ body: (TestServer) async throws -> Void
+  ) async throws {
+    let server = try await TestServer()
+    try await server.serve(options, further: further) { try await body(server) }
+  }
+
+  private func serve(_ options: ServingOptions, further: [Endpoint], _ body: () async throws -> Void) async throws {
+    var options = options
+    options.port = 0
+    let (addresses, told) = AsyncStream.makeStream(of: Int.self)
+    let (log, holderCard) = (log, holderCard)
+    let service = try CenterServer(
+      center, options: options, authenticator: TestTokens(card: holderCard), answers: answers, further: further,
+      logger: Logger(label: "test") { JSONLogHandler(label: $0, clock: StandingClock()) { log.add($0) } },
+      random: random, onListening: { told.yield($0.port ?? 0) })
+    let group = ServiceGroup(services: [service], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })
+    let running = Task {
+      defer { told.finish() }
+      try await group.run()
+    }
+    for await number in addresses {
+      listening.withLock { $0 = number }
+      break
+    }
+    do {
+      try await body()
+    } catch {
+      await group.triggerGracefulShutdown()
+      _ = try? await running.value
+      throw error
+    }
+    await group.triggerGracefulShutdown()
+    try await running.value
+  }
+
+  /// Issues a card, which is the holder's from then on.
+  func issueCard() async throws -> CardSerial {
+    let made = try EmulatedCard.inMemory(profile: .standard, random: random)
+    let serial = made.production.serial
+    try await center.cardIssuer.register(
+      try ProductionRecord(
+        cardSerial: serial, moduleType: "WARIFU-E", productionNumber: "1", producedAt: 1_700_000_000,
+        transportKeys: made.production.transportKeys))
+    let order = try CardIssueOrder(cardSerial: serial, purchaser: "Suzuki", maximumCodes: 10_000, generationKeys: [1])
+    _ = try await center.cardIssuer.issue(order, over: try EmulatedRelay(made.card))
+    holderCard.set(serial)
+    return serial
+  }
+
+  /// A title for 300 yen.
+  func title(_ profile: CopyProfile = .certificate) async throws -> TitleRecord {
+    try await center.titles.register(
+      name: "Hanafuda", version: "1.0", type: .program, seller: "Publisher",
+      price: Money(minorUnits: 300, currency: .yen), profile: profile)
+  }
+
+  /// Everything that the database says about what was done.
+  func state() async throws -> [Int] {
+    try await center.context.database.read { transaction in
+      try ["audit_log", "license_requests", "licenses", "ledger_entries", "titles", "cards"].map { table in
+        try transaction.run("SELECT 1 FROM \(table)", []).count
+      }
+    }
+  }
+}
+
+/// A card that is somebody's, once it is issued.
+final class OwnedCard: Sendable {
+  private let serial = Mutex<CardSerial?>(nil)
+  var value: CardSerial? { serial.withLock { $0 } }
+
+  func set(_ serial: CardSerial) { self.serial.withLock { $0 = serial } }
+}
+
+/// Knows the tokens of the tests: one for each role, one of a holder of another
+/// card, and one of somebody who may be everything.
+struct TestTokens: Authenticating {
+  let card: OwnedCard
+
+  func identity(bearing token: [UInt8]) -> Identity? {
+    guard let name = TestServer.tokens.first(where: { Array($0.value.utf8) == token })?.key else { return nil }
+    if name == "everybody" { return Identity(name: name, roles: Set(Role.allCases)) }
+    guard let role = Role(rawValue: name) else {
+      return Identity(name: name, roles: [.holder], card: CardSerial(octets: [UInt8](repeating: 7, count: 8)))
+    }
+    return Identity(name: name, roles: [role], card: role == .holder ? card.value : nil)
+  }
+}

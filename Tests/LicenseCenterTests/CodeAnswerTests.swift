@@ -1,0 +1,204 @@
+import Cryptography
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import LicenseCenter
+
+/// What the public learns from trying codes: one answer, for the same work; and how often it may try.
+@Suite struct CodeAnswerTests {
+  /// Codes that are good for nothing, each for a reason of its own.
+  private enum Dud: String, CaseIterable {
+    case unknown, inUse, used, expired, voided
+  }
+
+  /// A bench and a code that is a dud of each kind.
+  private func duds() async throws -> (RedemptionBench, [Dud: RetrievalCode]) {
+    let bench = try await RedemptionBench(codes: 5)
+    let soon = bench.clock.now() + 100
+    let expiring = try await bench.center.rightsSeller.sell(
+      SealSheetOrder(
+        operationID: bench.test.operationID(), cardSerial: bench.test.serial, softwareID: bench.title.softwareID,
+        quantity: 1, url: "u", conditions: CodeConditions(expiry: soon))
+    ).codes[0]
+    bench.clock.advance(by: 101)
+    _ = try await bench.begun(bench.codes[0])
+    let grant = try await bench.begun(bench.codes[1])
+    _ = try await bench.finish(grant, try await bench.download(grant))
+    try await bench.center.seatRecovery.retire(bench.codes[2])
+    return (
+      bench,
+      [
+        .unknown: RetrievalCode(from: bench.test.random), .inUse: bench.codes[0], .used: bench.codes[1],
+        .expired: expiring, .voided: bench.codes[2],
+      ]
+    )
+  }
+
+  @Test func P23_wrongCodeEnds() async throws {
+    let (bench, duds) = try await duds()
+    let before = try await bench.test.count("SELECT 1 FROM redemptions")
+    for (dud, code) in duds {
+      let answer = try await bench.center.redemption.begin(RedemptionRequest(code: code, key: bench.key()))
+      #expect(answer == .refused, "\(dud)")
+    }
+    #expect(try await bench.test.count("SELECT 1 FROM redemptions") == before)
+    // The right one goes on to the download.
+    #expect(try await bench.begin(bench.codes[3]) != nil)
+    #expect(throws: RetrievalCodeError.typingError) {
+      let text = bench.codes[3].text
+      _ = try RetrievalCode(typed: text.dropLast() + (text.last == "0" ? "1" : "0"))
+    }
+  }
+
+  /// The database is asked the same, whatever is wrong with a code.
+  @Test func everyWrongCodeTakesTheSameStatements() async throws {
+    let (bench, duds) = try await duds()
+    let recorder = StatementLog(bench.center.context.database)
+    var context = bench.center.context
+    context = CenterContext(
+      facts: context.facts, database: recorder, keys: context.keys, clock: context.clock, random: context.random,
+      folder: context.folder)
+    var logs: [Dud: [String]] = [:]
+    for (dud, code) in duds {
+      let client = RedeemingClient(address: "192.0.2.\(dud.hashValue & 0x7F)-\(dud.rawValue)")
+      let answer = try await Redemption(context: context).begin(
+        RedemptionRequest(code: code, key: bench.key(), client: client))
+      #expect(answer == .refused)
+      logs[dud] = recorder.take()
+    }
+    let reference = try #require(logs[.unknown])
+    #expect(reference.count >= 5)
+    for (dud, log) in logs { #expect(log == reference, "\(dud)") }
+  }
+
+  /// The distribution of times is shown; the medians lie close together.
+  @Test func wrongCodesTakeTheSameTime() async throws {
+    let (bench, duds) = try await duds()
+    let rounds = Randomness("times of wrong codes").soak(40, full: 1_000)
+    let clock = ContinuousClock()
+    var times: [Dud: [Double]] = [:]
+    for _ in 0..<rounds {
+      for (dud, code) in duds {
+        let request = RedemptionRequest(code: code, key: bench.key())
+        let time = try await clock.measure { _ = try await bench.center.redemption.begin(request) }
+        times[dud, default: []].append(time / .microseconds(1))
+      }
+    }
+    let medians = times.mapValues { $0.sorted()[$0.count / 2] }
+    for (dud, list) in times.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let sorted = list.sorted()
+      let figures = [0.1, 0.5, 0.9].map { Int(sorted[Int(Double(sorted.count - 1) * $0)]) }
+      print("wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs")
+    }
+    let (least, most) = (medians.values.min() ?? 0, medians.values.max() ?? 0)
+    #expect(most < 2 * least + 200, "medians from \(least) to \(most) µs")
+  }
+
+  @Test func P8_codeDiesAtItsDateInEveryState() async throws {
+    let bench = try await RedemptionBench(conditions: CodeConditions(expiry: 1_800_000_100))
+    let redemption = bench.center.redemption
+    let key = bench.key()
+    let open = try #require(try await bench.begin(bench.codes[0], key))
+    #expect(open.expiry == 1_800_000_100)
+    let done = try await bench.begun(bench.codes[1])
+    _ = try await bench.finish(done, try await bench.download(done))
+    bench.clock.advance(by: 100)
+    _ = try await redemption.open(open.ticket, range: 0..<10)
+    bench.clock.advance(by: 1)
+    #expect(try await bench.begin(bench.codes[2]) == nil, "unused")
+    #expect(try await bench.begin(bench.codes[0], key) == nil, "in use")
+    for ticket in [open.ticket, done.ticket] {
+      await expectFailure(.refused) { _ = try await redemption.open(ticket, range: 0..<10) }
+      await expectFailure(.refused) { _ = try await redemption.acknowledge(ticket, upTo: 10) }
+    }
+  }
+
+  /// Fig 12 (7): the communication is over, and with it everything that the code was for.
+  @Test func P8_codeDiesUnderItsLimitingCondition() async throws {
+    let bench = try await RedemptionBench()
+    let done = try await bench.begun(bench.codes[0])
+    _ = try await bench.finish(done, try await bench.download(done))
+    _ = try await bench.center.rightsSeller.rightKey(of: bench.codes[0])
+    try await bench.center.seatRecovery.retire(bench.codes[0])
+    try await bench.center.seatRecovery.retire(bench.codes[0])
+    #expect(try await bench.state(bench.codes[0]) == .voided)
+    await expectFailure(.refused) { _ = try await bench.center.redemption.acknowledge(done.ticket, upTo: done.octets) }
+    await expectFailure(.conflict) { _ = try await bench.center.rightsSeller.rightKey(of: bench.codes[0]) }
+    #expect(try await bench.test.count("SELECT 1 FROM audit_log WHERE action = 'code.void'") == 1)
+  }
+
+  private func attempt(
+    _ bench: RedemptionBench, _ code: RetrievalCode, _ client: RedeemingClient
+  ) async throws -> RedemptionAnswer {
+    try await bench.center.redemption.begin(RedemptionRequest(code: code, key: bench.key(), client: client))
+  }
+
+  @Test func identityIsLimitedByItsOwnFailures() async throws {
+    let bench = try await RedemptionBench()
+    let guesser = RedeemingClient(identity: "card 1", address: "192.0.2.1")
+    let limit = AttemptLimits().identity
+    for _ in 0..<limit.failures {
+      #expect(try await attempt(bench, RetrievalCode(from: bench.test.random), guesser) == .refused)
+    }
+    // Not even a right code is looked at, and asking makes the wait no longer.
+    for _ in 0..<5 {
+      #expect(
+        try await attempt(bench, bench.codes[0], guesser) == .tooManyAttempts(retryAfter: limit.recoverySeconds))
+    }
+    #expect(try await bench.state(bench.codes[0]) == .unused)
+    bench.clock.advance(by: limit.recoverySeconds - 1)
+    #expect(try await attempt(bench, bench.codes[0], guesser) == .tooManyAttempts(retryAfter: 1))
+    bench.clock.advance(by: 1)
+    #expect(try await attempt(bench, RetrievalCode(from: bench.test.random), guesser) == .refused)
+    #expect(try await attempt(bench, bench.codes[0], guesser) != .refused)
+    bench.clock.advance(by: limit.recoverySeconds)
+    guard case .granted = try await attempt(bench, bench.codes[0], guesser) else {
+      Issue.record("a failure leaked out")
+      return
+    }
+  }
+
+  @Test func addressIsLimitedAndLocksNobodyOut() async throws {
+    let bench = try await RedemptionBench()
+    let address = "198.51.100.7"
+    let guesser = RedeemingClient(address: address)
+    let limit = AttemptLimits().address
+    for _ in 0..<limit.failures {
+      #expect(try await attempt(bench, RetrievalCode(from: bench.test.random), guesser) == .refused)
+    }
+    let waiting = RedemptionAnswer.tooManyAttempts(retryAfter: limit.recoverySeconds)
+    #expect(try await attempt(bench, RetrievalCode(from: bench.test.random), guesser) == waiting)
+    // Elsewhere nobody has to wait; at the same address a logged-in neighbour has not, and no right code has.
+    let elsewhere = RedeemingClient(address: "203.0.113.9")
+    #expect(try await attempt(bench, RetrievalCode(from: bench.test.random), elsewhere) == .refused)
+    let neighbour = RedeemingClient(identity: "card 2", address: address)
+    #expect(try await attempt(bench, RetrievalCode(from: bench.test.random), neighbour) == .refused)
+    for (code, client) in [(bench.codes[0], neighbour), (bench.codes[1], guesser)] {
+      guard case .granted = try await attempt(bench, code, client) else {
+        Issue.record("\(client) is locked out")
+        return
+      }
+    }
+    // A full bucket answers every wrong code alike, and gets no fuller.
+    for _ in 0..<5 { #expect(try await attempt(bench, bench.codes[0], guesser) == waiting) }
+    bench.clock.advance(by: limit.recoverySeconds)
+    #expect(try await attempt(bench, bench.codes[0], guesser) == .refused)
+    #expect(try await attempt(bench, bench.codes[0], guesser) == waiting)
+  }
+
+  @Test func attemptsAreForgottenAndNameNobody() async throws {
+    let bench = try await RedemptionBench()
+    let client = RedeemingClient(address: "192.0.2.77")
+    _ = try await attempt(bench, RetrievalCode(from: bench.test.random), client)
+    #expect(try await bench.test.count("SELECT 1 FROM attempts") == 1)
+    for name in try FileManager.default.contentsOfDirectory(atPath: bench.test.path) where name.hasPrefix("center.db") {
+      let data = try Data(contentsOf: URL(filePath: bench.test.path + "/" + name))
+      #expect(data.range(of: Data("192.0.2.77".utf8)) == nil)
+    }
+    bench.clock.advance(by: 100_000)
+    _ = try await attempt(bench, RetrievalCode(from: bench.test.random), RedeemingClient(address: "192.0.2.78"))
+    #expect(try await bench.test.count("SELECT 1 FROM attempts") == 1)
+  }
+}

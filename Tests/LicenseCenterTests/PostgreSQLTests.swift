@@ -1,0 +1,275 @@
+import Foundation
+import PostgresRig
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import LicenseCenter
+
+/// What only a server can do to its clients: go away, come back, and serve somebody else meanwhile.
+@Suite struct PostgreSQLTests {
+  /// A database on the private server, with a table to count in.
+  private final class Scratch: Sendable {
+    let server: PrivatePostgres
+    let name: String
+    let address: PostgreSQLAddress
+    let database: PostgreSQLDatabase
+
+    init(on server: PrivatePostgres, patience: Duration = .seconds(60)) async throws {
+      self.server = server
+      name = try server.makeDatabase()
+      address = try PostgreSQLAddress(server.url(of: name))
+      database = try await PostgreSQLDatabase(address, patience: patience)
+      try await database.write { transaction in
+        try transaction.run("CREATE TABLE t (id BIGINT PRIMARY KEY, value BIGINT NOT NULL)")
+        _ = try transaction.run("INSERT INTO t (id, value) VALUES (1, 0)")
+      }
+    }
+
+    deinit {
+      try? database.close()
+      try? server.dropDatabase(name)
+    }
+
+    func value() async throws -> Int64? {
+      try await database.read { try $0.first("SELECT value FROM t WHERE id = 1")?.integer("value") }
+    }
+
+    func count() async throws(CenterError) {
+      try await database.write { _ = try $0.run("UPDATE t SET value = value + 1 WHERE id = 1") }
+    }
+
+    /// Ends the connections of this database's clients, or some of them, as an administrator may.
+    func cut(_ condition: String = "true") throws {
+      try server.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(name)' AND \(condition)")
+    }
+  }
+
+  /// Every connection is cut again and again under load: no caller notices, and each counts once.
+  @Test func lostConnectionsAreReplaced() async throws {
+    let random = Randomness("lost connections")
+    let rounds = random.soak(20, full: 500)
+    let scratch = try await Scratch(on: .shared())
+    let callers = 32
+    let end = Gate()
+    let cutter = Task {
+      var cuts = 0
+      while !end.isOpen {
+        try scratch.cut()
+        cuts += 1
+        try await Task.sleep(for: .milliseconds(40))
+      }
+      return cuts
+    }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<callers {
+        group.addTask {
+          for _ in 0..<rounds {
+            try await scratch.count()
+            let value = try await scratch.value()
+            #expect(value ?? 0 > 0)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    end.open()
+    #expect(try await cutter.value > 0)
+    #expect(try await scratch.value() == Int64(callers * rounds))
+  }
+
+  /// The line breaks before the commit: the server says that nothing came of it, and all of it is done again.
+  @Test func cutBeforeTheCommitIsRepeated() async throws {
+    let scratch = try await Scratch(on: .shared())
+    let runs = Mutex(0)
+    try await scratch.database.write { transaction in
+      let run = runs.withLock { runs in
+        runs += 1
+        return runs
+      }
+      _ = try transaction.run("UPDATE t SET value = value + 1 WHERE id = 1")
+      if run == 1 {
+        let row = try transaction.first("SELECT pg_backend_pid() AS pid")
+        try scratch.cut("pid = \(row?.integer("pid") ?? 0)")
+      }
+    }
+    #expect(runs.withLock { $0 } == 2)
+    #expect(try await scratch.value() == 1)
+  }
+
+  /// Somebody else changes the row between our look at it and our change: ours is made anew, from what is there then.
+  @Test func changeThatCameBetweenIsSeen() async throws {
+    let scratch = try await Scratch(on: .shared())
+    let runs = Mutex(0)
+    let seen = try await scratch.database.write { transaction in
+      let run = runs.withLock { runs in
+        runs += 1
+        return runs
+      }
+      let value = try transaction.first("SELECT value FROM t WHERE id = 1")?.integer("value") ?? -1
+      if run == 1 { try scratch.server.run("UPDATE t SET value = 70 WHERE id = 1", in: scratch.name) }
+      // Even a change that hides the refusal is made anew.
+      _ = try? transaction.run("UPDATE t SET value = $1 WHERE id = 1", [.integer(value + 1)])
+      return value
+    }
+    #expect(seen == 70 && runs.withLock { $0 } == 2)
+    #expect(try await scratch.value() == 71)
+  }
+
+  /// Two instances, with callers of both at once: one order for all, no number twice and none left out.
+  @Test func instancesTakeTurns() async throws {
+    let scratch = try await Scratch(on: .shared())
+    let other = try await PostgreSQLDatabase(scratch.address)
+    defer { try? other.close() }
+    let numbers = try await withThrowingTaskGroup(of: Int64.self) { group in
+      for caller in 0..<200 {
+        let database = caller.isMultiple(of: 2) ? scratch.database : other
+        group.addTask { try await database.write { try $0.nextNumber(of: "test") } }
+      }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(numbers.sorted() == Array(1...200))
+  }
+
+  /// Instances that start at once make the schema once.
+  @Test func instancesStartTogether() async throws {
+    let server = try PrivatePostgres.shared()
+    let name = try server.makeDatabase()
+    defer { try? server.dropDatabase(name) }
+    let address = try PostgreSQLAddress(server.url(of: name))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          let database = try await PostgreSQLDatabase(address)
+          _ = try await database.write { try $0.nextNumber(of: "start") }
+          try database.close()
+        }
+      }
+      try await group.waitForAll()
+    }
+    #expect(try server.run("SELECT value FROM counters", in: name) == [["8"]])
+  }
+
+  /// Another instance's migration changes what a planned statement answers.
+  @Test func outdatedPlansAreMadeAnew() async throws {
+    let scratch = try await Scratch(on: .shared())
+    let look: @Sendable (any Transaction) throws -> SQLRow? = { try $0.first("SELECT * FROM t") }
+    for name in ["first", "second"] {
+      _ = try await scratch.database.read(look)
+      _ = try await scratch.database.write(look)
+      try scratch.server.run("ALTER TABLE t ADD COLUMN \(name) BIGINT DEFAULT 5", in: scratch.name)
+      #expect(try await scratch.database.read(look)?[name] == 5)
+      #expect(try await scratch.database.write(look)?[name] == 5)
+    }
+  }
+
+  /// More statements than are kept planned, each of them twice.
+  @Test func statementsMayBeMany() async throws {
+    let scratch = try await Scratch(on: .shared())
+    for _ in 0..<2 {
+      let numbers = try await scratch.database.read { transaction in
+        try (0..<600).map { try transaction.first("SELECT CAST(\($0) AS BIGINT) AS n")?.integer("n") ?? -1 }
+      }
+      #expect(numbers == Array(0..<600))
+    }
+  }
+
+  /// The server crashes and comes back under load: who was answered is in the books, and nobody is there twice.
+  @Test func crashLosesNothingThatWasAnswered() async throws {
+    let random = Randomness("crashes of the server")
+    let crashes = random.soak(2, full: 50)
+    let server = try PrivatePostgres.start()
+    defer { server.stop() }
+    let scratch = try await Scratch(on: server)
+    let end = Gate()
+    let callers = Task {
+      try await withThrowingTaskGroup(of: Int64.self) { group in
+        for _ in 0..<16 {
+          group.addTask {
+            var answered: Int64 = 0
+            while !end.isOpen {
+              try await scratch.count()
+              answered += 1
+            }
+            return answered
+          }
+        }
+        return try await group.reduce(0, +)
+      }
+    }
+    for _ in 0..<crashes {
+      try await Task.sleep(for: .milliseconds(150))
+      try server.crash()
+      try server.startAgain()
+    }
+    try await Task.sleep(for: .milliseconds(150))
+    end.open()
+    let answered = try await callers.value
+    #expect(answered > 0)
+    #expect(try await scratch.value() == answered)
+  }
+
+  /// The line breaks after the server has committed and before it says so. It is asked, and the change is not made twice;
+  /// if there is nobody left to be asked, the caller hears just that.
+  @Test func lostConfirmationIsFoundOut() async throws {
+    let server = try PrivatePostgres.start()
+    defer { server.stop() }
+    let scratch = try await Scratch(on: server)
+    func hold(_ standby: String) throws {
+      try server.run("ALTER SYSTEM SET synchronous_standby_names = '\(standby)'")
+      try server.run("SELECT pg_reload_conf()")
+    }
+    func waitForCommit() async throws {
+      let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = '\(scratch.name)'"
+      while try server.run(waiting).isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+    }
+    // A commit now waits for a standby that never comes, when it is durable here already.
+    try hold("nobody")
+    async let confirmed: Void = scratch.count()
+    try await waitForCommit()
+    try scratch.cut("wait_event = 'SyncRep'")
+    // Were it made again now, nothing would hold it up.
+    try hold("")
+    try await confirmed
+    #expect(try await scratch.value() == 1)
+    let impatient = try await PostgreSQLDatabase(scratch.address, patience: .seconds(2))
+    try hold("nobody")
+    let undecided = Task {
+      try await impatient.write { _ = try $0.run("UPDATE t SET value = value + 1 WHERE id = 1") }
+    }
+    try await waitForCommit()
+    try server.crash()
+    await expectFailure(.unknownOutcome) { try await undecided.value }
+    try server.startAgain()
+    try hold("")
+    #expect(try await scratch.value() == 2)
+    try await scratch.count()
+    #expect(try await scratch.value() == 3)
+    try impatient.close()
+  }
+
+  @Test(arguments: [
+    "postgres://u:s%2Fcret@127.0.0.1:1/db", "postgres://u:s%2Fcret@nowhere.invalid/db?connect_timeout=1",
+    "postgresql://u@127.0.0.1:1/db?password=s%2Fcret",
+  ])
+  func passwordsAreShownNowhere(url: String) async throws {
+    let address = try PostgreSQLAddress(url)
+    var texts = ["\(address)", String(reflecting: address), "\(DatabaseLocation.server(address))"]
+    dump(address, to: &texts[0])
+    let error = await expectFailure(.storage) { _ = try await PostgreSQLDatabase(address) }
+    texts.append(try #require(error).description)
+    for text in texts { #expect(!text.contains("s/cret") && !text.contains("s%2Fcret"), "\(text)") }
+  }
+
+  @Test(arguments: [
+    "postgres://u:se@cret@host/db", "postgres://u:12/cret@host/db", "postgres://u:12?cret@host/db",
+    "postgres://u:secret@host/db?a",
+    "host=secret",
+    "postgres://u:secret%zz@host/db", "https://secret/", "",
+  ])
+  func whatIsNoURLIsRefusedWithoutRepeatingIt(url: String) async throws {
+    let error = await expectFailure(.invalid) { _ = try PostgreSQLAddress(url) }
+    #expect(error?.description.contains("cret") == false)
+  }
+}

@@ -1,0 +1,74 @@
+import Cryptography
+import Foundation
+import PostgresRig
+import Testing
+
+@testable import LicenseCenter
+
+/// A centre's folder whose database is on a server.
+@Suite struct ServerFolderTests {
+  private func onServer() async throws -> TestCenter {
+    try await Engine.$current.withValue(.postgreSQL) { try await TestCenter() }
+  }
+
+  private func create(_ test: TestCenter, _ path: String, in location: DatabaseLocation) async throws {
+    _ = try await CenterFolder.create(
+      at: path, name: "Other", passphrase: Secret(copying: [1, 2, 3]), cost: .test, database: location,
+      random: test.random, clock: test.clock)
+  }
+
+  @Test func folderHoldsNoDatabase() async throws {
+    let test = try await onServer()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: test.path).sorted() == ["center.json", "keys.sealed"])
+    // Whoever forgets the server is told that there is nothing here.
+    await expectFailure(.damaged) {
+      _ = try await CenterFolder(test.path).open(
+        passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+    }
+  }
+
+  @Test func databaseOfAnotherCentreIsRefused() async throws {
+    let (test, other) = (try await onServer(), try await onServer())
+    let path = test.folder.appending(path: "new").path
+    await expectFailure(.conflict) { try await create(test, path, in: test.room.location) }
+    #expect(!FileManager.default.fileExists(atPath: path))
+    await expectFailure(.damaged) {
+      _ = try await CenterFolder(test.path).open(
+        passphrase: Secret(copying: TestCenter.passphrase), database: other.room.location, random: test.random,
+        clock: test.clock)
+    }
+    _ = try await test.center.verify()
+  }
+
+  /// The folder cannot get its name: the database is free for the next centre.
+  @Test func failedCreationLeavesTheDatabaseEmpty() async throws {
+    let test = try await onServer()
+    let room = try Engine.$current.withValue(.postgreSQL) { try ScratchLocation() }
+    let path = test.folder.appending(path: "new").path
+    let database = try await room.open()
+    defer { try? database.close() }
+    #expect(try await blockingRename(path) { try await create(test, path, in: room.location) } == .storage)
+    #expect(try await database.read { try $0.run("SELECT 1 FROM audit_log") }.isEmpty)
+    try FileManager.default.removeItem(atPath: path)
+    try await create(test, path, in: room.location)
+  }
+
+  /// Runs a creation while a folder that is not empty comes to be at its target; answers how it failed.
+  private func blockingRename(
+    _ path: String, _ body: () async throws -> Void
+  ) async throws -> CenterError.Code? {
+    let blocker = Task.detached {
+      let scratch = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/.new.creating"
+      while !FileManager.default.fileExists(atPath: scratch) { usleep(200) }
+      try FileManager.default.createDirectory(atPath: path + "/taken", withIntermediateDirectories: true)
+    }
+    do {
+      try await body()
+      try await blocker.value
+      return nil
+    } catch let error as CenterError {
+      try await blocker.value
+      return error.code
+    }
+  }
+}
