@@ -12,7 +12,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Clients and the tokens that they hold.
-@Suite struct AccessTokenTests {
+@Suite(.onEveryEngine) struct AccessTokenTests {
   @Test func aTokenIsGoodForItsTime() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()

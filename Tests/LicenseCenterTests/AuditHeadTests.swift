@@ -6,7 +6,7 @@ import Testing
 @testable import LicenseCenter
 
 /// What somebody does to the audit log with the database in hand, and that the signed heads outside of it show it.
-@Suite struct AuditHeadTests {
+@Suite(.onEveryEngine) struct AuditHeadTests {
   /// A centre with some history, its heads kept.
   private func center() async throws -> TestCenter {
     let test = try await TestCenter()
@@ -21,7 +21,7 @@ import Testing
 
   private func open(_ test: TestCenter) async throws -> Center {
     try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
   }
 
   /// Writes every hash anew, as whoever knows the program can: the chain by itself is sound again.
@@ -167,7 +167,7 @@ import Testing
     let test = try await center()
     let kept = try test.center.signedHeads()
     let path = CenterFolder(test.path).file(.heads)
-    try await CenterFolder(test.path).tamper { try $0.run("DELETE FROM audit_log WHERE sequence > 5") }
+    try await CenterFolder(test.path).tamper(test.room) { try $0.run("DELETE FROM audit_log WHERE sequence > 5") }
     let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
     let few = lines.filter { SignedAuditHead(line: $0).map { $0.head.sequence <= 5 } ?? false }
     try (few.joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
@@ -180,7 +180,7 @@ import Testing
     let back = StandingClock()
     back.advance(by: 10_000)
     let center = try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: back)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: back)
     let amount = Money(minorUnits: 5, currency: .yen)
     try await center.ledger.deposit(amount, for: test.serial, operation: try test.operationID())
     // The other instance's clock stands 10,000 seconds before that.

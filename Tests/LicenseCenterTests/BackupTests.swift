@@ -8,7 +8,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct BackupTests {
+@Suite(.onEveryEngine) struct BackupTests {
   private func restore(
     _ test: TestCenter, _ backup: String, to path: String, replacing: Bool = false
   ) async throws -> (BackupContents, String?) {
@@ -171,7 +171,7 @@ import Testing
     let backup = test.folder.path + "/backup"
     _ = try await test.center.backUp(to: backup)
     try test.center.close()
-    try await CenterFolder(test.path).tamper { try $0.run("DELETE FROM audit_log WHERE sequence > 2") }
+    try await CenterFolder(test.path).tamper(test.room) { try $0.run("DELETE FROM audit_log WHERE sequence > 2") }
     await expectFailure(.damaged) { _ = try await open(test, test.path) }
     let (_, replaced) = try await restore(test, backup, to: test.path, replacing: true)
     let center = try await open(test, test.path)
@@ -187,7 +187,7 @@ import Testing
     let backup = test.folder.path + "/backup"
     for purpose in KeyPurpose.allCases {
       _ = try await CenterFolder(test.path).rotate(
-        purpose, passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+        purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
     }
     let rotated = try await open(test, test.path)
     _ = try await rotated.backUp(to: backup)

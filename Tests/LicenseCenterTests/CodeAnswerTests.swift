@@ -7,7 +7,7 @@ import Testing
 @testable import LicenseCenter
 
 /// What the public learns from trying codes: one answer, for the same work; and how often it may try.
-@Suite struct CodeAnswerTests {
+@Suite(.onEveryEngine) struct CodeAnswerTests {
   /// Codes that are good for nothing, each for a reason of its own.
   private enum Dud: String, CaseIterable {
     case unknown, inUse, used, expired, voided

@@ -5,12 +5,12 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct DoctorTests {
+@Suite(.onEveryEngine) struct DoctorTests {
   private func diagnose(
     _ test: TestCenter, passphrase: [UInt8] = TestCenter.passphrase
   ) async -> [Finding] {
     await CenterFolder(test.path).diagnose(
-      passphrase: Secret(copying: passphrase), random: test.random, clock: test.clock)
+      passphrase: Secret(copying: passphrase), database: test.room.location, random: test.random, clock: test.clock)
   }
 
   private func expect(
@@ -55,7 +55,7 @@ import Testing
     expect(.error, "certificate for licences", await diagnose(test))
     for purpose in [KeyPurpose.authority] {
       _ = try await CenterFolder(test.path).rotate(
-        purpose, passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+        purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
     }
     let rotated = await diagnose(test)
     for name in ["authority", "licences", "catalogues"] { expect(.good, "certificate for \(name)", rotated) }
@@ -65,7 +65,7 @@ import Testing
     }
     expect(.error, "audit log", await diagnose(test))
     let behind = await CenterFolder(test.path).diagnose(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: StandingClock())
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: StandingClock())
     expect(.error, "clock", behind)
     try FileManager.default.removeItem(atPath: CenterFolder(test.path).file(.heads))
     expect(.error, "centre", await diagnose(test))

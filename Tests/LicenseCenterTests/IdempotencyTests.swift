@@ -5,7 +5,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct IdempotencyTests {
+@Suite(.onEveryEngine) struct IdempotencyTests {
   private func key(_ test: TestCenter) throws -> IdempotencyKey {
     try #require(IdempotencyKey(octets: test.random.octets(16)))
   }

@@ -9,15 +9,15 @@ import Testing
 @testable import LicenseCenter
 
 /// Rotation serves what is new, and leaves what is old as good as it was.
-@Suite struct KeyRotationTests {
+@Suite(.onEveryEngine) struct KeyRotationTests {
   private func open(_ test: TestCenter) async throws -> Center {
     try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
   }
 
   private func rotate(_ purpose: KeyPurpose, _ test: TestCenter) async throws -> UInt32 {
     try await CenterFolder(test.path).rotate(
-      purpose, passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
   }
 
   private func request(_ test: TestCenter, _ title: TitleRecord, _ serial: CardSerial) throws -> LicenseRequest {

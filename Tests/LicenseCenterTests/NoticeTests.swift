@@ -20,7 +20,7 @@ extension Purchaser {
 }
 
 /// Notices from the centre to the card's own firmware.
-@Suite struct NoticeTests {
+@Suite(.onEveryEngine) struct NoticeTests {
   private static let reward = Money(minorUnits: 500, currency: .yen)
 
   /// [0050]: what the seller has to say about pay-back is sealed under the individual key, and its owner alone opens it.

@@ -40,7 +40,7 @@ private struct LateProcessor: PaymentProcessor {
 }
 
 /// Several at once, and answers that overtake each other.
-@Suite struct PaymentRaceTests {
+@Suite(.onEveryEngine) struct PaymentRaceTests {
   /// The counter gives a charge up while its authorisation is on the way: the answer, when it comes, changes nothing, and
   /// no money is left aside.
   @Test func anAnswerThatComesLateChangesNothing() async throws {

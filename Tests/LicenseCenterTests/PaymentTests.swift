@@ -26,7 +26,7 @@ extension TestCenter {
 }
 
 /// Sales of 5 codes for 300 yen each, or of one licence, paid from a means of payment that goes as it is told.
-@Suite struct PaymentTests {
+@Suite(.onEveryEngine) struct PaymentTests {
   /// What is sold.
   enum Sale: CaseIterable {
     case charge, sheet, license

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct RedemptionTests {
+@Suite(.onEveryEngine) struct RedemptionTests {
   /// P1 and P23 up to the download: sheet, code, judgement, file, key.
   @Test func P1_whoeverHasTheCodeGetsTheSoftware() async throws {
     let bench = try await RedemptionBench(octets: 2_500_000)
@@ -96,7 +96,7 @@ import Testing
     let grant = try await bench.begun(bench.codes[0])
     let first = try await bench.download(grant, to: 1500)
     let again = try await CenterFolder(bench.test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: bench.test.random, clock: bench.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: bench.test.room.location, random: bench.test.random, clock: bench.clock)
     #expect(try await again.redemption.progress(grant.ticket).acknowledged == 1500)
     let slice = try await again.redemption.open(grant.ticket, range: 1500..<grant.octets)
     let sealed = first + (try slice.read(at: 1500))

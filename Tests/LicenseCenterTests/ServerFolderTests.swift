@@ -23,7 +23,7 @@ import Testing
     // Whoever forgets the server is told that there is nothing here.
     await expectFailure(.damaged) {
       _ = try await CenterFolder(test.path).open(
-        passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+        passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
     }
   }
 

@@ -16,7 +16,7 @@ enum BackupFormat {
   enum Kind: UInt8 {
     /// The content of `center.json`.
     case facts = 1
-    /// Lines of `audit.heads`.
+    /// A line of `audit.heads`.
     case heads = 2
     /// Number of migrations that the database had seen (8).
     case schema = 3

@@ -13,7 +13,8 @@ final class BackupReader: @unchecked Sendable {
   let keys: KeyStore
   private let operation: String
   private let file: FileHandle
-  private let offset: UInt64
+  /// Where the stream's first segment begins.
+  private let start: UInt64
   private let length: UInt64
   private let segments: UInt64
   private var opener: StreamOpener
@@ -42,7 +43,7 @@ final class BackupReader: @unchecked Sendable {
     let version = try number()
     self.box = box
     keys = try CenterFolder.unseal(box, passphrase: passphrase, operation)
-    offset = try file.offset()
+    let offset = try file.offset()
     let end = try file.seekToEnd()
     length = end - offset
     try file.seek(toOffset: offset)
@@ -50,6 +51,7 @@ final class BackupReader: @unchecked Sendable {
     do {
       segments = try BackupFormat.parameters.segmentCount(ciphertextLength: length)
       let header = try take(StreamingAEAD.headerOctets)
+      start = try file.offset()
       opener = try keys.withKey(.backup, version: version) { key in
         try StreamOpener(key: key, associatedData: preface, header: header, parameters: BackupFormat.parameters)
       }
@@ -59,6 +61,12 @@ final class BackupReader: @unchecked Sendable {
   }
 
   deinit { try? file.close() }
+
+  /// Goes back to before the first record.
+  func rewind() throws {
+    try file.seek(toOffset: start)
+    (index, plain, position) = (0, [], 0)
+  }
 
   /// The next record; `nil` behind the last, when the whole stream was authentic.
   func next() throws -> (kind: BackupFormat.Kind, content: [UInt8])? {

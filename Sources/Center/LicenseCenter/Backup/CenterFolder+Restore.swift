@@ -6,20 +6,24 @@ import Octets
 import SecureChannel
 
 extension CenterFolder {
-  /// Makes a centre's folder from a backup, which is checked as a whole first: every octet is authentic, the ledger
-  /// balances, and the audit log is what the centre signed.
+  /// Makes a centre's folder from a backup, which is checked as a whole before any of it counts: every octet is authentic,
+  /// the ledger balances, and the audit log is what the centre signed.
   ///
   /// - Parameters:
   ///   - path: where the folder is to be.
   ///   - isReplacing: whether a centre at `path` makes place, all at once; it is kept beside, under its name and
   ///     `.replaced-` with the time. Nothing may have it open.
   ///   - passphrase: the one that the centre had when the backup was made.
+  ///   - location: where its database is to be, whatever it was before; one on a server must be there and hold nothing.
   /// - Returns: what was restored, and the folder that was replaced.
   /// - Throws: ``CenterError/Code/damaged`` for a backup that is not what a centre wrote; nothing is replaced then.
-  ///   ``CenterError/Code/conflict`` when there is something at `path`.
+  ///   ``CenterError/Code/conflict`` when there is something at `path`, or in the server's database.
+  ///
+  /// Where the machine stops after the server's database was filled and before the folder has its name, the database
+  /// stays full: empty it, or give another, and restore again.
   public static func restore(
     _ backup: String, to path: String, replacing isReplacing: Bool = false, passphrase: borrowing Secret,
-    random: any RandomSource, clock: any CenterClock
+    database location: DatabaseLocation = .file, random: any RandomSource, clock: any CenterClock
   ) async throws(CenterError) -> (contents: BackupContents, replaced: String?) {
     let operation = "Restoring the centre from \(backup)"
     var target = URL(fileURLWithPath: path).path
@@ -28,8 +32,16 @@ extension CenterFolder {
     let construction = try FolderConstruction(target: target, operation: operation)
     let contents: BackupContents
     do {
-      contents = try await rebuild(backup, in: construction, passphrase, random, clock, notes: true, operation)
-      try construction.finish()
+      let (made, database) = try await rebuild(
+        backup, in: construction, location, passphrase, random, clock, notes: true, operation)
+      defer { try? database.close() }
+      do {
+        try construction.finish()
+      } catch {
+        if location != .file { try? await database.write { try Schema.remove($0) } }
+        throw error
+      }
+      contents = made
     } catch {
       construction.abandon()
       throw CenterError(error, during: operation)
@@ -38,7 +50,7 @@ extension CenterFolder {
     return (contents, try replace(URL(fileURLWithPath: path).path, by: target, at: clock.now(), operation))
   }
 
-  /// Checks a backup as ``restore(_:to:replacing:passphrase:random:clock:)`` does, and makes nothing of it.
+  /// Checks a backup as ``restore(_:to:replacing:passphrase:database:random:clock:)`` does, and makes nothing of it.
   ///
   /// - Parameter scratch: a folder in which there is room for the whole centre.
   public static func checkBackup(
@@ -49,58 +61,78 @@ extension CenterFolder {
     let construction = try FolderConstruction(target: scratch + name, operation: operation)
     defer { construction.abandon() }
     do {
-      return try await rebuild(backup, in: construction, passphrase, random, clock, notes: false, operation)
+      let (contents, database) = try await rebuild(
+        backup, in: construction, .file, passphrase, random, clock, notes: false, operation)
+      try database.close()
+      return contents
     } catch {
       throw CenterError(error, during: operation)
     }
   }
 
-  /// Makes the folder's files, opens the centre in it, and has it check itself.
-  private static func rebuild(
-    _ backup: String, in construction: FolderConstruction, _ passphrase: borrowing Secret, _ random: any RandomSource,
-    _ clock: any CenterClock, notes: Bool, _ operation: String
-  ) async throws -> BackupContents {
-    let reader = try BackupReader(path: backup, passphrase: passphrase, operation)
-    var facts: CenterFacts?
-    var lines: [UInt8] = []
-    var schema: Int?
-    while schema == nil, let record = try reader.next() {
-      switch record.kind {
-      case .facts: facts = try CenterFacts(json: record.content)
-      case .heads: lines += record.content
-      case .schema: schema = Int(clamping: record.content.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
-      case .table, .row, .end: throw BackupFormat.damaged(operation)
-      }
-    }
-    guard let facts, let schema, schema > 0 else { throw BackupFormat.damaged(operation) }
-    let database = try await SQLiteDatabase(path: construction.path(of: FileName.database.rawValue), schema: schema)
-    let contents = try await database.write { transaction in
-      try BackupRows.fill(transaction, from: reader, facts.centerID, schema: schema, operation)
-    }
-    try database.close()
-    try construction.write(reader.box, to: FileName.keys.rawValue)
-    try construction.write(try facts.json(), to: FileName.facts.rawValue)
-    try construction.write(lines + Array((contents.head.line + "\n").utf8), to: FileName.heads.rawValue)
+  /// What a database was filled with.
+  private struct Restored: Sendable {
+    let preface: BackupPreface
+    let contents: BackupContents
+    /// The audit log's last record now.
+    let head: AuditHead
+  }
 
-    let center = try await CenterFolder(construction.path(of: "")).open(
-      passphrase: passphrase, random: random, clock: clock)
+  /// Fills an empty database with what it checks, all in one transaction, and makes the folder's other files.
+  ///
+  /// - Returns: what was restored, and the database, still open.
+  private static func rebuild(
+    _ backup: String, in construction: FolderConstruction, _ location: DatabaseLocation,
+    _ passphrase: borrowing Secret, _ random: any RandomSource, _ clock: any CenterClock, notes: Bool,
+    _ operation: String
+  ) async throws -> (contents: BackupContents, database: any Database) {
+    let reader = try BackupReader(path: backup, passphrase: passphrase, operation)
+    let database = try await location.open(file: construction.path(of: FileName.database.rawValue), schema: 0)
+    let dialect = database.dialect
     do {
-      guard try await center.verify(against: [contents.head]) == contents.head.head else {
-        throw BackupFormat.damaged(operation)
+      let restored = try await database.write { transaction in
+        try fill(transaction, dialect, from: reader, at: clock.now(), notes: notes, operation)
       }
+      // A file must be whole before it gets its name.
+      if location == .file { try database.close() }
+      let facts = restored.preface.facts
+      var heads = restored.preface.heads + [restored.contents.head]
       if notes {
-        try await center.context.database.write { transaction in
-          try AuditLog.append(
-            transaction, at: clock.now(), "center.restore", subject: facts.centerID,
-            detail: "up to record \(contents.head.head.sequence)")
-        }
+        heads.append(try SignedAuditHead.sign(restored.head, at: clock.now(), of: facts.centerID, reader.keys))
       }
+      try construction.write(reader.box, to: FileName.keys.rawValue)
+      try construction.write(try facts.json(), to: FileName.facts.rawValue)
+      try construction.write(heads.flatMap { Array(($0.line + "\n").utf8) }, to: FileName.heads.rawValue)
+      return (restored.contents, database)
     } catch {
-      try? center.close()
+      try? database.close()
       throw error
     }
-    try center.close()
-    return contents
+  }
+
+  private static func fill(
+    _ transaction: any Transaction, _ dialect: SQLDialect, from reader: BackupReader, at now: UInt64, notes: Bool,
+    _ operation: String
+  ) throws -> Restored {
+    // A transaction may be run again.
+    try reader.rewind()
+    let preface = try BackupPreface(from: reader, operation)
+    let (facts, keys) = (preface.facts, reader.keys)
+    try facts.expectKeys(of: keys, operation)
+    try Schema.renew(transaction, dialect, upTo: preface.schema, operation)
+    let contents = try BackupRows.fill(transaction, from: reader, facts.centerID, schema: preface.schema, operation)
+    try Schema.migrate(transaction, dialect)
+    try facts.expectFounding(in: transaction, operation)
+    var head = try Custody.verify(transaction, against: preface.heads + [contents.head], of: facts.centerID, keys)
+    guard head == contents.head.head else { throw BackupFormat.damaged(operation) }
+    let newest = max(try AuditLog.newestTime(transaction) ?? 0, contents.head.time)
+    try ClockGuard.expect(now, notBefore: newest, operation)
+    if notes {
+      try AuditLog.append(
+        transaction, at: now, "center.restore", subject: facts.centerID, detail: "up to record \(head.sequence)")
+      head = try AuditLog.head(transaction)
+    }
+    return Restored(preface: preface, contents: contents, head: head)
   }
 
   /// Puts a finished folder in the place of another, and answers where that is now.
@@ -114,63 +146,5 @@ extension CenterFolder {
         remedy: "The system says: \(String(cString: strerror(errno))). The restored centre is whole; move it yourself.")
     }
     return aside
-  }
-}
-
-/// The tables of a backup.
-private enum BackupRows {
-  static func fill(
-    _ transaction: any Transaction, from reader: BackupReader, _ center: CenterID, schema: Int, _ operation: String
-  ) throws -> BackupContents {
-    let tables = Set(Schema.tables(upTo: schema).map(\.name))
-    var statement: (sql: String, columns: Int)?
-    var rows = 0
-    while let (kind, content) = try reader.next() {
-      switch kind {
-      case .table:
-        let names = try texts(content)
-        guard let table = names.first, tables.contains(table), names.count > 1, names.allSatisfy(isName) else {
-          throw BackupFormat.damaged(operation)
-        }
-        let columns = names.dropFirst()
-        let parameters = (1...columns.count).map { "$\($0)" }.joined(separator: ", ")
-        statement = (
-          "INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(parameters))", columns.count
-        )
-      case .row:
-        guard let statement else { throw BackupFormat.damaged(operation) }
-        try transaction.run(statement.sql, try values(content, count: statement.columns))
-        rows += 1
-      case .end:
-        let line = String(decoding: content.dropFirst(8), as: UTF8.self)
-        guard content.prefix(8).reduce(UInt64(0), { $0 << 8 | UInt64($1) }) == UInt64(rows),
-          let head = SignedAuditHead(line: line), try reader.next() == nil
-        else { throw BackupFormat.damaged(operation) }
-        try head.verify(of: center, reader.keys)
-        return BackupContents(centerID: center, head: head, rows: rows)
-      case .facts, .heads, .schema: throw BackupFormat.damaged(operation)
-      }
-    }
-    throw BackupFormat.damaged(operation)
-  }
-
-  private static func texts(_ content: [UInt8]) throws -> [String] {
-    var reader = OctetReader(content.span.bytes)
-    var texts: [String] = []
-    while !reader.isAtEnd { texts.append(try reader.text()) }
-    return texts
-  }
-
-  private static func values(_ content: [UInt8], count: Int) throws -> [SQLValue] {
-    var reader = OctetReader(content.span.bytes)
-    var values: [SQLValue] = []
-    for _ in 0..<count { values.append(try reader.value()) }
-    try reader.expectEnd()
-    return values
-  }
-
-  /// Names go into statements as they are.
-  private static func isName(_ name: String) -> Bool {
-    !name.isEmpty && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
   }
 }

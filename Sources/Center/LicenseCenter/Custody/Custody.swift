@@ -31,6 +31,24 @@ extension Custody {
     return Custody(folder: folder, keeper: keeper)
   }
 
+  /// Checks ledger and audit log from their first record on, and the log against signed heads; answers its head.
+  static func verify(
+    _ transaction: any Transaction, against heads: [SignedAuditHead], of center: CenterID, _ keys: KeyStore
+  ) throws -> AuditHead {
+    try Ledger.verify(transaction)
+    var hashes: [Int64: [UInt8]] = [:]
+    for signed in heads {
+      try signed.verify(of: center, keys)
+      guard hashes.updateValue(signed.head.hash, forKey: signed.head.sequence) ?? signed.head.hash == signed.head.hash
+      else {
+        throw CenterError(
+          .damaged, "Checking the signed heads at record \(signed.head.sequence)",
+          remedy: "The centre signed two different records of this number; find out who ran it on an old database.")
+      }
+    }
+    return try AuditLog.verify(transaction, against: hashes)
+  }
+
   /// Throws unless the record under a head is there as it was.
   private static func expect(_ head: AuditHead, in transaction: any Transaction) throws {
     let row = try transaction.first("SELECT hash FROM audit_log WHERE sequence = $1", [.integer(head.sequence)])
@@ -68,22 +86,10 @@ extension Center {
   /// - Throws: ``CenterError/Code/damaged`` for whatever was altered, removed, swapped, slipped in or cut off, even with
   ///   all later hashes recomputed.
   public func verify(against kept: [SignedAuditHead] = []) async throws(CenterError) -> AuditHead {
-    try await ledger.verify()
     let (center, keys) = (facts.centerID, context.keys)
     // What is read first is older, so that whatever is signed meanwhile is no contradiction.
-    let file = context.custody?.keeper.file
-    var hashes: [Int64: [UInt8]] = [:]
-    for signed in (try file?.heads() ?? []) + kept {
-      try signed.verify(of: center, keys)
-      guard hashes.updateValue(signed.head.hash, forKey: signed.head.sequence) ?? signed.head.hash == signed.head.hash
-      else {
-        throw CenterError(
-          .damaged, "Checking the signed heads at record \(signed.head.sequence)",
-          remedy: "The centre signed two different records of this number; find out who ran it on an old database.")
-      }
-    }
-    let witnesses = hashes
-    return try await context.database.read { try AuditLog.verify($0, against: witnesses) }
+    let heads = (try context.custody?.keeper.file.heads() ?? []) + kept
+    return try await context.database.read { try Custody.verify($0, against: heads, of: center, keys) }
   }
 
   /// Why the audit log's last head could not be kept; `nil` if it was. It is tried again with the next record.

@@ -56,8 +56,10 @@ public struct SQLiteDatabase: Database {
   /// SQLite itself folds the log when the last connection goes, and GRDB closes the readers last, which may not write.
   public func close() throws(CenterError) {
     do {
-      // Where somebody else reads, or the pool is closed already, the log stays for them or is folded.
-      try? pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+      try? pool.writeWithoutTransaction { connection in
+        // Closing twice is closing once. Where somebody else reads on, the log stays for them.
+        if connection.sqliteConnection != nil { _ = try connection.checkpoint(.truncate) }
+      }
       try pool.close()
     } catch {
       throw CenterError(error, during: "Closing the centre's database")

@@ -22,6 +22,26 @@ enum Schema {
     try transaction.run("INSERT INTO schema_version (version) VALUES ($1)", [.number(target)])
   }
 
+  /// Makes a database that holds nothing one of an earlier `schema`, for what was written then.
+  ///
+  /// - Throws: ``CenterError/Code/conflict`` where any table has a row.
+  static func renew(
+    _ transaction: any Transaction, _ dialect: SQLDialect, upTo schema: Int, _ operation: String
+  ) throws {
+    let tables = tables(upTo: try version(transaction))
+    for table in tables where try transaction.first("SELECT 1 FROM \(table.name) LIMIT 1") != nil {
+      throw CenterError(.conflict, operation, remedy: "The database holds a centre already; give an empty one.")
+    }
+    try remove(transaction)
+    try migrate(transaction, dialect, upTo: schema)
+  }
+
+  /// Takes all tables away, with whatever is in them.
+  static func remove(_ transaction: any Transaction) throws {
+    for table in tables(upTo: try version(transaction)).reversed() { try transaction.run("DROP TABLE \(table.name)") }
+    try transaction.run("DELETE FROM schema_version")
+  }
+
   /// How many migrations a database has seen.
   static func version(_ transaction: any Transaction) throws -> Int {
     Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
