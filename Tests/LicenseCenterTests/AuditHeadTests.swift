@@ -21,7 +21,8 @@ import Testing
 
   private func open(_ test: TestCenter) async throws -> Center {
     try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
   }
 
   /// Writes every hash anew, as whoever knows the program can: the chain by itself is sound again.
@@ -66,7 +67,7 @@ import Testing
         try AuditLog.append(transaction, at: 1_800_000_000, "test", subject: 1)
       }
       try test.center.context.custody?.keeper.keep()
-      try await test.center.context.custody?.folder.tamper { transaction in
+      try await test.center.context.custody?.folder.tamper(test.room) { transaction in
         for sql in statements { try transaction.run(sql) }
         if name == "cut and written on" {
           for _ in 0..<9 { try AuditLog.append(transaction, at: 1_800_000_000, "forged", subject: 1) }
@@ -83,7 +84,7 @@ import Testing
       let test = try await center()
       try test.center.close()
       let folder = CenterFolder(test.path)
-      try await folder.tamper { transaction in
+      try await folder.tamper(test.room) { transaction in
         try transaction.run(sql)
         try Self.recompute(transaction)
       }
@@ -180,7 +181,8 @@ import Testing
     let back = StandingClock()
     back.advance(by: 10_000)
     let center = try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: back)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: back
+    )
     let amount = Money(minorUnits: 5, currency: .yen)
     try await center.ledger.deposit(amount, for: test.serial, operation: try test.operationID())
     // The other instance's clock stands 10,000 seconds before that.
@@ -203,13 +205,15 @@ import Testing
     ahead.advance(by: 50 * 366 * 86_400)
     let folder = CenterFolder(test.path)
     let wrong = try await folder.open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: ahead)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: ahead)
     try await wrong.ledger.deposit(
       Money(minorUnits: 5, currency: .yen), for: test.serial, operation: try test.operationID())
     try wrong.close()
     await expectFailure(.clockSetBack) { _ = try await open(test) }
     let center = try await folder.openAcceptingClock(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
     try await center.ledger.deposit(
       Money(minorUnits: 5, currency: .yen), for: test.serial, operation: try test.operationID())
     _ = try await center.verify()
@@ -221,8 +225,10 @@ import Testing
 
 extension CenterFolder {
   /// Writes in the database as somebody does who is not the centre.
-  func tamper(_ body: @escaping @Sendable (any Transaction) throws -> Void) async throws {
-    let database = try await SQLiteDatabase(path: file(.database))
+  func tamper(
+    _ room: ScratchLocation, _ body: @escaping @Sendable (any Transaction) throws -> Void
+  ) async throws {
+    let database = try await room.location.open(file: file(.database))
     try await database.write(body)
     try database.close()
   }

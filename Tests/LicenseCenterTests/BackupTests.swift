@@ -2,6 +2,7 @@ import Cryptography
 import Formats
 import Foundation
 import Identifiers
+import PostgresRig
 import Synchronization
 import TestSupport
 import Testing
@@ -10,16 +11,22 @@ import Testing
 
 @Suite(.onEveryEngine) struct BackupTests {
   private func restore(
-    _ test: TestCenter, _ backup: String, to path: String, replacing: Bool = false
+    _ test: TestCenter, _ backup: String, to path: String, in location: DatabaseLocation = .file,
+    replacing: Bool = false
   ) async throws -> (BackupContents, String?) {
     try await CenterFolder.restore(
-      backup, to: path, replacing: replacing, passphrase: Secret(copying: TestCenter.passphrase), random: test.random,
-      clock: test.clock)
+      backup, to: path, replacing: replacing, passphrase: Secret(copying: TestCenter.passphrase), database: location,
+      random: test.random, clock: test.clock)
   }
 
-  private func open(_ test: TestCenter, _ path: String) async throws -> Center {
+  private func open(_ test: TestCenter, _ path: String, in location: DatabaseLocation = .file) async throws -> Center {
     try await CenterFolder(path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: location, random: test.random, clock: test.clock)
+  }
+
+  /// Room on some engine, whichever the test runs on.
+  private func room(on engine: Engine) throws -> ScratchLocation {
+    try Engine.$current.withValue(engine) { try ScratchLocation() }
   }
 
   /// Every row of every table, as text.
@@ -51,13 +58,19 @@ import Testing
     #expect(tables.first { $0.name == "postings" }?.key == ["entry", "line"])
     #expect(tables.first { $0.name == "counters" }?.key == ["name"])
     #expect(tables.first { $0.name == "user_profiles" }?.key == ["card"])
+    let isFile = test.room.engine == .sqlite
+    let query =
+      isFile
+      ? "SELECT name FROM sqlite_schema WHERE type = 'table'"
+      : "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
     let names = try await test.center.context.database.read { transaction in
-      try transaction.run("SELECT name FROM sqlite_schema WHERE type = 'table'").map { try $0.text("name") }
+      try transaction.run(query).map { try $0.text("name") }
     }
-    #expect(Set(names) == Set(tables.map(\.name) + ["schema_version"]))
+    #expect(Set(names) == Set(tables.map(\.name) + ["schema_version"] + (isFile ? [] : ["write_turn"])))
   }
 
-  @Test func restoredCentreIsTheSame() async throws {
+  /// From either engine into either.
+  @Test(arguments: Engine.allCases) func restoredCentreIsTheSame(target: Engine) async throws {
     let (test, title) = try await center()
     let backup = test.folder.path + "/backup"
     let before = try await Self.everything(test.center.context.database)
@@ -66,8 +79,11 @@ import Testing
     let mode = try FileManager.default.attributesOfItem(atPath: backup)[.posixPermissions] as? Int
     #expect(mode == 0o600)
     let path = test.folder.path + "/restored"
-    _ = try await restore(test, backup, to: path)
-    let restored = try await open(test, path)
+    let room = try room(on: target)
+    _ = try await restore(test, backup, to: path, in: room.location)
+    let files = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+    #expect(files == ["audit.heads"] + (target == .sqlite ? ["center.db"] : []) + ["center.json", "keys.sealed"])
+    let restored = try await open(test, path, in: room.location)
     var after = try await Self.everything(restored.context.database)
     // But for the note that it was restored.
     let note = try #require(after["audit_log"]?.first { $0["action"] == "center.restore" })
@@ -79,8 +95,92 @@ import Testing
     _ = try await restored.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
     _ = try await restored.verify()
     try restored.close()
-    await expectFailure(.conflict) { _ = try await restore(test, backup, to: path) }
+    await expectFailure(.conflict) { _ = try await restore(test, backup, to: path, in: room.location) }
     await expectFailure(.storage) { _ = try await test.center.backUp(to: backup) }
+  }
+
+  /// A server's database must hold nothing, and holds nothing after whatever failed.
+  @Test func databaseOnAServerIsFilledWholeOrNotAtAll() async throws {
+    let (test, _) = try await center()
+    let (backup, path) = (test.folder.path + "/backup", test.folder.path + "/restored")
+    _ = try await test.center.backUp(to: backup)
+    let room = try room(on: .postgreSQL)
+    let database = try await room.open()
+    defer { try? database.close() }
+    func expectNothing() async throws {
+      let tables = Schema.tables(upTo: Schema.migrations.count).map(\.name)
+      let names = try await database.read { transaction in
+        try transaction.run("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'").map {
+          try $0.text("name")
+        }
+      }
+      for name in Set(names).intersection(tables) {
+        #expect(try await database.read { try $0.run("SELECT 1 FROM \(name) LIMIT 1") }.isEmpty, "\(name)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    let changed = test.folder.path + "/changed"
+    var octets = try Data(contentsOf: URL(filePath: backup))
+    octets[octets.count - 20] ^= 1
+    try octets.write(to: URL(filePath: changed))
+    await expectFailure(.damaged) { _ = try await restore(test, changed, to: path, in: room.location) }
+    try await expectNothing()
+    // The clock is what is looked at last.
+    await expectFailure(.clockSetBack) {
+      let clock = StandingClock()
+      test.clock.advance(by: 10_000)
+      _ = try await test.center.backUp(to: test.folder.path + "/later")
+      _ = try await CenterFolder.restore(
+        test.folder.path + "/later", to: path, passphrase: Secret(copying: TestCenter.passphrase),
+        database: room.location, random: test.random, clock: clock)
+    }
+    try await expectNothing()
+    // The folder cannot get its name.
+    let code = try await ServerFolderTests.blockingRename(path) {
+      _ = try await restore(test, backup, to: path, in: room.location)
+    }
+    #expect(code == .storage)
+    try FileManager.default.removeItem(atPath: path)
+    try await expectNothing()
+
+    _ = try await restore(test, backup, to: path, in: room.location)
+    let restored = try await open(test, path, in: room.location)
+    let records = try await restored.verify().sequence
+    await expectFailure(.conflict) { _ = try await restore(test, backup, to: path + "-2", in: room.location) }
+    #expect(try await restored.verify().sequence == records)
+    try restored.close()
+  }
+
+  /// A server that ends the connection in the middle of a restore: it is begun anew, and nothing is there twice.
+  @Test func restoreThatLosesItsServerBeginsAnew() async throws {
+    let (test, _) = try await center()
+    let (backup, path) = (test.folder.path + "/backup", test.folder.path + "/restored")
+    _ = try await test.center.backUp(to: backup)
+    let before = try await test.center.verify()
+    let room = try room(on: .postgreSQL)
+    let name = try #require(room.name)
+    let server = try PrivatePostgres.shared()
+    let isDone = Mutex(false)
+    let cutter = Task.detached {
+      var cuts = 0
+      while cuts < 3, !isDone.withLock({ $0 }) {
+        let ended = try server.run(
+          """
+          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = '\(name)' AND query LIKE 'INSERT INTO%' AND state <> 'idle'
+          """)
+        cuts += ended.isEmpty ? 0 : 1
+      }
+      return cuts
+    }
+    _ = try await restore(test, backup, to: path, in: room.location)
+    isDone.withLock { $0 = true }
+    #expect(try await cutter.value > 0)
+    let restored = try await open(test, path, in: room.location)
+    // That it was backed up, and that it was restored.
+    #expect(try await restored.verify().sequence == before.sequence)
+    try restored.close()
   }
 
   private final class Load: Sendable {
@@ -172,13 +272,13 @@ import Testing
     _ = try await test.center.backUp(to: backup)
     try test.center.close()
     try await CenterFolder(test.path).tamper(test.room) { try $0.run("DELETE FROM audit_log WHERE sequence > 2") }
-    await expectFailure(.damaged) { _ = try await open(test, test.path) }
+    await expectFailure(.damaged) { _ = try await open(test, test.path, in: test.room.location) }
     let (_, replaced) = try await restore(test, backup, to: test.path, replacing: true)
     let center = try await open(test, test.path)
     _ = try await center.verify()
     try center.close()
     let aside = try #require(replaced)
-    await expectFailure(.damaged) { _ = try await open(test, aside) }
+    await expectFailure(.damaged) { _ = try await open(test, aside, in: test.room.location) }
   }
 
   /// A backup opens with the keys of its time, and has all that is needed after a rotation.
@@ -187,9 +287,10 @@ import Testing
     let backup = test.folder.path + "/backup"
     for purpose in KeyPurpose.allCases {
       _ = try await CenterFolder(test.path).rotate(
-        purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+        purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+        clock: test.clock)
     }
-    let rotated = try await open(test, test.path)
+    let rotated = try await open(test, test.path, in: test.room.location)
     _ = try await rotated.backUp(to: backup)
     let path = test.folder.path + "/restored"
     _ = try await restore(test, backup, to: path)

@@ -228,7 +228,8 @@ import Testing
       try changed.write(to: URL(filePath: path))
       await expectFailure(.keyStore, "octet \(index)") {
         _ = try await CenterFolder(test.path).open(
-          passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+          passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+          clock: test.clock)
       }
     }
   }
@@ -264,14 +265,16 @@ import Testing
       try Data(changed.json()).write(to: file)
       await expectFailure(.damaged, "change \(index)") {
         _ = try await CenterFolder(test.path).open(
-          passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+          passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+          clock: test.clock)
       }
     }
     try Data(facts.json()).write(to: file)
     // Long after the certificates are over, the centre still answers for its past.
     test.clock.advance(by: 100 * 366 * 86_400)
     let opened = try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
     #expect(opened.facts == facts)
     try opened.close()
   }
@@ -298,7 +301,8 @@ import Testing
     try FileManager.default.removeItem(atPath: test.path + "/center.db")
     await expectFailure(.damaged) {
       _ = try await CenterFolder(test.path).open(
-        passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+        passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+        clock: test.clock)
     }
     #expect(!FileManager.default.fileExists(atPath: test.path + "/center.db"))
   }

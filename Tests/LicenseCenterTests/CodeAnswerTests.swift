@@ -193,9 +193,8 @@ import Testing
     let client = RedeemingClient(address: "192.0.2.77")
     _ = try await attempt(bench, RetrievalCode(from: bench.test.random), client)
     #expect(try await bench.test.count("SELECT 1 FROM attempts") == 1)
-    for name in try FileManager.default.contentsOfDirectory(atPath: bench.test.path) where name.hasPrefix("center.db") {
-      let data = try Data(contentsOf: URL(filePath: bench.test.path + "/" + name))
-      #expect(data.range(of: Data("192.0.2.77".utf8)) == nil)
+    for (name, content) in try bench.test.files() {
+      #expect(content.range(of: Data("192.0.2.77".utf8)) == nil, "\(name)")
     }
     bench.clock.advance(by: 100_000)
     _ = try await attempt(bench, RetrievalCode(from: bench.test.random), RedeemingClient(address: "192.0.2.78"))

@@ -55,7 +55,8 @@ import Testing
     expect(.error, "certificate for licences", await diagnose(test))
     for purpose in [KeyPurpose.authority] {
       _ = try await CenterFolder(test.path).rotate(
-        purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+        purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+        clock: test.clock)
     }
     let rotated = await diagnose(test)
     for name in ["authority", "licences", "catalogues"] { expect(.good, "certificate for \(name)", rotated) }
@@ -65,7 +66,8 @@ import Testing
     }
     expect(.error, "audit log", await diagnose(test))
     let behind = await CenterFolder(test.path).diagnose(
-      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: StandingClock())
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: StandingClock())
     expect(.error, "clock", behind)
     try FileManager.default.removeItem(atPath: CenterFolder(test.path).file(.heads))
     expect(.error, "centre", await diagnose(test))

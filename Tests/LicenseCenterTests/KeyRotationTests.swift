@@ -12,12 +12,14 @@ import Testing
 @Suite(.onEveryEngine) struct KeyRotationTests {
   private func open(_ test: TestCenter) async throws -> Center {
     try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
   }
 
   private func rotate(_ purpose: KeyPurpose, _ test: TestCenter) async throws -> UInt32 {
     try await CenterFolder(test.path).rotate(
-      purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random, clock: test.clock)
+      purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
   }
 
   private func request(_ test: TestCenter, _ title: TitleRecord, _ serial: CardSerial) throws -> LicenseRequest {
@@ -115,12 +117,13 @@ import Testing
 
   @Test func rotationsAtOnceLoseNoKey() async throws {
     let test = try await TestCenter()
-    let (path, random, clock) = (test.path, test.random, test.clock)
+    let (path, room, random, clock) = (test.path, test.room.location, test.random, test.clock)
     let made = await withTaskGroup(of: UInt32?.self) { group in
       for _ in 0..<4 {
         group.addTask {
           try? await CenterFolder(path).rotate(
-            .codePepper, passphrase: Secret(copying: TestCenter.passphrase), random: random, clock: clock)
+            .codePepper, passphrase: Secret(copying: TestCenter.passphrase), database: room, random: random,
+            clock: clock)
         }
       }
       return await group.reduce(into: [UInt32]()) { made, version in if let version { made.append(version) } }
@@ -138,12 +141,15 @@ import Testing
     let new: [UInt8] = Array("battery staple".utf8)
     await expectFailure(.invalid) {
       try await folder.changePassphrase(
-        from: Secret(copying: TestCenter.passphrase), to: Secret(copying: []), random: test.random, clock: test.clock)
+        from: Secret(copying: TestCenter.passphrase), to: Secret(copying: []), database: test.room.location,
+        random: test.random, clock: test.clock)
     }
     try await folder.changePassphrase(
-      from: Secret(copying: TestCenter.passphrase), to: Secret(copying: new), random: test.random, clock: test.clock)
+      from: Secret(copying: TestCenter.passphrase), to: Secret(copying: new), database: test.room.location,
+      random: test.random, clock: test.clock)
     await expectFailure(.keyStore) { _ = try await open(test) }
-    let center = try await folder.open(passphrase: Secret(copying: new), random: test.random, clock: test.clock)
+    let center = try await folder.open(
+      passphrase: Secret(copying: new), database: test.room.location, random: test.random, clock: test.clock)
     _ = try await center.verify()
     try center.close()
   }

@@ -9,7 +9,8 @@ extension TestCenter {
   /// The same centre, opened once more with the simulated processor: as after a restart.
   func reopened(payments: PaymentConnection = .simulated) async throws -> Center {
     try await CenterFolder(path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: random, clock: clock, payments: payments)
+      passphrase: Secret(copying: TestCenter.passphrase), database: room.location, random: random, clock: clock,
+      payments: payments)
   }
 
   func sheetOrder(_ title: TitleRecord, quantity: UInt16 = 5) throws -> SealSheetOrder {
