@@ -156,6 +156,10 @@ import Testing
   @Test func restoreThatLosesItsServerBeginsAnew() async throws {
     let (test, _) = try await center()
     let (backup, path) = (test.folder.path + "/backup", test.folder.path + "/restored")
+    // Long enough a restore for somebody to come between.
+    try await test.center.context.database.write { transaction in
+      for number in 0..<2000 { try AuditLog.append(transaction, at: 1_800_000_000, "test", subject: number) }
+    }
     _ = try await test.center.backUp(to: backup)
     let before = try await test.center.verify()
     let room = try room(on: .postgreSQL)
@@ -171,6 +175,7 @@ import Testing
           WHERE datname = '\(name)' AND query LIKE 'INSERT INTO%' AND state <> 'idle'
           """)
         cuts += ended.isEmpty ? 0 : 1
+        try await Task.sleep(for: .milliseconds(1))
       }
       return cuts
     }

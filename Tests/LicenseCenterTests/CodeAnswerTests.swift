@@ -73,7 +73,7 @@ import Testing
     for (dud, log) in logs { #expect(log == reference, "\(dud)") }
   }
 
-  /// The distribution of times is shown; the medians lie close together.
+  /// The distribution of times is shown; what each takes when the machine has nothing else to do lies close together.
   @Test func wrongCodesTakeTheSameTime() async throws {
     let (bench, duds) = try await duds()
     let rounds = Randomness("times of wrong codes").soak(40, full: 1_000)
@@ -86,14 +86,15 @@ import Testing
         times[dud, default: []].append(time / .microseconds(1))
       }
     }
-    let medians = times.mapValues { $0.sorted()[$0.count / 2] }
+    // Whatever else runs only ever lengthens a time, so that the short ones tell of the code.
+    let short = times.mapValues { $0.sorted()[$0.count / 10] }
     for (dud, list) in times.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       let sorted = list.sorted()
       let figures = [0.1, 0.5, 0.9].map { Int(sorted[Int(Double(sorted.count - 1) * $0)]) }
       print("wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs")
     }
-    let (least, most) = (medians.values.min() ?? 0, medians.values.max() ?? 0)
-    #expect(most < 2 * least + 200, "medians from \(least) to \(most) µs")
+    let (least, most) = (short.values.min() ?? 0, short.values.max() ?? 0)
+    #expect(most < 2 * least + 200, "tenths from \(least) to \(most) µs")
   }
 
   @Test func P8_codeDiesAtItsDateInEveryState() async throws {

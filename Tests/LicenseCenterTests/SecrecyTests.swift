@@ -44,8 +44,9 @@ extension TestCenter {
       )
       paths += tables.compactMap { $0.first ?? nil }.map { server.dataFolder + "/" + $0 }
     }
-    return try paths.map { URL(filePath: $0) }.filter { !$0.hasDirectoryPath }.map { file in
-      (file.lastPathComponent, try Data(contentsOf: file))
+    return try paths.map { URL(filePath: $0) }.compactMap { file in
+      guard try file.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true else { return nil }
+      return (file.lastPathComponent, try Data(contentsOf: file))
     }
   }
 }

@@ -59,9 +59,10 @@ import Testing
   static func blockingRename(
     _ path: String, _ body: () async throws -> Void
   ) async throws -> CenterError.Code? {
+    let target = URL(fileURLWithPath: path)
+    let scratch = target.deletingLastPathComponent().path + "/.\(target.lastPathComponent).creating"
     let blocker = Task.detached {
-      let scratch = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/.new.creating"
-      while !FileManager.default.fileExists(atPath: scratch) { usleep(200) }
+      while !FileManager.default.fileExists(atPath: scratch) { try await Task.sleep(for: .microseconds(200)) }
       try FileManager.default.createDirectory(atPath: path + "/taken", withIntermediateDirectories: true)
     }
     do {
