@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import WarifuTesting
 
 /// What keeps a centre safe, as whoever runs it does it.
 @Suite struct CenterCustodyTests {
