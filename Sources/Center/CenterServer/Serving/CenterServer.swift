@@ -66,8 +66,8 @@ public struct CenterServer: Service {
     journal = Journal(logger: logger, metrics: metrics, random: random)
     let endpoints =
       OperationEndpoints.all(center, metrics, connections) + CenterEndpoints.all(center) + TitleEndpoints.all(center)
-      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + CounterEndpoints.all(center)
-      + further
+      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + RedemptionEndpoints.all(center)
+      + CopyRightEndpoints.all(center) + ProvisionEndpoints.all(center) + CounterEndpoints.all(center) + further
     responder = Responder(
       routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), limits: limits,
       authenticator: authenticator, answers: answers,
