@@ -7,7 +7,7 @@ import Testing
 @testable import LicenseCenter
 
 /// What the public learns from trying codes: one answer, for the same work; and how often it may try.
-@Suite struct CodeAnswerTests {
+@Suite(.onEveryEngine) struct CodeAnswerTests {
   /// Codes that are good for nothing, each for a reason of its own.
   private enum Dud: String, CaseIterable {
     case unknown, inUse, used, expired, voided
@@ -73,7 +73,7 @@ import Testing
     for (dud, log) in logs { #expect(log == reference, "\(dud)") }
   }
 
-  /// The distribution of times is shown; the medians lie close together.
+  /// The distribution of times is shown; what each takes when the machine has nothing else to do lies close together.
   @Test func wrongCodesTakeTheSameTime() async throws {
     let (bench, duds) = try await duds()
     let rounds = Randomness("times of wrong codes").soak(40, full: 1_000)
@@ -86,14 +86,15 @@ import Testing
         times[dud, default: []].append(time / .microseconds(1))
       }
     }
-    let medians = times.mapValues { $0.sorted()[$0.count / 2] }
+    // Whatever else runs only ever lengthens a time, so that the short ones tell of the code.
+    let short = times.mapValues { $0.sorted()[$0.count / 10] }
     for (dud, list) in times.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       let sorted = list.sorted()
       let figures = [0.1, 0.5, 0.9].map { Int(sorted[Int(Double(sorted.count - 1) * $0)]) }
       print("wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs")
     }
-    let (least, most) = (medians.values.min() ?? 0, medians.values.max() ?? 0)
-    #expect(most < 2 * least + 200, "medians from \(least) to \(most) µs")
+    let (least, most) = (short.values.min() ?? 0, short.values.max() ?? 0)
+    #expect(most < 2 * least + 200, "tenths from \(least) to \(most) µs")
   }
 
   @Test func P8_codeDiesAtItsDateInEveryState() async throws {
@@ -193,9 +194,8 @@ import Testing
     let client = RedeemingClient(address: "192.0.2.77")
     _ = try await attempt(bench, RetrievalCode(from: bench.test.random), client)
     #expect(try await bench.test.count("SELECT 1 FROM attempts") == 1)
-    for name in try FileManager.default.contentsOfDirectory(atPath: bench.test.path) where name.hasPrefix("center.db") {
-      let data = try Data(contentsOf: URL(filePath: bench.test.path + "/" + name))
-      #expect(data.range(of: Data("192.0.2.77".utf8)) == nil)
+    for (name, content) in try bench.test.files() {
+      #expect(content.range(of: Data("192.0.2.77".utf8)) == nil, "\(name)")
     }
     bench.clock.advance(by: 100_000)
     _ = try await attempt(bench, RetrievalCode(from: bench.test.random), RedeemingClient(address: "192.0.2.78"))

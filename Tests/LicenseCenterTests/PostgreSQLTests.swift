@@ -46,6 +46,27 @@ import Testing
     }
   }
 
+  /// Several instances open a database that holds nothing yet, at once: each finds it whole.
+  @Test func emptyDatabaseIsOpenedByManyAtOnce() async throws {
+    let server = try PrivatePostgres.shared()
+    for _ in 0..<Randomness("first openings").soak(4, full: 100) {
+      let name = try server.makeDatabase()
+      defer { try? server.dropDatabase(name) }
+      let address = try PostgreSQLAddress(server.url(of: name))
+      let versions = try await withThrowingTaskGroup(of: Int.self) { group in
+        for _ in 0..<12 {
+          group.addTask {
+            let database = try await PostgreSQLDatabase(address, readerCount: 1)
+            defer { try? database.close() }
+            return try await database.read { try Schema.version($0) }
+          }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(versions == [Int](repeating: Schema.migrations.count, count: 12))
+    }
+  }
+
   /// Every connection is cut again and again under load: no caller notices, and each counts once.
   @Test func lostConnectionsAreReplaced() async throws {
     let random = Randomness("lost connections")

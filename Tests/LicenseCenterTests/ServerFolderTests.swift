@@ -19,7 +19,9 @@ import Testing
 
   @Test func folderHoldsNoDatabase() async throws {
     let test = try await onServer()
-    #expect(try FileManager.default.contentsOfDirectory(atPath: test.path).sorted() == ["center.json", "keys.sealed"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: test.path).sorted()
+        == ["audit.heads", "center.json", "keys.sealed"])
     // Whoever forgets the server is told that there is nothing here.
     await expectFailure(.damaged) {
       _ = try await CenterFolder(test.path).open(
@@ -47,19 +49,20 @@ import Testing
     let path = test.folder.appending(path: "new").path
     let database = try await room.open()
     defer { try? database.close() }
-    #expect(try await blockingRename(path) { try await create(test, path, in: room.location) } == .storage)
+    #expect(try await Self.blockingRename(path) { try await create(test, path, in: room.location) } == .storage)
     #expect(try await database.read { try $0.run("SELECT 1 FROM audit_log") }.isEmpty)
     try FileManager.default.removeItem(atPath: path)
     try await create(test, path, in: room.location)
   }
 
   /// Runs a creation while a folder that is not empty comes to be at its target; answers how it failed.
-  private func blockingRename(
+  static func blockingRename(
     _ path: String, _ body: () async throws -> Void
   ) async throws -> CenterError.Code? {
+    let target = URL(fileURLWithPath: path)
+    let scratch = target.deletingLastPathComponent().path + "/.\(target.lastPathComponent).creating"
     let blocker = Task.detached {
-      let scratch = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/.new.creating"
-      while !FileManager.default.fileExists(atPath: scratch) { usleep(200) }
+      while !FileManager.default.fileExists(atPath: scratch) { try await Task.sleep(for: .microseconds(200)) }
       try FileManager.default.createDirectory(atPath: path + "/taken", withIntermediateDirectories: true)
     }
     do {

@@ -84,7 +84,7 @@ public final class Workbench {
   /// Has the centre tell the card the time of the virtual clock.
   public func setTime(_ issued: IssuedCard) async throws {
     let challenge = try issued.card.challenge()
-    let (time, signature) = try center.cardTime.sign(for: issued.serial, challenge: challenge)
+    let (time, signature) = try await center.cardTime.sign(for: issued.serial, challenge: challenge)
     try issued.card.setTime(time, signature: signature)
   }
 

@@ -6,7 +6,7 @@ import ServiceLifecycle
 import Synchronization
 import UnixSignals
 
-/// A centre that is served as a program: the server, the courier of webhooks, housekeeping, and what the signals SIGTERM,
+/// A centre that is served as a program: the server with its courier of webhooks, housekeeping, and what the signals SIGTERM,
 /// SIGINT and SIGHUP ask for.
 public struct CenterHost: Sendable {
   /// Where it listens.
@@ -33,7 +33,6 @@ public struct CenterHost: Sendable {
   }
 
   private let center: Center
-  private let clock: any CenterClock
   private let collectsPayments: Bool
   private let manager: ServiceManager?
   private let logger: Logger
@@ -51,11 +50,10 @@ public struct CenterHost: Sendable {
   /// - Throws: ``LicenseCenter/CenterError/Code/invalid`` for options that would send tokens over a network in clear.
   public init(
     _ center: Center, options: ServingOptions, monitors: FixedTokens = FixedTokens([]), further: [Endpoint] = [],
-    collectsPayments: Bool = false, manager: ServiceManager? = nil, clock: any CenterClock, logger: Logger,
+    collectsPayments: Bool = false, manager: ServiceManager? = nil, logger: Logger,
     random: any RandomSource, onListening: @escaping @Sendable (Place) -> Void = { _ in }
   ) throws(CenterError) {
     self.center = center
-    self.clock = clock
     self.collectsPayments = collectsPayments
     self.manager = manager
     self.logger = logger
@@ -84,7 +82,6 @@ public struct CenterHost: Sendable {
     // They are asked to end from the last to the first.
     var services: [any Service] = [
       signals, Housekeeping(center, collectsPayments: collectsPayments, logger: logger),
-      WebhookCourier(center.webhooks, clock: clock, logger: logger),
     ]
     if let manager, let time = manager.watchdogTime {
       services.append(Watchdog(center: center, manager: manager, time: time))

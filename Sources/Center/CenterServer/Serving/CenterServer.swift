@@ -9,11 +9,13 @@ import ServiceLifecycle
 import UnixSignals
 
 /// The licence centre over HTTP: one route table that serves and describes itself, behind limits that no client can pass.
+/// Beside it, whoever has a webhook is told of every change.
 public struct CenterServer: Service {
   private let options: ServingOptions
   private let journal: Journal
   private let responder: Responder
   private let connections: ConnectionTable
+  private let courier: WebhookCourier
   private let onListening: @Sendable (SocketAddress) async -> Void
 
   /// A server of `center`, whose callers log in at the centre and whose answers it keeps.
@@ -57,12 +59,15 @@ public struct CenterServer: Service {
         remedy: "Give a certificate, or say that something else does TLS, or listen on 127.0.0.1.")
     }
     let metrics = ServerMetrics()
+    let center = center.observed(by: metrics)
+    courier = WebhookCourier(center.webhooks, clock: center.clock, logger: logger)
     let limits = options.limits
     connections = ConnectionTable(limits)
     journal = Journal(logger: logger, metrics: metrics, random: random)
     let endpoints =
       OperationEndpoints.all(center, metrics, connections) + CenterEndpoints.all(center) + TitleEndpoints.all(center)
-      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + further
+      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + RedemptionEndpoints.all(center)
+      + CopyRightEndpoints.all(center) + ProvisionEndpoints.all(center) + CounterEndpoints.all(center) + further
     responder = Responder(
       routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), limits: limits,
       authenticator: authenticator, answers: answers,
@@ -86,7 +91,8 @@ public struct CenterServer: Service {
         if let address = channel.localAddress { await onListening(address) }
       },
       logger: journal.logger)
-    var services: [any Service] = [application]
+    // The last one is the first to stop: what a request changes while the server drains may still be told of.
+    var services: [any Service] = [courier, application]
     if options.obeysSignals, let identity = options.identity {
       services.append(CertificateWatch(identity: identity, logger: journal.logger))
     }

@@ -47,9 +47,15 @@ public protocol Transaction {
   /// Runs one statement and answers its rows.
   @discardableResult
   func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow]
+
+  /// Hears that the audit log has a new last record. Whoever keeps heads outside the database listens; others need not.
+  func noteAuditHead(_ head: AuditHead)
 }
 
 extension Transaction {
+  /// Nobody listens.
+  public func noteAuditHead(_: AuditHead) {}
+
   /// Runs a statement without parameters.
   @discardableResult
   func run(_ sql: String) throws -> [SQLRow] { try run(sql, []) }

@@ -30,7 +30,7 @@ extension SQLValue: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
 
 /// One row of an answer. Asking for a column that is not there, or of another type, throws.
 public struct SQLRow: Hashable, Sendable {
-  private let values: [String: SQLValue]
+  let values: [String: SQLValue]
 
   /// A row of these columns.
   public init(_ values: [String: SQLValue]) { self.values = values }

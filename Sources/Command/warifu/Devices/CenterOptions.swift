@@ -66,6 +66,12 @@ struct CenterOptions: ParsableArguments {
   @OptionGroup var passphraseOptions: PassphraseOptions
   @OptionGroup var databaseOptions: DatabaseOptions
 
+  /// The folder of a centre that is to be opened; from here on the process keeps its memory to itself.
+  func folder() throws -> CenterFolder {
+    try ProcessSecrecy.begin()
+    return try folderOptions.folder()
+  }
+
   /// Lends the open centre, and closes it whatever happens.
   func use<R>(_ body: (Center) async throws -> R) async throws -> R {
     let center = try await open()
@@ -80,22 +86,22 @@ struct CenterOptions: ParsableArguments {
     return result
   }
 
-  /// Whether the centre's database is on a server.
-  func isOnServer(_ folder: CenterFolder) throws -> Bool {
-    if databaseOptions.database != nil { return true }
-    return try folder.settings().database != nil
-  }
-
-  /// The centre, which whoever asks must close.
-  func open() async throws -> Center {
-    let folder = try folderOptions.folder()
-    var settings = try folder.settings()
-    let location = try databaseOptions.location(remembered: settings)
+  /// Where the database of the centre in `folder` is.
+  func location(of folder: CenterFolder) throws -> DatabaseLocation {
+    let location = try databaseOptions.location(remembered: try folder.settings())
     guard location != .file || folder.hasDatabase else {
       throw Failure(
         .badInput, "there is no database in \(folder.path)",
         remedy: "say where it is with --database, or restore center.db from a backup")
     }
+    return location
+  }
+
+  /// The centre, which whoever asks must close.
+  func open() async throws -> Center {
+    let folder = try folder()
+    var settings = try folder.settings()
+    let location = try location(of: folder)
     let center = try await folder.open(
       passphrase: try passphraseOptions.read(), database: location, random: SystemRandom(), clock: SystemClock(),
       payments: settings.payments)

@@ -69,8 +69,8 @@ struct CenterServe: AsyncParsableCommand {
     try named.folderOptions.take(folder)
     let serving = try options()
     let monitors = try monitors()
-    let folder = try named.folderOptions.folder()
-    let lock = try named.isOnServer(folder) ? nil : try ServeLock(of: folder)
+    let folder = try named.folder()
+    let lock = try named.location(of: folder) == .file ? try ServeLock(of: folder) : nil
     defer { lock?.release() }
     let output = output
     let logger = ServerLog.open(at: logLevel.level)
@@ -78,7 +78,7 @@ struct CenterServe: AsyncParsableCommand {
       let host = try CenterHost(
         center, options: serving, monitors: monitors, collectsPayments: try folder.settings().simulatesPayments,
         manager: ServiceManager(environment: ProcessInfo.processInfo.environment, processID: getpid()),
-        clock: SystemClock(), logger: logger, random: SystemRandom()
+        logger: logger, random: SystemRandom()
       ) { place in
         do {
           try output.writeLine(ListeningReport(place, center: center.facts))
