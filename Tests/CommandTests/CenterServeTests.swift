@@ -135,7 +135,8 @@ import WarifuTesting
       let made = try bench.launch(
         "/usr/bin/env",
         [
-          "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9",
+          "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+          "9",
           "-keyout", "\(name).key", "-out", "\(name).pem", "-subj", "/CN=\(name)", "-addext",
           "subjectAltName=DNS:localhost,IP:127.0.0.1",
         ])
@@ -143,7 +144,9 @@ import WarifuTesting
     }
     for name in ["old", "new"] { try certify(name) }
     func install(_ name: String) throws {
-      for end in ["key", "pem"] { try bench.octets(of: "\(name).\(end)").write(to: URL(fileURLWithPath: bench.path("tls.\(end)"))) }
+      for end in ["key", "pem"] {
+        try bench.octets(of: "\(name).\(end)").write(to: URL(fileURLWithPath: bench.path("tls.\(end)")))
+      }
     }
     try install("old")
     let (listener, socket) = try NotifyListener.open()

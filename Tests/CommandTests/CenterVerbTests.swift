@@ -147,7 +147,8 @@ import Testing
     ])
     try bench.succeed("center", "payments", "file", card, "--token", "file:token")
     // What was bought before is owed.
-    #expect(try bench.json("center", "payments", "collect", card, "--currency", "EUR")["state"] as? String == "captured")
+    #expect(
+      try bench.json("center", "payments", "collect", card, "--currency", "EUR")["state"] as? String == "captured")
     try bench.succeed("center", "payments", "file", card, "--token", "file:slow")
     _ = try sell(1, on: bench)
     let list = try #require(try bench.json("center", "payments", "list", card)["payments"] as? [[String: Any]])
@@ -287,7 +288,9 @@ import Testing
 
   @Test func pressedTitlesAreUpForDownload() throws {
     let bench = try counter().bench
-    let press = ["master", "press", "new.iso", "--name", "New", "--manager", "manager", "--title", "path=text,title=Text"]
+    let press = [
+      "master", "press", "new.iso", "--name", "New", "--manager", "manager", "--title", "path=text,title=Text",
+    ]
     #expect(try bench.json(press)["published"] as? Bool == false)
     _ = try sell(1, on: bench)
     #expect(try bench.run(["center", "provide", "x", "--code", "file:code0"]).status != 0)

@@ -71,7 +71,8 @@ import WarifuTesting
     try expect(1, "holds a centre already", "center", "init", "two", "--name", "Two", "--database", url)
     try bench.succeed("center", "init", "three", "--name", "Three")
     try expect(65, "not of one centre", "center", "verify", "--center", "three", "--database", url)
-    try expect(64, "no server that wants a password", "center", "verify", "--center", "three", "--database-password", "file:x")
+    try expect(
+      64, "no server that wants a password", "center", "verify", "--center", "three", "--database-password", "file:x")
     try FileManager.default.removeItem(atPath: bench.path("center/settings.json"))
     try expect(65, "say where it is with --database", "center", "verify")
     try bench.succeed("center", "verify", "--database", url)

@@ -59,6 +59,7 @@ import WarifuTesting
       $0.replacing("${STATE_DIRECTORY}", with: "s").replacing("${CREDENTIALS_DIRECTORY}", with: "c")
     }
     let outcome = try bench.run(words)
-    #expect(outcome.status == 69 && outcome.complaint.contains("there is no centre at s/center"), "\(outcome.complaint)")
+    #expect(
+      outcome.status == 69 && outcome.complaint.contains("there is no centre at s/center"), "\(outcome.complaint)")
   }
 }

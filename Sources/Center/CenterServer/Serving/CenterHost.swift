@@ -65,11 +65,11 @@ public struct CenterHost: Sendable {
     server = try CenterServer(
       center, options: options, monitors: monitors, further: further, logger: logger, random: random,
       onListening: { address in
-      guard let name = address.ipAddress, let port = address.port else { return }
-      let place = Place(address: name, port: port, isSecure: isSecure)
-      onListening(place)
-      manager?.tell(.ready("Serving at \(place.url)"))
-    })
+        guard let name = address.ipAddress, let port = address.port else { return }
+        let place = Place(address: name, port: port, isSecure: isSecure)
+        onListening(place)
+        manager?.tell(.ready("Serving at \(place.url)"))
+      })
   }
 
   /// Serves until SIGTERM or SIGINT: then takes no more connections, gives every request that is being served its answer

@@ -34,7 +34,8 @@ extension CenterFolder {
       let settings = document.settings
     else {
       throw CenterError(
-        .damaged, operation, remedy: "settings.json is not this program's; restore it, or remove it and name the database.")
+        .damaged, operation,
+        remedy: "settings.json is not this program's; restore it, or remove it and name the database.")
     }
     return settings
   }

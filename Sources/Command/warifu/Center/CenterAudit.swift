@@ -109,10 +109,12 @@ private struct AuditLine: Report {
   var text: String { AuditLine.line("\(record)", Words.time(time), action, subject, detail) }
 
   /// Columns of a fixed width, since nobody knows yet what comes; what is longer pushes the rest to the right.
-  private static func line(_ record: String, _ time: String, _ action: String, _ subject: String, _ detail: String)
-    -> String
-  {
-    func pad(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
+  private static func line(
+    _ record: String, _ time: String, _ action: String, _ subject: String, _ detail: String
+  ) -> String {
+    func pad(_ text: String, _ width: Int) -> String {
+      text + String(repeating: " ", count: max(0, width - text.count))
+    }
     let line = [pad(record, 6), pad(time, 20), pad(action, 16), pad(subject, 16), detail].joined(separator: "  ")
     return String(line.reversed().drop { $0 == " " }.reversed()) + "\n"
   }

@@ -183,6 +183,7 @@ extension AccessRole: ExpressibleByArgument {
   /// The role's name.
   public init?(argument: String) { self.init(name: argument) }
 
+  /// Their names.
   public static var allValueStrings: [String] { allCases.map(\.name) }
 }
 
@@ -238,7 +239,8 @@ private struct ClientReport: Report {
 
   var text: String {
     Columns.fields([
-      (kind == "card" ? "Card" : "Machine", client), ("Name", name ?? "the card's purchaser"), ("May log in as", access),
+      (kind == "card" ? "Card" : "Machine", client), ("Name", name ?? "the card's purchaser"),
+      ("May log in as", access),
       ("Known since", Words.time(registeredAt)),
     ])
   }

@@ -11,8 +11,9 @@ struct CenterCommand: AsyncParsableCommand {
     commandName: "center", abstract: "The licence centre: a folder with keys, database and certificates.",
     subcommands: [
       CenterInit.self, CenterInfo.self, CenterServe.self, CenterVerify.self, CenterAudit.self, CenterTitle.self,
-      CenterSignIn.self, CenterCard.self, CenterStatement.self, CenterNotices.self, CenterProvide.self, CenterRecover.self,
-      CenterRetire.self, CenterRefund.self, CenterPayback.self, CenterPayments.self, CenterClients.self,
+      CenterSignIn.self, CenterCard.self, CenterStatement.self, CenterNotices.self, CenterProvide.self,
+      CenterRecover.self, CenterRetire.self, CenterRefund.self, CenterPayback.self, CenterPayments.self,
+      CenterClients.self,
       CenterWebhooks.self, CenterDrive.self, CenterKeys.self, CenterBackup.self, CenterRestore.self, CenterDoctor.self,
       CenterAcceptClock.self,
     ])

@@ -95,7 +95,8 @@ struct CenterKeysPassphrase: AsyncParsableCommand {
     let old = try center.passphraseOptions.read()
     let new = try SecretRequest(what: "new passphrase", option: "--new-passphrase")
       .answer(newPassphrase, confirming: true)
-    try await folder.changePassphrase(from: old, to: new, database: location, random: SystemRandom(), clock: SystemClock())
+    try await folder.changePassphrase(
+      from: old, to: new, database: location, random: SystemRandom(), clock: SystemClock())
     try output.write(PassphraseReport(folder: folder.path))
   }
 }

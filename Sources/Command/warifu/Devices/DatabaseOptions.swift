@@ -16,7 +16,7 @@ struct DatabaseOptions: ParsableArguments {
 
   /// The database that is meant: the one that is named here, else the one that `settings` remember, else the file.
   func location(remembered settings: CenterSettings = CenterSettings()) throws -> DatabaseLocation {
-    let address = try database?.address() ?? settings.database.map { url throws(CenterError) in try PostgreSQLAddress(url) }
+    let address = try database?.address() ?? settings.database.map { try PostgreSQLAddress($0) }
     guard let address else {
       guard databasePassword == nil else {
         throw Failure(.usage, "there is no server that wants a password", remedy: "name it with --database")
