@@ -66,7 +66,7 @@ import Testing
       Mistake(64, "--charge, --sheet and --code", "center", "refund", card, "--sheet", "1", "--code", "file:code0"),
       Mistake(64, "give --yes", "center", "refund", card, "--sheet", sheet),
       Mistake(65, "nothing like it", "center", "refund", card, "--sheet", "99", "--yes"),
-      Mistake(64, "account, cash", "center", "refund", card, "--sheet", sheet, "--to", "moon"),
+      Mistake(64, "'account', 'cash'", "center", "refund", card, "--sheet", sheet, "--to", "moon"),
       Mistake(1, "refund it otherwise", "center", "refund", card, "--sheet", sheet, "--to", "payment", "--yes"),
     ])
     let one = try bench.json("center", "refund", card, "--code", "file:code0", "--yes")
@@ -93,7 +93,7 @@ import Testing
     try bench.expect([
       Mistake(64, "--amount, --share and --per", "center", "payback", "rule", "set", "bulk"),
       Mistake(65, "1 to 1000 thousandths", "center", "payback", "rule", "set", "bulk", "--share", "1001"),
-      Mistake(64, "referral, bulk", "center", "payback", "rule", "set", "gift", "--amount", "1.00 EUR"),
+      Mistake(64, "'referral', 'bulk'", "center", "payback", "rule", "set", "gift", "--amount", "1.00 EUR"),
       Mistake(64, "is invalid", "center", "payback", "rule", "set", "bulk", "--share", "5", "--until", "2027-02-31x"),
       Mistake(65, "no title named", "center", "payback", "rule", "set", "bulk", "--share", "5", "--title", "Nope"),
       Mistake(65, "there is no rule 9", "center", "payback", "rule", "retire", "9", "--yes"),
@@ -205,7 +205,7 @@ import Testing
     try bench.expect([
       Mistake(64, "name it with --card", "center", "sign-in", "--role", "holder"),
       Mistake(64, "by their keys", "center", "sign-in", "--role", "machine"),
-      Mistake(77, "sign", "center", "sign-in", "--role", "auditor", "--card", card),
+      Mistake(77, "may not sign in as auditor", "center", "sign-in", "--role", "auditor", "--card", card),
       Mistake(65, "issue the card", "center", "sign-in", "--role", "holder", "--card", "0000000000000000"),
     ])
     #expect(!(try bench.succeed("center", "audit").output).contains(code))
@@ -265,7 +265,7 @@ import Testing
     #expect(try records("--action", "charge").isEmpty)
     #expect(try records("--subject", card).allSatisfy { $0["subject"] as? String == card })
     try bench.expect([
-      Mistake(64, "from 1 on", "center", "audit", "--after", "-1"),
+      Mistake(64, "from 1 on", "center", "audit", "--after=-1"),
       Mistake(64, "not both", "center", "audit", "--after", "1", "--last", "1"),
       Mistake(64, "is no action", "center", "audit", "--action", "DROP TABLE"),
       Mistake(69, "no centre", "center", "audit", "--center", "missing"),

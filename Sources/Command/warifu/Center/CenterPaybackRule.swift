@@ -99,7 +99,8 @@ struct CenterPaybackRuleList: AsyncParsableCommand {
     commandName: "list", abstract: "List the rules, retired ones too.",
     discussion: """
       Example:
-        warifu center payback rule list --center center --passphrase file:passphrase
+        warifu center payback rule list \\
+          --center center --passphrase file:passphrase
       """)
 
   @OptionGroup var center: CenterOptions

@@ -176,7 +176,8 @@ struct CenterPaymentsReconcile: AsyncParsableCommand {
       listed, and the exit code is 4.
 
       Example:
-        warifu center payments reconcile --center center --passphrase file:passphrase
+        warifu center payments reconcile \\
+          --center center --passphrase file:passphrase
       """)
 
   @OptionGroup var center: CenterOptions

@@ -34,12 +34,20 @@ struct CenterSignIn: AsyncParsableCommand {
 
   func run() async throws {
     let report = try await center.use { center in
-      try await operation.run { id in
-        SignInReport(
-          try await center.signIn.offer(role, to: card.map { .card($0.serial) }, operation: id), operation: id)
-      }
+      try await operation.run { SignInReport(try await offer($0, at: center), operation: $0) }
     }
     try output.write(report)
+  }
+
+  private func offer(_ id: OperationID, at center: Center) async throws -> SignInOffer {
+    do {
+      return try await center.signIn.offer(role, to: card.map { .card($0.serial) }, operation: id)
+    } catch let error as CenterError {
+      guard case .denied = error.code else { throw error }
+      throw Failure(
+        .refused, "this card may not sign in as \(role.name)",
+        remedy: "see 'warifu center clients roles', or leave out --card")
+    }
   }
 }
 

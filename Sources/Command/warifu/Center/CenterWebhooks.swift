@@ -72,7 +72,8 @@ struct CenterWebhooksResume: AsyncParsableCommand {
       A receiver is suspended when it took no message for about three days.
 
       Example:
-        warifu center webhooks resume 2 --center center --passphrase file:passphrase
+        warifu center webhooks resume 2 \\
+          --center center --passphrase file:passphrase
       """)
 
   @Argument(help: "The webhook's number.")
