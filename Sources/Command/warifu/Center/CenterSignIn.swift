@@ -42,7 +42,7 @@ struct CenterSignIn: AsyncParsableCommand {
   private func offer(_ id: OperationID, at center: Center) async throws -> SignInOffer {
     do {
       return try await center.signIn.offer(role, to: card.map { .card($0.serial) }, operation: id)
-    } catch let error as CenterError {
+    } catch {
       guard case .denied = error.code else { throw error }
       throw Failure(
         .refused, "this card may not sign in as \(role.name)",
