@@ -33,7 +33,8 @@ struct CenterInit: AsyncParsableCommand {
       Example:
         warifu center init center --name "Corner Shop" --passphrase file:passphrase
         warifu center init center --name "Corner Shop" \\
-          --passphrase file:passphrase --database postgres://warifu@db.example/center
+          --passphrase file:passphrase \\
+          --database postgres://warifu@db.example/center
       """)
 
   @Argument(help: "The folder to make.")
