@@ -1,5 +1,6 @@
 import CardDriver
 import CardEmulator
+import CardProtocol
 import CenterServer
 import Cryptography
 import Formats
@@ -49,7 +50,7 @@ import Testing
   @Test func P16_maximumIsKeptOverHTTP() async throws {
     try await TestServer.run { server in
       let (card, title) = (try await server.issueCard(), try await server.title())
-      try await server.center.context.database.write { try $0.run("UPDATE cards SET maximum_codes = 7", []) }
+      _ = try await server.center.context.database.write { try $0.run("UPDATE cards SET maximum_codes = 7", []) }
       _ = try await server.sheet(5, of: title, to: card)
       let state = try await server.state()
       let refused = try await server.send("POST", "/v1/codes/sheets", TestServer.sheetOrder(3, of: title, to: card))
@@ -87,7 +88,7 @@ import Testing
         #expect(sum == 0)
       }
       #expect(try await server.read("/v1/audit/verification", as: "auditor")["isIntact"] == true)
-      try await server.center.context.database.write { try $0.run("UPDATE accounts SET balance = balance + 1", []) }
+      _ = try await server.center.context.database.write { try $0.run("UPDATE accounts SET balance = balance + 1", []) }
       let broken = try await server.read("/v1/audit/verification", as: "auditor")
       #expect(broken["isIntact"] == false && broken["finding"] != nil)
     }

@@ -2,6 +2,7 @@ import Cryptography
 import Formats
 import Foundation
 import Identifiers
+import Synchronization
 import Testing
 
 @testable import CenterServer
@@ -102,7 +103,7 @@ import Testing
       _ = try await make(Change("sendNotice", "POST", "/v1/notices", ["card": own, "text": "t"], status: 201))
       _ = try await make(
         Change("registerWebhook", "POST", "/v1/webhooks", ["url": "http://127.0.0.1:9/w"], status: 201))
-      try await server.center.context.database.write { try $0.run("UPDATE webhooks SET state = 'suspended'", []) }
+      _ = try await server.center.context.database.write { try $0.run("UPDATE webhooks SET state = 'suspended'", []) }
       _ = try await make(Change("resumeWebhook", "POST", "/v1/webhooks/1/resume"))
       _ = try await make(Change("endWebhook", "DELETE", "/v1/webhooks/1"))
       _ = try await make(
