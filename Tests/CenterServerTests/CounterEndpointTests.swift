@@ -146,6 +146,8 @@ import Testing
       #expect(try await server.done("POST", "/v1/payback/exchanges", exchange, as: "holder")["amount"] == .yen(20))
       #expect(try await server.read("/v1/payback/worth", as: "holder")["worth"] == [.yen(2)])
       try await server.done("POST", "/v1/payback/rules/1/end")
+      // Up to this second it was good.
+      server.clock.advance(by: 1)
       _ = try await server.sheet(3, of: title, to: card)
       let rules = try await server.read("/v1/payback/rules", as: "holder").list("rules")
       #expect(rules.count == 2 && rules[0]["end"] != nil && rules[1]["end"] == nil)
