@@ -13,6 +13,11 @@ struct CenterFolderOptions: ParsableArguments {
 
   private var path: String? { center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"] }
 
+  /// Every certification authority that the centre has had; none where no centre was named.
+  func authorities() throws -> [[UInt8]] {
+    namesCenter ? try folder().facts().editions.map(\.authorityCertificate) : []
+  }
+
   /// The folder; there is a centre in it.
   func folder() throws -> CenterFolder {
     guard let path else {
