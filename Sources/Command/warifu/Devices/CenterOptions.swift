@@ -13,9 +13,10 @@ struct CenterFolderOptions: ParsableArguments {
 
   private var path: String? { center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"] }
 
-  /// Every certification authority that the centre has had; none where no centre was named.
-  func authorities() throws -> [[UInt8]] {
-    namesCenter ? try folder().facts().editions.map(\.authorityCertificate) : []
+  /// Every certification authority that the centre has had; none where none was named that is there.
+  var authorities: [[UInt8]] {
+    guard namesCenter, let facts = try? folder().facts() else { return [] }
+    return facts.editions.map(\.authorityCertificate)
   }
 
   /// The folder; there is a centre in it.
