@@ -72,7 +72,9 @@ import Testing
     let server = try PrivatePostgres.shared()
     let name = try server.makeDatabase()
     defer { try? server.dropDatabase(name) }
+    let end = Gate()
     let slow = Thread {
+      defer { end.open() }
       _ = try? server.run(
         """
         BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
@@ -81,7 +83,8 @@ import Testing
     }
     slow.start()
     let sleeping = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = '\(name)'"
-    while try server.run(sleeping).isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+    // On a busy machine it may be over before anybody looks.
+    while try !end.isOpen && server.run(sleeping).isEmpty { try await Task.sleep(for: .milliseconds(5)) }
     let address = try PostgreSQLAddress(server.url(of: name))
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<3 {
