@@ -13,6 +13,12 @@ struct CenterFolderOptions: ParsableArguments {
 
   private var path: String? { center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"] }
 
+  /// Every certification authority that the centre has had; none where none was named that is there.
+  var authorities: [[UInt8]] {
+    guard namesCenter, let facts = try? folder().facts() else { return [] }
+    return facts.editions.map(\.authorityCertificate)
+  }
+
   /// The folder; there is a centre in it.
   func folder() throws -> CenterFolder {
     guard let path else {
