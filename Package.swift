@@ -306,8 +306,8 @@ let package = Package(
     tests(
       of: "Command",
       [
-        "TestSupport", "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DriveFirmware", "LicenseCenter",
-        "Formats", "Cryptography", "CLinux",
+        "TestSupport", "PostgresRig", "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DriveFirmware",
+        "LicenseCenter", "Formats", "Cryptography", "CLinux",
       ] + wire,
       exclude: ["terminal.py"]),
   ]

@@ -62,6 +62,7 @@ DOORS = {
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
     # Asks the server without the database layer that is tested.
     "Tests/Support/PostgresRig": WIRE | HOST | {"CPostgreSQL"},
+    "Tests/CommandTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
     "Tests/LicenseCenterTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
     "Tests/CenterServerTests": EVERY_ROOM | WEB | {"Testing", "TestSupport", "PostgresRig", "PCSCRig"},
     # Another project: the products for cards, and nothing else of ours.
