@@ -56,11 +56,11 @@ enum TitleEndpoints {
     return .object(members)
   }
 
-  private static func document(_ money: Money) -> JSON {
+  static func document(_ money: Money) -> JSON {
     ["minorUnits": .integer(money.minorUnits), "currency": .text(money.currency.code)]
   }
 
-  private static let money = Schema.named(
+  static let money = Schema.named(
     "Money",
     .object([
       .init("minorUnits", .integer(Int64.min...Int64.max), "Yen, cents: the currency's minor unit (ISO 4217)."),

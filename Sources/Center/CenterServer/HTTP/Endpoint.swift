@@ -21,6 +21,8 @@ public struct Endpoint: Sendable {
   public var answer: Answer
   /// What else it may answer of its own, beside what any endpoint of its kind may.
   public var problems: Set<Problem.Kind>
+  /// What keeps a repeated request from doing its work twice.
+  public var repetition: Repetition
   /// Does it. An endpoint that changes something must do it under the operation id that the call has.
   public var serve: @Sendable (Call) async throws -> Reply
 
@@ -28,7 +30,7 @@ public struct Endpoint: Sendable {
   public init(
     _ method: HTTPRequest.Method, _ path: String, _ operation: String, _ summary: String, access: Access,
     parameters: [Parameter] = [], body: Schema? = nil, answer: Answer, problems: Set<Problem.Kind> = [],
-    serve: @escaping @Sendable (Call) async throws -> Reply
+    repetition: Repetition? = nil, serve: @escaping @Sendable (Call) async throws -> Reply
   ) {
     self.method = method
     self.path = path
@@ -39,11 +41,24 @@ public struct Endpoint: Sendable {
     self.body = body
     self.answer = answer
     self.problems = problems
+    let changesSomething = method == .post || method == .put || method == .delete || method == .patch
+    self.repetition = repetition ?? (changesSomething ? .answerIsKept : .isHarmless)
     self.serve = serve
   }
 
-  /// Whether it changes something: its requests have a key, and their answers are kept.
-  public var changesSomething: Bool { method == .post || method == .put || method == .delete || method == .patch }
+  /// What keeps a repeated request from doing its work twice.
+  public enum Repetition: Hashable, Sendable {
+    /// Nothing has to: it changes nothing, or what it carries is good only once. Its requests have no key.
+    case isHarmless
+    /// Its requests have a key, and the server keeps their answers. Usual for what changes something.
+    case answerIsKept
+    /// Its requests have a key, under which the endpoint itself keeps the answer in the transaction of the change
+    /// (``Call/request``).
+    case keepsItsAnswer
+  }
+
+  /// Whether its requests have an idempotency key.
+  public var wantsKey: Bool { repetition != .isHarmless }
 
   /// Who may call.
   public enum Access: Hashable, Sendable {
@@ -121,6 +136,10 @@ public struct Call: Sendable {
   public var body: JSON
   /// The caller's name for what is to be changed; `nil` where nothing is.
   public var operationID: OperationID?
+  /// What tells this request from others; `nil` where nothing is changed.
+  public var request: KeyedRequest?
+  /// What the caller showed for itself, without the scheme; empty where anyone may call.
+  public var credential: [UInt8]
 }
 
 /// What an endpoint answers.

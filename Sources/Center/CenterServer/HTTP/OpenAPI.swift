@@ -29,7 +29,7 @@ extension Endpoint {
     var kinds: Set<Problem.Kind> = [.malformed, .tooSlow, .tooMany, .headerTooLarge, .failed, .unavailable]
     if access != .anyone { kinds.formUnion([.unauthenticated, .forbidden]) }
     if body != nil { kinds.formUnion([.bodyTooLarge, .wrongType]) }
-    if changesSomething { kinds.insert(.keyReused) }
+    if wantsKey { kinds.insert(.keyReused) }
     return kinds.union([.invalid]).union(problems)
   }
 
@@ -64,7 +64,7 @@ extension Endpoint {
         "description": .text(parameter.summary), "schema": parameter.schema.document,
       ]
     }
-    if changesSomething {
+    if wantsKey {
       documents.append([
         "name": "Idempotency-Key", "in": "header", "required": true,
         "description":

@@ -70,29 +70,39 @@ struct Responder: HTTPResponder {
   private func answer(
     _ request: Request, _ endpoint: Endpoint, _ values: [String: String], _ id: String
   ) async throws -> Reply {
-    let identity = try await identity(request, endpoint.access)
+    let (identity, credential) = try await caller(request, endpoint.access)
     let parameters = try endpoint.read(path: values, query: request.uri.query)
-    let operationID = try endpoint.changesSomething ? Responder.key(request) : nil
+    let operationID = try endpoint.wantsKey ? Responder.key(request) : nil
     let octets = try await body(request, endpoint)
-    var call = Call(identity: identity, parameters: parameters, body: .null, operationID: operationID)
+    var call = Call(
+      identity: identity, parameters: parameters, body: .null, operationID: operationID, credential: credential)
     if let schema = endpoint.body { call.body = try Responder.value(octets, schema) }
+    try call.expectTitleOfIdentity()
     guard let operationID else { return try await endpoint.serve(call) }
     let keyed = KeyedRequest(
       scope: identity?.name ?? "", key: operationID, method: request.method.rawValue, target: request.uri.string,
       body: octets)
-    return try await once(keyed, id) { [call] in try await endpoint.serve(call) }
+    call.request = keyed
+    return try await once(keyed, endpoint.repetition, id) { [call] in try await endpoint.serve(call) }
   }
 
-  private func identity(_ request: Request, _ access: Endpoint.Access) async throws -> Identity? {
-    guard case .roles(let roles) = access else { return nil }
-    let scheme = "Bearer "
-    guard let value = request.headers[.authorization], value.lowercased().hasPrefix(scheme.lowercased()),
-      let identity = try await authenticator.identity(bearing: Array(value.utf8.dropFirst(scheme.utf8.count)))
+  private func caller(_ request: Request, _ access: Endpoint.Access) async throws -> (Identity?, [UInt8]) {
+    guard case .roles(let roles) = access else { return (nil, []) }
+    guard let token = Responder.credential(request, scheme: "Bearer"),
+      let identity = try await authenticator.identity(bearing: token)
     else { throw Problem(.unauthenticated, "Send a token that is good.") }
     guard !identity.roles.isDisjoint(with: roles) else {
       throw Problem(.forbidden, "Only \(roles.map(\.rawValue).sorted().joined(separator: ", ")) may.")
     }
-    return identity
+    return (identity, token)
+  }
+
+  /// What stands behind the scheme, whose case does not matter (RFC 9110 §11.1).
+  private static func credential(_ request: Request, scheme: String) -> [UInt8]? {
+    guard let value = request.headers[.authorization], value.lowercased().hasPrefix(scheme.lowercased() + " ") else {
+      return nil
+    }
+    return Array(value.utf8.dropFirst(scheme.utf8.count + 1))
   }
 
   private static func key(_ request: Request) throws(Problem) -> OperationID {
@@ -130,8 +140,11 @@ struct Responder: HTTPResponder {
   /// names the request that it first answered.
   ///
   /// What the centre refuses is kept too, since it may have noted why; but not what may go better next time.
-  private func once(_ request: KeyedRequest, _ id: String, _ work: () async throws -> Reply) async throws -> Reply {
+  private func once(
+    _ request: KeyedRequest, _ repetition: Endpoint.Repetition, _ id: String, _ work: () async throws -> Reply
+  ) async throws -> Reply {
     do {
+      guard repetition == .answerIsKept else { return try await work() }
       if let kept = try await answers.answer(to: request) { return Reply(kept) }
       let answer: KeptAnswer
       do {

@@ -14,6 +14,7 @@ public struct CenterServer: Service {
   private let journal: Journal
   private let responder: Responder
   private let connections: ConnectionTable
+  private let relays: RelayDesk
   private let onListening: @Sendable (SocketAddress) async -> Void
 
   /// A server of `center`.
@@ -39,9 +40,10 @@ public struct CenterServer: Service {
     let limits = options.limits
     connections = ConnectionTable(limits)
     journal = Journal(logger: logger, metrics: metrics, random: random)
+    relays = RelayDesk(limits.relay, random: random)
     let endpoints =
       OperationEndpoints.all(center, metrics, connections) + CenterEndpoints.all(center) + TitleEndpoints.all(center)
-      + LicenseEndpoints.all(center) + further
+      + LicenseEndpoints.all(center) + ChargeEndpoints.all(center, relays) + further
     responder = Responder(
       routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), limits: limits,
       authenticator: authenticator, answers: answers,
@@ -73,7 +75,14 @@ public struct CenterServer: Service {
       services: services, gracefulShutdownSignals: options.obeysSignals ? [.sigterm, .sigint] : [],
       logger: journal.logger)
     configuration.maximumGracefulShutdownDuration = options.limits.drainTime
-    try await ServiceGroup(configuration: configuration).run()
+    let group = ServiceGroup(configuration: configuration)
+    do {
+      try await group.run()
+    } catch {
+      await relays.close()
+      throw error
+    }
+    await relays.close()
   }
 
   private static func isLoopback(_ host: String) -> Bool {
