@@ -58,6 +58,7 @@ let package = Package(
     .library(
       name: "ChallengeAccess",
       targets: ["ChallengeAccess", "Formats", "CardProtocol", "Cryptography", "Identifiers", "Octets"]),
+    .library(name: "CenterClient", targets: ["CenterClient", "ChallengeAccess", "CardDriver", "Formats", "Identifiers"]),
     .library(name: "WarifuTesting", targets: ["WarifuTesting"]),
     .executable(name: "warifu", targets: ["warifu"]),
   ],
@@ -156,6 +157,16 @@ let package = Package(
         .product(name: "Mustache", package: "swift-mustache"),
       ] + wire + serving),
 
+    // The other end of the line: logging in, relaying, redeeming.
+    room(
+      "CenterClient", in: "Sources/Center",
+      [
+        "ChallengeAccess", "CardDriver", "Formats", "Cryptography",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ] + wire),
+
     // For users' own test suites, and ours.
     room(
       "WarifuTesting", in: "Sources/Testing",
@@ -169,8 +180,8 @@ let package = Package(
       dependencies: [
         "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "ISCSITarget", "ISCSI", "DriveFirmware", "SCSI",
         "Formats",
-        "CopyLicensing", "LicenseCenter", "CenterServer", "ChallengeAccess", "Cryptography", "Sockets", "CLinux",
-        .product(name: "Logging", package: "swift-log"),
+        "CopyLicensing", "LicenseCenter", "CenterServer", "CenterClient", "ChallengeAccess", "Cryptography", "Sockets",
+        "CLinux", .product(name: "Logging", package: "swift-log"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + wire,
       path: "Sources/Command/warifu", swiftSettings: house),
@@ -294,8 +305,8 @@ let package = Package(
     tests(
       of: "CenterServer",
       [
-        "TestSupport", "PostgresRig", "PCSCRig", "center-rig", "CenterServer", "LicenseCenter", "ChallengeAccess",
-        "Formats", "Cryptography", "CardEmulator", "CardDriver", "CardFirmware", "Sockets", "CLinux",
+        "TestSupport", "PostgresRig", "PCSCRig", "center-rig", "CenterServer", "CenterClient", "LicenseCenter",
+        "ChallengeAccess", "Formats", "Cryptography", "CardEmulator", "CardDriver", "CardFirmware", "Sockets", "CLinux",
       ] + wire + serving),
     tests(
       of: "CopyLicensing",

@@ -19,7 +19,7 @@ WEB = {
     "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOSSL",
     "AsyncHTTPClient", "ServiceLifecycle", "UnixSignals",
 }
-CENTER = {"LicenseCenter", "CenterServer"}
+CENTER = {"LicenseCenter", "CenterServer", "CenterClient"}
 BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | CENTER | {"ISCSITarget"} | HOST
 EVERY_ROOM = BELOW_COMMAND | FIRMWARE | {"WarifuTesting"}
 
@@ -50,6 +50,10 @@ DOORS = {
     # The centre over HTTP, and its pages.
     "Sources/Center/CenterServer": WIRE | HOST | WEB | {
         "Cryptography", "Formats", "ChallengeAccess", "LicenseCenter", "Mustache", "CQREncode",
+    },
+    # Asks a centre over HTTP, and relays to a card: nothing of the server in it.
+    "Sources/Center/CenterClient": WIRE | HOST | {
+        "Cryptography", "Formats", "ChallengeAccess", "CardDriver", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL",
     },
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser", "DriveFirmware", "Logging"},

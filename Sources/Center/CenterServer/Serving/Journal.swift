@@ -1,3 +1,4 @@
+import ChallengeAccess
 import Cryptography
 import HTTPTypes
 import LicenseCenter
@@ -37,6 +38,9 @@ struct Journal: Sendable {
   /// name in it; of any other error only its type, since nobody knows what it says.
   func note(_ error: any Error, as problem: Problem, request id: String) {
     metrics.count(problem.kind)
+    if let error = error as? CenterError, case .denied(let denial) = error.code {
+      logger.notice("access denied", metadata: ["request": .string(id), "reason": .string(denial.rawValue)])
+    }
     guard problem.kind.status.code >= 500 else { return }
     let cause = (error as? CenterError)?.description ?? (error as? Problem)?.kind.rawValue ?? "\(type(of: error))"
     logger.error("request failed", metadata: ["request": .string(id), "cause": .string(cause)])
