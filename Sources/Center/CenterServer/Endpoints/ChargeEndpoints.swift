@@ -4,6 +4,7 @@ import HTTPTypes
 import ISO7816
 import Identifiers
 import LicenseCenter
+import Octets
 
 /// Charging a card over the network (P6, Fig 27 S10-S13): the centre speaks with the card through a host that relays
 /// what it cannot read.
@@ -50,7 +51,7 @@ enum ChargeEndpoints {
       guard let caller = call.identity?.name, case .integer(let step)? = call.body["step"] else {
         throw Problem(.invalid, "There is no step.")
       }
-      let name = try call.body.text("dialogue") { $0.lowercased() }
+      let name = try call.body.text("dialogue") { Hex.decode($0).map { Hex.encode($0) } }
       let turn = try await desk.take(
         try call.body.text("response", Schema.TextKind.octets(base64:)), step: Int(step), of: name, by: caller,
         operation: try call.text("operation") { OperationID($0) })
