@@ -66,6 +66,8 @@ DOORS = {
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
     # Asks the server without the database layer that is tested.
     "Tests/Support/PostgresRig": WIRE | HOST | {"CPostgreSQL"},
+    # Serves in a process of its own.
+    "Tests/Support/CenterRig": EVERY_ROOM | {"Logging", "NIOCore"},
     "Tests/LicenseCenterTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
     "Tests/CenterServerTests": EVERY_ROOM | WEB | {"Testing", "TestSupport", "PostgresRig", "PCSCRig"},
     # Another project: the products for cards, and nothing else of ours.
