@@ -52,7 +52,7 @@ public struct CenterServer: Service {
     ticks: @escaping @Sendable () -> UInt64 = { NIODeadline.now().uptimeNanoseconds },
     onListening: @escaping @Sendable (SocketAddress) async -> Void = { _ in }
   ) throws(CenterError) {
-    guard options.identity != nil || options.isBehindTLS || CenterServer.isLoopback(options.host) else {
+    guard options.isSafe else {
       throw CenterError(
         .invalid, "Serving on \(options.host)",
         remedy: "Give a certificate, or say that something else does TLS, or listen on 127.0.0.1.")
@@ -104,10 +104,6 @@ public struct CenterServer: Service {
       throw error
     }
     await relays.close()
-  }
-
-  private static func isLoopback(_ host: String) -> Bool {
-    host == "localhost" || host == "::1" || host.hasPrefix("127.")
   }
 }
 

@@ -7,6 +7,7 @@ enum Schema {
     let version = Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
     let migrations = [
       first, second, third, payments, payback, notices, idempotency, redemption, access, webhooks,
+      signIn,
     ]
     guard version <= migrations.count else {
       throw CenterError(
