@@ -211,6 +211,14 @@ let package = Package(
     .target(
       name: "PostgresRig", dependencies: ["CPostgreSQL", "CLinux"], path: "Tests/Support/PostgresRig",
       swiftSettings: house),
+    // A real browser, and what its pages must be for everybody.
+    .target(
+      name: "BrowserRig",
+      dependencies: [
+        .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      path: "Tests/Support/BrowserRig", swiftSettings: house),
     // A centre in a process of its own, to be killed.
     .executableTarget(
       name: "center-rig",
@@ -309,8 +317,9 @@ let package = Package(
     tests(
       of: "CenterServer",
       [
-        "TestSupport", "PostgresRig", "PCSCRig", "center-rig", "CenterServer", "CenterClient", "LicenseCenter",
-        "ChallengeAccess", "Formats", "Cryptography", "CardEmulator", "CardDriver", "CardFirmware", "Sockets", "CLinux",
+        "TestSupport", "BrowserRig", "PostgresRig", "PCSCRig", "center-rig", "CenterServer", "CenterClient",
+        "LicenseCenter", "ChallengeAccess", "Formats", "Cryptography", "CardEmulator", "CardDriver", "CardFirmware",
+        "Sockets", "CLinux",
       ] + wire + serving),
     tests(
       of: "CopyLicensing",

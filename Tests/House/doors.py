@@ -64,12 +64,14 @@ DOORS = {
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets", "DriveRig", "DriveConformance"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
+    # Speaks to a browser's driver.
+    "Tests/Support/BrowserRig": HOST | {"AsyncHTTPClient", "NIOCore", "NIOHTTP1"},
     # Asks the server without the database layer that is tested.
     "Tests/Support/PostgresRig": WIRE | HOST | {"CPostgreSQL"},
     # Serves in a process of its own.
     "Tests/Support/CenterRig": EVERY_ROOM | {"Logging", "NIOCore"},
     "Tests/LicenseCenterTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
-    "Tests/CenterServerTests": EVERY_ROOM | WEB | {"Testing", "TestSupport", "PostgresRig", "PCSCRig"},
+    "Tests/CenterServerTests": EVERY_ROOM | WEB | {"Testing", "TestSupport", "PostgresRig", "PCSCRig", "BrowserRig"},
     # Another project: the products for cards, and nothing else of ours.
     "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/ExportTests": EVERY_ROOM | {"Testing", "TestSupport", "DriveRig", "DriveConformance", "NBDPlugin"},
