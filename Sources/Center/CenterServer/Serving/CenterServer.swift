@@ -64,8 +64,8 @@ public struct CenterServer: Service {
     journal = Journal(logger: logger, metrics: metrics, random: random)
     let endpoints =
       OperationEndpoints.all(center, metrics, connections) + CenterEndpoints.all(center) + TitleEndpoints.all(center)
-      + LoginEndpoints.all(center) + LicenseEndpoints.all(center)
-      + SignInEndpoints.all(center) + further
+      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + RedemptionEndpoints.all(center)
+      + CopyRightEndpoints.all(center) + ProvisionEndpoints.all(center) + SignInEndpoints.all(center) + further
     let pages = PageResponder(
       table: PageTable(Pages.all(center, counterReader)), templates: try PageTemplates(),
       centerName: center.facts.name, bodyLimit: limits.bodyOctets,

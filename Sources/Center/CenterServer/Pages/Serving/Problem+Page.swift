@@ -23,6 +23,7 @@ extension Problem.Kind {
     case .notFound: "There is no such page or thing"
     case .wrongMethod: "This page cannot be opened this way"
     case .tooSlow: "That took too long"
+    case .range: "The file has no such part"
     case .conflict: "This cannot be done now"
     case .limitReached: "A limit is reached"
     case .payment: "The payment was refused"
