@@ -204,7 +204,8 @@ struct Responder: HTTPResponder {
 }
 
 extension Response {
-  fileprivate init(_ reply: Reply, _ id: String) {
+  /// What an endpoint answers.
+  init(_ reply: Reply, _ id: String) {
     var headers = reply.headers
     headers[.contentType] = reply.type
     headers[.cacheControl] = "no-store"

@@ -37,8 +37,8 @@ public struct CenterServer: Service {
   ) throws(CenterError) {
     try self.init(
       center, options: options, authenticator: AnyAuthentication(CenterAccess(center), monitors),
-      answers: CenterAnswers(center), counterReader: counterReader, further: further, logger: logger, random: random, ticks: ticks,
-      onListening: onListening)
+      answers: CenterAnswers(center), counterReader: counterReader, further: further, logger: logger, random: random,
+      ticks: ticks, onListening: onListening)
   }
 
   /// A server of `center` with other means of knowing callers and keeping answers.
@@ -80,8 +80,7 @@ public struct CenterServer: Service {
       random: random)
     responder = Responder(
       routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), pages: pages,
-      limits: limits,
-      authenticator: authenticator, answers: answers,
+      limits: limits, authenticator: authenticator, answers: answers,
       buckets: TokenBuckets(perSecond: limits.requestsPerSecond, burst: limits.burst), journal: journal, ticks: ticks)
     self.options = options
     self.onListening = onListening

@@ -82,17 +82,14 @@ struct DownloadPages: Sendable {
   private func file(_ call: PageCall) async throws -> PageReply {
     let ticket = try ticket(call)
     let grant = try await center.redemption.grant(of: ticket)
-    let entityTag = "\"\(Hex.encode(grant.digest))\""
-    var wanted: Range<UInt64>?
-    if let range = call.range, call.ifRange == nil || call.ifRange == entityTag {
-      wanted = ByteRange.parse(range, of: grant.octets)
-    }
-    let range = wanted ?? 0..<grant.octets
-    let slice = call.isHead ? nil : try await center.redemption.open(ticket, range: range)
-    let download = SealedDownload(
-      slice: slice, range: range, octets: grant.octets, isPart: wanted != nil, entityTag: entityTag,
-      name: DownloadPages.fileName(grant))
-    return PageReply(content: .download(download))
+    var parameters: [String: JSON] = [:]
+    if let range = call.range { parameters["Range"] = .text(range) }
+    if let condition = call.ifRange { parameters["If-Range"] = .text(condition) }
+    let request = Call(
+      identity: nil, parameters: parameters, body: .null, operationID: nil, credential: Array(ticket.text.utf8),
+      requestID: "", isHead: call.isHead, origin: call.address)
+    let reply = try await RedemptionEndpoints.reply(to: request, with: ticket, at: center)
+    return PageReply(content: .download(reply, name: DownloadPages.fileName(grant)))
   }
 
   /// With the last octet the code is used, and the file's key is given.
@@ -143,24 +140,5 @@ struct DownloadPages: Sendable {
       return isPlain || scalar == "." ? Character(scalar) : "-"
     }
     return String(words.prefix(64)) + ".sealed"
-  }
-}
-
-/// One range of octets (RFC 9110 §14.1.2).
-enum ByteRange {
-  /// The range that a header field asks for; `nil` for several, for none, and for one that the file does not have: then
-  /// the whole file is the answer.
-  static func parse(_ text: String, of octets: UInt64) -> Range<UInt64>? {
-    guard text.hasPrefix("bytes="), octets > 0 else { return nil }
-    let ends = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
-    guard ends.count == 2, ends.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }) else { return nil }
-    if ends[0].isEmpty {
-      guard let count = UInt64(ends[1]), count > 0 else { return nil }
-      return octets - min(count, octets)..<octets
-    }
-    guard let first = UInt64(ends[0]), first < octets else { return nil }
-    guard !ends[1].isEmpty else { return first..<octets }
-    guard let last = UInt64(ends[1]), last >= first else { return nil }
-    return first..<min(last, octets - 1) + 1
   }
 }

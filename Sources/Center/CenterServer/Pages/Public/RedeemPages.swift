@@ -1,8 +1,6 @@
-import Cryptography
 import Formats
 import HTTPTypes
 import LicenseCenter
-import Octets
 
 /// Redeeming a code at a browser (P23, Fig 26): S1 the address, S2 the code and its judgement, S4 the error, S5 the download.
 ///
@@ -52,8 +50,7 @@ struct RedeemPages: Sendable {
     guard let code = call.fields["code"].flatMap({ try? RetrievalCode(typed: $0) }),
       let key = IdempotencyKey(octets: try call.operation.octets)
     else { throw FormReader.malformed }
-    let address = call.address.isEmpty ? nil : Hex.encode(call.address)
-    let client = RedeemingClient(address: address)
+    let client = RedeemingClient(address: call.address)
     switch try await center.redemption.begin(RedemptionRequest(code: code, key: key, client: client)) {
     case .granted(let grant):
       let path = DownloadPages.path(of: grant.ticket)

@@ -1,7 +1,6 @@
 import Formats
 import HTTPTypes
 import LicenseCenter
-import Octets
 
 /// Signing in by a code used once, and out.
 struct SignInPages: Sendable {
@@ -32,8 +31,7 @@ struct SignInPages: Sendable {
     } catch {
       return SignInPages.form(call, fault: error.advice)
     }
-    let address = call.address.isEmpty ? nil : Hex.encode(call.address)
-    switch try await center.signIn.signIn(code, operation: try call.operation, from: address) {
+    switch try await center.signIn.signIn(code, operation: try call.operation, from: call.address) {
     case .granted(let grant):
       let seconds = grant.identity.expiresAt - min(grant.identity.expiresAt, center.clock.now())
       let cookie = Cookie(name: Cookie.session, value: grant.token.text, seconds: seconds)

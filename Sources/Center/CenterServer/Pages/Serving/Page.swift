@@ -54,8 +54,8 @@ struct PageCall: Sendable {
   var fields: [String: String]
   /// Its name, made when the form was shown; `nil` for a page that is only looked at.
   var operationID: OperationID?
-  /// The client's address, as limits count it; empty if there is none.
-  var address: [UInt8]
+  /// Where the request comes from, as limits count it; a personal datum, never to be logged.
+  var address: String
   /// The cookies that the browser sent.
   var cookies: [String: String]
   /// How this server is reached: `https://host`.
@@ -96,8 +96,8 @@ struct PageReply: Sendable {
     case file([UInt8], type: String, name: String)
     /// Octets that the page itself uses.
     case part([UInt8], type: String)
-    /// A title's sealed file, or a range of it.
-    case download(SealedDownload)
+    /// A title's sealed file, or a range of it, to be kept under this name.
+    case download(Reply, name: String)
   }
 
   var status: HTTPResponse.Status = .ok
@@ -113,16 +113,4 @@ struct PageReply: Sendable {
   static func seeOther(_ location: String, _ cookies: [Cookie] = []) -> PageReply {
     PageReply(status: .seeOther, content: .seeOther(location), cookies: cookies)
   }
-}
-
-/// A range of a title's sealed file on its way to a browser.
-struct SealedDownload: Sendable {
-  /// `nil` where only the head is wanted.
-  var slice: TitleSlice?
-  var range: Range<UInt64>
-  /// Octets of the whole file.
-  var octets: UInt64
-  var isPart: Bool
-  var entityTag: String
-  var name: String
 }

@@ -175,8 +175,11 @@ struct PageResponder: Sendable {
       headers[.contentType] = type
       headers[.contentDisposition] = "attachment; filename=\"\(name)\""
       return Response(status: reply.status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: octets)))
-    case .download(let download):
-      return Response(download, headers)
+    case .download(let file, let name):
+      var answer = Response(file, id)
+      for field in headers where !answer.headers.contains(field.name) { answer.headers.append(field) }
+      answer.headers[.contentDisposition] = "attachment; filename=\"\(name)\""
+      return answer
     }
   }
 
@@ -190,33 +193,6 @@ struct PageResponder: Sendable {
     .referrerPolicy: "no-referrer", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
     .crossOriginOpenerPolicy: "same-origin", .crossOriginResourcePolicy: "same-origin",
   ]
-}
-
-extension Response {
-  /// A range of a sealed file, read as fast as the client takes it.
-  fileprivate init(_ download: SealedDownload, _ common: HTTPFields) {
-    var headers = common
-    headers[.contentType] = "application/octet-stream"
-    headers[.contentDisposition] = "attachment; filename=\"\(download.name)\""
-    headers[.acceptRanges] = "bytes"
-    headers[.eTag] = download.entityTag
-    if download.isPart {
-      headers[.contentRange] =
-        "bytes \(download.range.lowerBound)-\(download.range.upperBound &- 1)/\(download.octets)"
-    }
-    self.init(
-      status: download.isPart ? .partialContent : .ok, headers: headers,
-      body: .init(contentLength: download.range.count) { writer in
-        guard let slice = download.slice else { return try await writer.finish(nil) }
-        var position = slice.range.lowerBound
-        while position < slice.range.upperBound {
-          let piece = try slice.read(at: position, upTo: 64 * 1024)
-          try await writer.write(ByteBuffer(bytes: piece))
-          position += UInt64(piece.count)
-        }
-        try await writer.finish(nil)
-      })
-  }
 }
 
 extension PageReply {

@@ -44,7 +44,7 @@ struct Visitor: Sendable {
     let session = identity == nil ? nil : cookies[Cookie.session]
     return PageCall(
       identity: identity, session: session, binding: FormBinding(isAnonymous ? visit : session ?? visit, random),
-      path: values, fields: [:], operationID: nil, address: address.octets, cookies: cookies, origin: origin,
+      path: values, fields: [:], operationID: nil, address: address.description, cookies: cookies, origin: origin,
       range: request.headers[.range], ifRange: request.headers[.ifRange], isHead: request.method == .head)
   }
 
