@@ -75,10 +75,14 @@ public struct SQLiteDatabase: Database {
   }
 }
 
-private struct SQLiteTransaction: Transaction {
+/// Runs statements on one connection.
+package struct SQLiteTransaction: Transaction {
   let connection: GRDB.Database
 
-  func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
+  /// On `connection`, which may be used now.
+  package init(connection: GRDB.Database) { self.connection = connection }
+
+  package func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
     let statement = try connection.cachedStatement(sql: sql)
     // `$1` is a named parameter to SQLite; binding by name keeps a parameter's number what it is in PostgreSQL.
     var arguments: [String: (any DatabaseValueConvertible)?] = [:]
