@@ -146,6 +146,7 @@ let package = Package(
       [
         "Formats", "ChallengeAccess", "Cryptography", "CLinux", "CPostgreSQL",
         .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ] + wire),
 
     // The centre over HTTP, and its pages.

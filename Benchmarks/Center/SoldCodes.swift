@@ -20,8 +20,10 @@ final class SoldCodes: Sendable {
   /// The file of an embedded centre's database.
   var file: String { folder + "/center/center.db" }
 
-  /// - Parameter location: where the centre's database is.
-  init(in location: DatabaseLocation = .file) async throws {
+  /// - Parameters:
+  ///   - location: where the centre's database is.
+  ///   - isLarge: whether the file holds millions of others' codes, too.
+  init(in location: DatabaseLocation = .file, isLarge: Bool = false) async throws {
     let folder = FileManager.default.currentDirectoryPath + "/.warifu-bench-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     self.folder = folder
@@ -30,9 +32,17 @@ final class SoldCodes: Sendable {
       let made = try await CenterFolder.create(
         at: folder + "/center", name: "Measured", passphrase: Secret(copying: passphrase), cost: .test,
         database: location, random: SystemRandom(), clock: SystemClock())
+      let first = try await made.open(
+        passphrase: Secret(copying: passphrase), database: location, random: SystemRandom(), clock: SystemClock())
+      codes = try await SoldCodes.sell(first, folder)
+      guard isLarge else {
+        center = first
+        return
+      }
+      try first.close()
+      try ManyCodes.add(to: folder + "/center/center.db", besides: SoldCodes.count)
       center = try await made.open(
         passphrase: Secret(copying: passphrase), database: location, random: SystemRandom(), clock: SystemClock())
-      codes = try await SoldCodes.sell(center, folder)
     } catch {
       try? FileManager.default.removeItem(atPath: folder)
       throw error

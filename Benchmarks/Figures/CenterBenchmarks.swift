@@ -24,6 +24,22 @@ enum CenterBenchmarks {
           })
       ]
     },
+    Benchmark(name: "centre: redemptions among 10 million codes") { plan in
+      let (large, small) = (try await SoldCodes(isLarge: true), try await SoldCodes())
+      let (largeFile, smallFile) = (
+        try OneTransactionEach(path: large.file, connections: 1),
+        try OneTransactionEach(path: small.file, connections: 1)
+      )
+      defer { for file in [largeFile, smallFile] { try? file.close() } }
+      let rates = try await Comparison(plan: plan).figure(
+        "a redemption among 10 million codes : \(SoldCodes.count)",
+        ours: { count in try await redeem(count, of: large, at: large.center) { try largeFile.run(SoldCodes.renewal) }
+        },
+        references: [
+          { count in try await redeem(count, of: small, at: small.center) { try smallFile.run(SoldCodes.renewal) } }
+        ])
+      return [rates.asTimes(goal: .ratioAtMost(1.5))]
+    },
     Benchmark(name: "centre: redemptions on PostgreSQL") { plan in
       let server = try PrivatePostgres.start(isDurable: true)
       defer { server.stop() }
@@ -55,5 +71,13 @@ enum CenterBenchmarks {
   ) async throws -> Duration {
     try renew()
     return try await Callers.perform(count) { try await sold.redeem($0, at: center) }
+  }
+}
+
+extension Figure {
+  /// How long one operation takes, instead of how many there are in a second.
+  fileprivate func asTimes(goal: Goal) -> Figure {
+    Figure(
+      name, .microseconds, ours: 1e6 / ours, reference: reference.map { 1e6 / $0 }, goal: goal, spread: spread)
   }
 }
