@@ -284,7 +284,7 @@ let package = Package(
       of: "LicenseCenter",
       [
         "TestSupport", "PostgresRig", "center-rig", "LicenseCenter", "ChallengeAccess", "Formats", "Cryptography",
-        "CardFirmware", "CardEmulator", "CardDriver",
+        "CardFirmware", "CardEmulator", "CardDriver", "CLinux",
       ] + wire,
       exclude: ["Reference"]),
     tests(

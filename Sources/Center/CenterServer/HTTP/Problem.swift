@@ -79,6 +79,8 @@ extension Problem {
     case .denied: self.init(.unauthenticated, error.remedy)
     case .storage, .unknownOutcome, .cancelled, .paymentUnknown:
       self.init(.unavailable, "Try again with the same idempotency key.", retryAfter: 1)
+    case .clockSetBack:
+      self.init(.unavailable, "The centre's clock is wrong. Tell its operator the request id.", retryAfter: 60)
     case .damaged, .keyStore: self.init(.failed, "Tell the centre's operator the request id.")
     }
   }

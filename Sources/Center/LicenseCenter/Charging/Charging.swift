@@ -134,7 +134,7 @@ extension Charging {
         ])
       let codes = try CodeSales.make(
         transaction, context, count: quantity, title: title, conditions: order.conditions, state: .reserved,
-        owner: .charge(identifier))
+        owner: .charge(identifier), card: card)
       guard let charge = try ChargeRow.find(transaction, operation: order.operationID) else {
         throw CenterError(.storage, operation, remedy: "Run it again.")
       }

@@ -30,7 +30,7 @@ extension SQLValue: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
 
 /// One row of an answer. Asking for a column that is not there, or of another type, throws.
 public struct SQLRow: Sendable {
-  private let columns: [String]
+  let columns: [String]
   private let values: [SQLValue]
 
   /// A row of these columns.

@@ -12,7 +12,10 @@ public struct SQLiteDatabase: Database {
   public var dialect: SQLDialect { .sqlite }
 
   /// Opens the file at `path`, making it if it is not there, and brings its schema up to date.
-  public init(path: String) async throws(CenterError) {
+  public init(path: String) async throws(CenterError) { try await self.init(path: path, schema: nil) }
+
+  /// The same, but with the schema only as far as it was once.
+  init(path: String, schema: Int?) async throws(CenterError) {
     let operation = "Opening the centre's database"
     let pool: DatabasePool
     do {
@@ -27,7 +30,7 @@ public struct SQLiteDatabase: Database {
     commits = GroupCommit { work in
       pool.asyncWriteWithoutTransaction { work(SQLiteTransaction(connection: $0)) }
     }
-    try await write { try Schema.migrate($0, .sqlite) }
+    try await write { try Schema.migrate($0, .sqlite, upTo: schema) }
   }
 
   /// Runs `body` on a snapshot.
@@ -49,8 +52,18 @@ public struct SQLiteDatabase: Database {
   }
 
   /// Folds the log into the file and closes it.
+  ///
+  /// SQLite itself folds the log when the last connection goes, and GRDB closes the readers last, which may not write.
   public func close() throws(CenterError) {
-    do { try pool.close() } catch { throw CenterError(error, during: "Closing the centre's database") }
+    do {
+      try? pool.writeWithoutTransaction { connection in
+        // Closing twice is closing once. Where somebody else reads on, the log stays for them.
+        if connection.sqliteConnection != nil { _ = try connection.checkpoint(.truncate) }
+      }
+      try pool.close()
+    } catch {
+      throw CenterError(error, during: "Closing the centre's database")
+    }
   }
 
   private static var configuration: Configuration {

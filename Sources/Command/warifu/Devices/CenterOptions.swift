@@ -13,6 +13,12 @@ struct CenterFolderOptions: ParsableArguments {
 
   private var path: String? { center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"] }
 
+  /// Every certification authority that the centre has had; none where none was named that is there.
+  var authorities: [[UInt8]] {
+    guard namesCenter, let facts = try? folder().facts() else { return [] }
+    return facts.editions.map(\.authorityCertificate)
+  }
+
   /// The folder; there is a centre in it.
   func folder() throws -> CenterFolder {
     guard let path else {
@@ -48,9 +54,15 @@ struct CenterOptions: ParsableArguments {
   @OptionGroup var folderOptions: CenterFolderOptions
   @OptionGroup var passphraseOptions: PassphraseOptions
 
+  /// The folder of a centre that is to be opened; from here on the process keeps its memory to itself.
+  func folder() throws -> CenterFolder {
+    try ProcessSecrecy.begin()
+    return try folderOptions.folder()
+  }
+
   /// Lends the open centre, and closes it whatever happens.
   func use<R>(_ body: (Center) async throws -> R) async throws -> R {
-    let folder = try folderOptions.folder()
+    let folder = try folder()
     let passphrase = try passphraseOptions.read()
     let center = try await folder.open(passphrase: passphrase, random: SystemRandom(), clock: SystemClock())
     let result: R

@@ -135,5 +135,5 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; LOCK TABLE write_turn IN EXCLUSIVE MODE"
 
   /// The advisory lock of ``prepare()``: the first octets of "warifu".
-  private static let preparation = 0x7761_7269_6675
+  static let preparation = 0x7761_7269_6675
 }
