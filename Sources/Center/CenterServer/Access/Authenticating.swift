@@ -20,12 +20,15 @@ public struct Identity: Hashable, Sendable {
   public var roles: Set<Role>
   /// The holder's card.
   public var card: CardSerial?
+  /// The one title that the caller asked for access to; `nil` for everything that its roles may do.
+  public var softwareID: SoftwareID?
 
   /// A caller.
-  public init(name: String, roles: Set<Role>, card: CardSerial? = nil) {
+  public init(name: String, roles: Set<Role>, card: CardSerial? = nil, softwareID: SoftwareID? = nil) {
     self.name = name
     self.roles = roles
     self.card = card
+    self.softwareID = softwareID
   }
 }
 

@@ -167,6 +167,14 @@ extension DriveWord {
 }
 
 extension Call {
+  /// Whoever asked for access to one title acts for that title and nothing else.
+  func expectTitleOfIdentity() throws(Problem) {
+    guard let title = identity?.softwareID else { return }
+    guard try (parameters["softwareID"] ?? body["softwareID"])?.spelled({ SoftwareID($0) }) == title else {
+      throw Problem(.forbidden, "Your token is for another title.")
+    }
+  }
+
   /// Holders act for their own card, others for any.
   func expectAuthority(over card: CardSerial) throws(Problem) {
     guard let identity, identity.roles != [.holder] || identity.card == card else {

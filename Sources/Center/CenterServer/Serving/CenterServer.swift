@@ -16,7 +16,28 @@ public struct CenterServer: Service {
   private let connections: ConnectionTable
   private let onListening: @Sendable (SocketAddress) async -> Void
 
-  /// A server of `center`.
+  /// A server of `center`, whose callers log in at the centre and whose answers it keeps.
+  ///
+  /// - Parameters:
+  ///   - monitors: callers with tokens of their own, such as a program that reads figures.
+  ///   - further: endpoints beside the ones of this module.
+  ///   - random: makes request ids.
+  ///   - ticks: nanoseconds of a clock that never goes back.
+  ///   - onListening: is told the address, port and all, before the first connection is taken.
+  /// - Throws: ``LicenseCenter/CenterError/Code/invalid`` for options that would send tokens over a network in clear.
+  public init(
+    _ center: Center, options: ServingOptions, monitors: FixedTokens = FixedTokens([]), further: [Endpoint] = [],
+    logger: Logger, random: any RandomSource,
+    ticks: @escaping @Sendable () -> UInt64 = { NIODeadline.now().uptimeNanoseconds },
+    onListening: @escaping @Sendable (SocketAddress) async -> Void = { _ in }
+  ) throws(CenterError) {
+    try self.init(
+      center, options: options, authenticator: AnyAuthentication(CenterAccess(center), monitors),
+      answers: CenterAnswers(center), further: further, logger: logger, random: random, ticks: ticks,
+      onListening: onListening)
+  }
+
+  /// A server of `center` with other means of knowing callers and keeping answers.
   ///
   /// - Parameters:
   ///   - further: endpoints beside the ones of this module.
@@ -41,7 +62,8 @@ public struct CenterServer: Service {
     journal = Journal(logger: logger, metrics: metrics, random: random)
     let endpoints =
       OperationEndpoints.all(center, metrics, connections) + CenterEndpoints.all(center) + TitleEndpoints.all(center)
-      + LicenseEndpoints.all(center) + further
+      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + RedemptionEndpoints.all(center)
+      + CopyRightEndpoints.all(center) + ProvisionEndpoints.all(center) + further
     responder = Responder(
       routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), limits: limits,
       authenticator: authenticator, answers: answers,

@@ -5,6 +5,6 @@ extension Center {
     Center(
       context: CenterContext(
         facts: context.facts, database: database, keys: context.keys, clock: context.clock, random: context.random,
-        folder: context.folder, processor: context.processor))
+        custody: context.custody, folder: context.folder, processor: context.processor))
   }
 }

@@ -53,6 +53,21 @@ public struct Idempotency: Sendable {
     }
   }
 
+  /// What an earlier sending of the request was answered; `nil` for one that is new.
+  ///
+  /// - Throws: ``CenterError/Code/keyReused`` when the key came with another digest before.
+  public func answer(
+    scope: String, key: IdempotencyKey, digest: [UInt8]
+  ) async throws(CenterError) -> IdempotentAnswer? {
+    let context = context
+    return try await context.database.read { transaction in
+      for name in try ClientLookup.idempotencyKeys(key, scope: scope, context.keys) {
+        if let answer = try Idempotency.earlier(transaction, context, name, digest) { return answer }
+      }
+      return nil
+    }
+  }
+
   /// Forgets the answers that need not be kept any longer, and says how many those were.
   @discardableResult
   public func forgetExpired() async throws(CenterError) -> Int {
