@@ -147,6 +147,7 @@ let package = Package(
       [
         "Formats", "ChallengeAccess", "Cryptography", "CLinux", "CPostgreSQL",
         .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ] + wire),
 
     // The centre over HTTP, and its pages.
@@ -190,8 +191,8 @@ let package = Package(
       dependencies: [
         "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing",
         "LicenseCenter", "Cryptography", "COpenSSL", "CLinux", "PCSCRig", "DriveRig", "ISCSITarget", "DriveFirmware",
-        "answer-at-once", "PostgresRig", .product(name: "GRDB", package: "GRDB.swift"),
-      ] + wire,
+        "answer-at-once", "PostgresRig", "CenterServer", .product(name: "GRDB", package: "GRDB.swift"),
+      ] + wire + serving,
       path: "Benchmarks", exclude: ["Reference/AnswerAtOnce"], swiftSettings: house),
     // What cards are measured against, in C and in a process of its own.
     .executableTarget(name: "answer-at-once", path: "Benchmarks/Reference/AnswerAtOnce"),

@@ -46,7 +46,7 @@ DOORS = {
     # Both sides of an exchange: no device, no network.
     "Sources/Licensing/ChallengeAccess": WIRE | {"Cryptography", "Formats"},
     # No driver in the server.
-    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "ChallengeAccess", "GRDB", "CPostgreSQL"},
+    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "ChallengeAccess", "GRDB", "GRDBSQLite", "CPostgreSQL"},
     # The centre over HTTP, and its pages.
     "Sources/Center/CenterServer": WIRE | HOST | WEB | {
         "Cryptography", "Formats", "ChallengeAccess", "LicenseCenter", "Mustache", "CQREncode",
