@@ -107,6 +107,11 @@ import Testing
 
       [parameters]
       \(values.joined(separator: "\n"))
+
+      # A title that was registered just now is not published yet.
+      [[operations]]
+      include-operation-id = "getPublication"
+      checks.ensure_resource_availability.enabled = false
       """
   }
 }
