@@ -138,6 +138,25 @@ import Testing
     }
   }
 
+  /// A card keeps to the centre's key and the authority that its issue put on it.
+  @Test func C9_aCardOfBeforeARotationGetsIn() async throws {
+    let test = try await TestCenter()
+    let (card, serial) = try await test.issuedCard()
+    let key = try test.serverKey
+    for purpose in [KeyPurpose.authority, .timeSigning] {
+      _ = try await CenterFolder(test.path).rotate(
+        purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+        clock: test.clock)
+    }
+    let rotated = try await CenterFolder(test.path).open(
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
+    let answer = try await answer(of: card, serial, at: rotated, under: key)
+    let grant = try await rotated.access.admit(answer.octets, in: answer.session)
+    #expect(try await rotated.access.identity(of: grant.token).client == .card(serial))
+    try rotated.close()
+  }
+
   @Test func aCardWhoseCertificateHasExpiredIsDenied() async throws {
     let test = try await TestCenter()
     let (card, serial) = try await test.issuedCard()

@@ -67,6 +67,33 @@ import Testing
     }
   }
 
+  /// The same, when the first of them is slow in the middle of it: who comes meanwhile waits, and does not stumble.
+  @Test func slowFirstOpeningIsWaitedFor() async throws {
+    let server = try PrivatePostgres.shared()
+    let name = try server.makeDatabase()
+    defer { try? server.dropDatabase(name) }
+    let end = Gate()
+    let slow = Thread {
+      defer { end.open() }
+      _ = try? server.run(
+        """
+        BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
+        CREATE TABLE write_turn (); SELECT pg_sleep(1); COMMIT
+        """, in: name)
+    }
+    slow.start()
+    let sleeping = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = '\(name)'"
+    // On a busy machine it may be over before anybody looks.
+    while try !end.isOpen && server.run(sleeping).isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+    let address = try PostgreSQLAddress(server.url(of: name))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<3 {
+        group.addTask { try await PostgreSQLDatabase(address, readerCount: 1).close() }
+      }
+      try await group.waitForAll()
+    }
+  }
+
   /// Every connection is cut again and again under load: no caller notices, and each counts once.
   @Test func lostConnectionsAreReplaced() async throws {
     let random = Randomness("lost connections")

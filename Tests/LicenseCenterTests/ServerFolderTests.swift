@@ -42,6 +42,24 @@ import Testing
     _ = try await test.center.verify()
   }
 
+  /// Each instance has a copy of the folder: a key is made in one of them, and not another one in the next.
+  @Test func copiesOfAFolderMakeNoTwoKeysOfOneVersion() async throws {
+    let test = try await onServer()
+    let copy = test.folder.path + "/copy"
+    try FileManager.default.copyItem(atPath: test.path, toPath: copy)
+    func rotate(_ path: String) async throws -> UInt32 {
+      try await CenterFolder(path).rotate(
+        .codePepper, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location,
+        random: test.random, clock: test.clock)
+    }
+    #expect(try await rotate(test.path) == 2)
+    await expectFailure(.conflict) { _ = try await rotate(copy) }
+    try FileManager.default.removeItem(atPath: copy + "/keys.sealed")
+    try FileManager.default.copyItem(atPath: test.path + "/keys.sealed", toPath: copy + "/keys.sealed")
+    #expect(try await rotate(copy) == 3)
+    _ = try await test.center.verify()
+  }
+
   /// The folder cannot get its name: the database is free for the next centre.
   @Test func failedCreationLeavesTheDatabaseEmpty() async throws {
     let test = try await onServer()

@@ -42,11 +42,13 @@ extension CenterFigures {
   func gauges(at now: UInt64) -> [ServerMetrics.Gauge] {
     [
       .init("warifu_open_charges", "Charges whose cards have not said what became of them.", openCharges),
-      .init("warifu_open_charge_age_seconds", "How long the oldest of them has stood so.", Int(clamping: openChargeAge)),
+      .init(
+        "warifu_open_charge_age_seconds", "How long the oldest of them has stood so.", Int(clamping: openChargeAge)),
       .init("warifu_payments_under_way", "Payments whose fate is not known.", paymentsUnderWay),
       .init("warifu_payment_age_seconds", "How long the oldest of them has stood so.", Int(clamping: paymentAge)),
       .init("warifu_refunds_under_way", "Refunds to means of payment whose fate is not known.", refundsUnderWay),
-      .init("warifu_webhooks_suspended", "Receivers who are told nothing more since they took nothing.", webhooksSuspended),
+      .init(
+        "warifu_webhooks_suspended", "Receivers who are told nothing more since they took nothing.", webhooksSuspended),
       .init(
         "warifu_webhook_messages_waiting", "Messages that the receiver furthest behind has not taken.",
         webhookMessagesWaiting),

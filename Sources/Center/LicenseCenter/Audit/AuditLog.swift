@@ -16,10 +16,11 @@ enum AuditLog {
     _ transaction: any Transaction, at time: UInt64, _ action: String, subject: some CustomStringConvertible,
     detail: String = ""
   ) throws {
-    if let newest = try newestTime(transaction) {
-      try ClockGuard.expect(time, notBefore: newest, "Keeping the audit log")
-    }
-    try appendWhateverTheTime(transaction, at: time, action, subject: subject, detail: detail)
+    let newest = try newest(transaction)
+    if let newest { try ClockGuard.expect(time, notBefore: newest.time, "Keeping the audit log") }
+    try append(
+      transaction, after: newest?.head ?? none,
+      AuditRecord(sequence: 0, time: time, action: action, subject: subject.description, detail: detail))
   }
 
   /// Appends a record under a time that may lie before the last one's: somebody has said that this is the right one.
@@ -27,34 +28,43 @@ enum AuditLog {
     _ transaction: any Transaction, at time: UInt64, _ action: String, subject: some CustomStringConvertible,
     detail: String = ""
   ) throws {
-    let last = try head(transaction)
-    let record = AuditRecord(
-      sequence: last.sequence + 1, time: time, action: action, subject: subject.description, detail: detail)
+    try append(
+      transaction, after: try head(transaction),
+      AuditRecord(sequence: 0, time: time, action: action, subject: subject.description, detail: detail))
+  }
+
+  /// Appends a record, which gets the number after `last`.
+  private static func append(_ transaction: any Transaction, after last: AuditHead, _ record: AuditRecord) throws {
+    var record = record
+    record.sequence = last.sequence + 1
     let hash = record.hash(after: last.hash)
-    try transaction.run(
+    try transaction.tell(
       """
       INSERT INTO audit_log (sequence, time, action, subject, detail, previous, hash)
       VALUES ($1, $2, $3, $4, $5, $6, $7)
       """,
       [
-        .integer(record.sequence), .number(time), .text(action), .text(record.subject), .text(detail),
-        .blob(last.hash), .blob(hash),
+        .integer(record.sequence), .number(record.time), .text(record.action), .text(record.subject),
+        .text(record.detail), .blob(last.hash), .blob(hash),
       ])
     transaction.noteAuditHead(AuditHead(sequence: record.sequence, hash: hash))
   }
 
-  /// The newest record's number and hash.
-  static func head(_ transaction: any Transaction) throws -> AuditHead {
-    guard let row = try transaction.first("SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1") else {
-      return AuditHead(sequence: 0, hash: origin)
+  /// What stands for the newest record while there is none.
+  private static let none = AuditHead(sequence: 0, hash: origin)
+
+  /// The newest record's number, hash and time; `nil` while there is none.
+  private static func newest(_ transaction: any Transaction) throws -> (head: AuditHead, time: UInt64)? {
+    try transaction.first("SELECT sequence, time, hash FROM audit_log ORDER BY sequence DESC LIMIT 1").map { row in
+      (AuditHead(sequence: try row.integer("sequence"), hash: try row.octets("hash")), try row.number("time"))
     }
-    return AuditHead(sequence: try row.integer("sequence"), hash: try row.octets("hash"))
   }
 
+  /// The newest record's number and hash.
+  static func head(_ transaction: any Transaction) throws -> AuditHead { try newest(transaction)?.head ?? none }
+
   /// The newest record's time; `nil` while there is none.
-  static func newestTime(_ transaction: any Transaction) throws -> UInt64? {
-    try transaction.first("SELECT time FROM audit_log ORDER BY sequence DESC LIMIT 1")?.number("time")
-  }
+  static func newestTime(_ transaction: any Transaction) throws -> UInt64? { try newest(transaction)?.time }
 
   /// Recomputes the chain from its first record, or the one after `start`, on.
   ///

@@ -70,7 +70,7 @@ extension Center {
       let page = try transaction.run("SELECT * FROM \(table.name) \(condition) ORDER BY \(key) LIMIT 500", last)
       guard let end = page.last else { return rows }
       if columns == nil {
-        let names = end.values.keys.sorted()
+        let names = end.columns.sorted()
         columns = names
         var content: [UInt8] = []
         for text in [table.name] + names { content.appendText(text) }

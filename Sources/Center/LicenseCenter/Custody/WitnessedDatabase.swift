@@ -42,6 +42,8 @@ private final class WitnessedTransaction: Transaction {
 
   func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] { try base.run(sql, values) }
 
+  func tell(_ sql: String, _ values: [SQLValue]) throws { try base.tell(sql, values) }
+
   func noteAuditHead(_ head: AuditHead) {
     self.head = head
     records += 1

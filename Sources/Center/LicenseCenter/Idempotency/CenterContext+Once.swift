@@ -19,13 +19,9 @@ extension CenterContext {
       return try await database.write(body)
     }
     let digest = Digest.sha256(typedOctets(what, [operation.octets] + order))
-    do {
-      _ = try await Idempotency(context: self).run(scope: CenterContext.onceScope, key: key, digest: digest) {
-        try body($0)
-        return (status: 0, body: Array("done".utf8))
-      }
-    } catch  where error.code == .keyReused {
-      throw CenterError(.conflict, what, remedy: "This operation was done before with another order.")
+    _ = try await Idempotency(context: self).run(scope: CenterContext.onceScope, key: key, digest: digest) {
+      try body($0)
+      return (status: 0, body: Array("done".utf8))
     }
   }
 

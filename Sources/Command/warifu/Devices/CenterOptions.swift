@@ -13,6 +13,12 @@ struct CenterFolderOptions: ParsableArguments {
 
   private var path: String? { center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"] }
 
+  /// Every certification authority that the centre has had; none where none was named that is there.
+  var authorities: [[UInt8]] {
+    guard namesCenter, let facts = try? folder().facts() else { return [] }
+    return facts.editions.map(\.authorityCertificate)
+  }
+
   /// Takes a folder that was given in another way.
   mutating func take(_ folder: String?) throws {
     guard let folder else { return }

@@ -22,15 +22,20 @@ enum ClientEndpoints {
       .get, "/v1/clients", "listClients",
       "Machines, and the cards that something was ever set for, by id; every other issued card is a holder.",
       access: .roles([.counter, .auditor]), parameters: Paging.parameters(after: client),
-      answer: .json(Paging.schema("ClientPage", "clients", of: schema, next: client), "One page.")
+      answer: .json(Paging.schema("ClientPage", "clients", of: schema, next: client), "One page."),
+      problems: [.unprocessable]
     ) { call in
-      guard let after = try? call.after({ AccessClientID($0) }) else {
-        throw Problem(.unprocessable, "A page begins behind a card's serial or a machine's id.")
+      var after: AccessClientID?
+      if let text = try call.after({ $0 }) {
+        guard let id = AccessClientID(text) else {
+          throw Problem(.unprocessable, "A page begins behind a card's serial or a machine's id.")
+        }
+        after = id
       }
       return try await Paging.page(
         call, "clients", next: { .text($0.id.description) },
         document: { document($0, withName: call.maySeePersons) }
-      ) { try await center.access.clients(after: after, limit: $0) }
+      ) { [after] limit in try await center.access.clients(after: after, limit: limit) }
     }
   }
 
