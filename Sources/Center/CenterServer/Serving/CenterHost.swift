@@ -43,13 +43,15 @@ public struct CenterHost: Sendable {
   ///
   /// - Parameters:
   ///   - monitors: callers with tokens of their own, such as a program that reads figures.
+  ///   - counterReader: the reader in which the counter's page charges cards, if there is one.
   ///   - further: endpoints beside the server's own.
   ///   - collectsPayments: whether the centre was opened with a payment processor.
   ///   - manager: who is told when it is ready, stops, and lives.
   ///   - onListening: is told where, before the first connection is taken.
   /// - Throws: ``LicenseCenter/CenterError/Code/invalid`` for options that would send tokens over a network in clear.
   public init(
-    _ center: Center, options: ServingOptions, monitors: FixedTokens = FixedTokens([]), further: [Endpoint] = [],
+    _ center: Center, options: ServingOptions, monitors: FixedTokens = FixedTokens([]),
+    counterReader: CounterReader? = nil, further: [Endpoint] = [],
     collectsPayments: Bool = false, manager: ServiceManager? = nil, logger: Logger,
     random: any RandomSource, onListening: @escaping @Sendable (Place) -> Void = { _ in }
   ) throws(CenterError) {
@@ -63,7 +65,8 @@ public struct CenterHost: Sendable {
     self.options = options
     let isSecure = options.identity != nil
     server = try CenterServer(
-      center, options: options, monitors: monitors, further: further, logger: logger, random: random,
+      center, options: options, monitors: monitors, counterReader: counterReader, further: further, logger: logger,
+      random: random,
       onListening: { address in
         guard let name = address.ipAddress, let port = address.port else { return }
         let place = Place(address: name, port: port, isSecure: isSecure)

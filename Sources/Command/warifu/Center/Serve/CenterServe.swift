@@ -6,6 +6,7 @@ import Foundation
 import LicenseCenter
 import Logging
 import Octets
+import Sockets
 
 /// `center serve`.
 struct CenterServe: AsyncParsableCommand {
@@ -14,7 +15,8 @@ struct CenterServe: AsyncParsableCommand {
     discussion: """
       Writes a line that says where, once it listens; with --json one for programs. Logs go to standard error, each a \
       JSON object unless that is a terminal. Only this machine reaches it unless --host says otherwise, which wants a \
-      certificate, or --behind-tls where a proxy does TLS.
+      certificate, or --behind-tls where a proxy does TLS. With --reader, or another place of a card, the counter's page \
+      charges the card that is there.
 
       SIGTERM ends it with 0 after what is being served, Ctrl-C with 130; the same again at once. SIGHUP reads the \
       certificate again. Under systemd (Type=notify) it says when it is ready, stops, and lives. A centre whose database \
@@ -52,10 +54,14 @@ struct CenterServe: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Log what is at least so grave: debug, info, warning or error.", valueName: "level"))
   var logLevel = LogLevel.info
 
+  @OptionGroup(title: "Options of the counter's reader") var card: CardOptions
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    guard card.trace == nil, card.record == nil else {
+      throw ValidationError("--trace and --record are for one session with a card; leave them out")
+    }
     guard (tlsCertificate == nil) == (tlsKey == nil) else {
       throw ValidationError("a certificate goes with its key; give --tls-certificate and --tls-key, or neither")
     }
@@ -76,7 +82,8 @@ struct CenterServe: AsyncParsableCommand {
     let logger = ServerLog.open(at: logLevel.level)
     let ending = try await named.use { center in
       let host = try CenterHost(
-        center, options: serving, monitors: monitors, collectsPayments: try folder.settings().simulatesPayments,
+        center, options: serving, monitors: monitors, counterReader: counterReader,
+        collectsPayments: try folder.settings().simulatesPayments,
         manager: ServiceManager(environment: ProcessInfo.processInfo.environment, processID: getpid()),
         logger: logger, random: SystemRandom()
       ) { place in
@@ -106,6 +113,14 @@ struct CenterServe: AsyncParsableCommand {
         remedy: "give --tls-certificate and --tls-key, or --behind-tls where a proxy does TLS")
     }
     return options
+  }
+
+  /// Where the counter's page charges cards; `nil` if no option says so. WARIFU_CARD does not: it is some other card's.
+  private var counterReader: CounterReader? {
+    guard card.isGiven else { return nil }
+    let card = card
+    let place = card.reader ?? card.cardFile ?? card.cardSocket?.address.description
+    return CounterReader(name: place ?? "the counter's reader") { LocalRelay(connection: try card.connect()) }
   }
 
   private func monitors() throws -> FixedTokens {
