@@ -34,7 +34,8 @@ public struct CenterServer: Service {
   ) throws(CenterError) {
     try self.init(
       center, options: options, authenticator: AnyAuthentication(CenterAccess(center), monitors),
-      answers: CenterAnswers(center), counterReader: counterReader, further: further, logger: logger, random: random, ticks: ticks,
+      answers: CenterAnswers(center), counterReader: counterReader, further: further, logger: logger, random: random,
+      ticks: ticks,
       onListening: onListening)
   }
 
