@@ -153,7 +153,7 @@ extension Browser {
   func signIn(_ server: PageServer, _ role: AccessRole) async throws {
     try await open(server.origin + "/sign-in")
     try await fill("#code", try await server.signInCode(role).lowercased())
-    try await click("main button")
+    try await follow("main button")
   }
 
   /// Waits until a selector finds something.

@@ -24,6 +24,9 @@ public struct Browser: Sendable {
   public struct Failure: Error, CustomStringConvertible {
     /// What the driver said.
     public var description: String
+
+    /// Why.
+    public init(description: String) { self.description = description }
   }
 
   let driver: Driver
@@ -35,7 +38,9 @@ public struct Browser: Sendable {
   public static func run<R: Sendable>(
     _ options: Options = Options(), _ body: (Browser) async throws -> R
   ) async throws -> R {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "warifu-browser-\(UUID().uuidString)")
+    // Chromium puts a socket below it, whose path may have 107 octets.
+    let name = String(UInt32.random(in: 0 ... .max), radix: 36)
+    let folder = FileManager.default.temporaryDirectory.appending(path: "wb-\(name)")
     let downloads = folder.appending(path: "downloads")
     try FileManager.default.createDirectory(at: downloads, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -152,6 +157,18 @@ public struct Browser: Sendable {
   /// Clicks.
   public func click(_ selector: String) async throws {
     try await command("POST", "/element/\(try await element(selector))/click")
+  }
+
+  /// Clicks what leads to another page, and waits until that is there.
+  public func follow(_ selector: String) async throws {
+    let page = try await element("html")
+    try await click(selector)
+    for _ in 0..<600 {
+      // Whatever belongs to the page before is gone with it.
+      guard (try? await command("GET", "/element/\(page)/name")) != nil else { break }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    for _ in 0..<600 where (try? await has("footer")) != true { try await Task.sleep(for: .milliseconds(50)) }
   }
 
   /// Types into a field that is emptied first.

@@ -31,7 +31,6 @@ struct HolderPages: Sendable {
       ["number": notice.number, "state": notice.state.shown, "madeAt": Shown.time(notice.madeAt)]
     }
     view["hasNotices"] = !statement.notices.isEmpty
-    view["origin"] = call.origin
     view["licenses"] = licenses.map { license -> View in
       var row: View = [
         "number": license.number, "softwareID": license.softwareID.description,

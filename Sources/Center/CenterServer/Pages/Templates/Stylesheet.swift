@@ -87,7 +87,9 @@ enum Stylesheet {
       background: var(--accent); color: var(--on-accent); border: 1.5px solid var(--accent); border-radius: 7px;
       padding: 0.6rem 1.2rem; min-height: 2.75rem;
     }
-    form > button { margin-top: 1.1rem; }
+    form > button { display: block; margin-top: 1.1rem; }
+    form .row { margin-top: 0.9rem; }
+    h3 + input + .row, h2 + input + .row { margin-top: 0; }
     .actions button, td button { margin-top: 0; }
     button:hover, .button:hover { filter: brightness(1.12); }
     button.second { background: transparent; color: var(--accent); }
@@ -128,6 +130,9 @@ enum Stylesheet {
     th:last-child, td:last-child { padding-right: 0; }
     .number { text-align: right; font-variant-numeric: tabular-nums; }
     .amount { font-variant-numeric: tabular-nums; white-space: nowrap; }
+    td { overflow-wrap: anywhere; }
+    td code { display: inline-block; min-width: 9.75rem; }
+    td[data-label=Time] { min-width: 6.25rem; }
     td form { margin: 0; }
 
     @media (max-width: 40rem) {
@@ -139,10 +144,12 @@ enum Stylesheet {
       caption.hidden { display: none; }
       tr { border-bottom: 1px solid var(--line); padding: 0.6rem 0; }
       td, .number { border: 0; padding: 0.1rem 0; text-align: left; overflow-wrap: anywhere; }
+      td code { display: inline; }
       td[data-label]::before { content: attr(data-label) " "; color: var(--soft); font-size: 0.875rem; margin-right: 0.5rem; }
     }
 
-    .sheet-head .facts { margin: 0.75rem 0; gap: 0.4rem 1.5rem; }
+    .sheet-head .facts { margin: 0.75rem 0; gap: 0.4rem 1.5rem;
+      grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); }
     .seals { list-style: none; margin: 1rem 0 0; padding: 0; display: grid;
       grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
     .seal { background: #fff; color: #000; border: 1px dashed #777; margin: 0 -1px -1px 0; break-inside: avoid; }

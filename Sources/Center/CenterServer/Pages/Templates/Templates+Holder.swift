@@ -26,8 +26,8 @@ extension PageTemplates {
     {{#hasPaymentMethod}}<p>Bills are collected from your means of payment.</p>{{/hasPaymentMethod}}</section>
     {{>grants}}
     <section><h2>Notices</h2>
-    {{#hasNotices}}<p>Notices are sealed for your card: only the card opens them. With the card in a reader:
-    <code>warifu card notices --center {{origin}}</code></p>
+    {{#hasNotices}}<p>Notices are sealed for your card: open them with your card in a reader. Nobody else can, and no
+    page shows what they say.</p>
     <table><caption class="hidden">Notices</caption>
     <thead><tr><th scope="col" class="number">Notice</th><th scope="col">Of</th><th scope="col">State</th></tr></thead>
     <tbody>{{#notices}}<tr><td data-label="Notice" class="number">{{number}}</td><td data-label="Of">{{madeAt}}</td>
