@@ -38,6 +38,8 @@ public struct CenterError: Error, Hashable, Sendable {
     case damaged
     /// A retrieval code or a ticket is good for nothing here. Whether it is unknown, used or expired is not said.
     case refused
+    /// Too many codes were tried; so many seconds until the next may be.
+    case tooManyAttempts(retryAfter: UInt64)
     /// The same idempotency key came with another request before (HTTP's 422).
     case keyReused
     /// The passphrase does not open the key store, or a key it should hold is missing.

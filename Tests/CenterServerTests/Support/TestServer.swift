@@ -100,21 +100,27 @@ final class TestServer: Sendable {
   }
 
   /// Serves while `body` runs, and stops as on SIGTERM.
+  ///
+  /// - Parameter keepsAnswers: whether the centre keeps answers, as it does outside of tests; else the test does.
   static func run(
-    _ options: ServingOptions = ServingOptions(), further: [Endpoint] = [],
+    _ options: ServingOptions = ServingOptions(), further: [Endpoint] = [], keepsAnswers: Bool = false,
     _ body: (TestServer) async throws -> Void
   ) async throws {
     let server = try await TestServer()
-    try await server.serve(options, further: further) { try await body(server) }
+    let answers: any AnswerKeeping = keepsAnswers ? CenterAnswers(server.center) : server.answers
+    try await server.serve(options, further: further, answers) { try await body(server) }
   }
 
-  private func serve(_ options: ServingOptions, further: [Endpoint], _ body: () async throws -> Void) async throws {
+  private func serve(
+    _ options: ServingOptions, further: [Endpoint], _ answers: any AnswerKeeping, _ body: () async throws -> Void
+  ) async throws {
     var options = options
     options.port = 0
     let (addresses, told) = AsyncStream.makeStream(of: Int.self)
     let (log, holderCard) = (log, holderCard)
     let service = try CenterServer(
-      center, options: options, authenticator: TestTokens(card: holderCard), answers: answers, further: further,
+      center, options: options, authenticator: AnyAuthentication(TestTokens(card: holderCard), CenterAccess(center)),
+      answers: answers, further: further,
       logger: Logger(label: "test") { JSONLogHandler(label: $0, clock: StandingClock()) { log.add($0) } },
       random: random, onListening: { told.yield($0.port ?? 0) })
     let group = ServiceGroup(services: [service], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })
@@ -138,7 +144,11 @@ final class TestServer: Sendable {
   }
 
   /// Issues a card, which is the holder's from then on.
-  func issueCard() async throws -> CardSerial {
+  @discardableResult
+  func issueCard() async throws -> CardSerial { try await issuedCard().serial }
+
+  /// The same, with the card.
+  func issuedCard() async throws -> (card: EmulatedCard, serial: CardSerial) {
     let made = try EmulatedCard.inMemory(profile: .standard, random: random)
     let serial = made.production.serial
     try await center.cardIssuer.register(
@@ -148,7 +158,7 @@ final class TestServer: Sendable {
     let order = try CardIssueOrder(cardSerial: serial, purchaser: "Suzuki", maximumCodes: 10_000, generationKeys: [1])
     _ = try await center.cardIssuer.issue(order, over: try EmulatedRelay(made.card))
     holderCard.set(serial)
-    return serial
+    return (made.card, serial)
   }
 
   /// A title for 300 yen.

@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import Octets
 
 /// Whom limits are counted for: one IPv4 address, or the 64 bits of an IPv6 address that name a customer's network, within
 /// which one machine can have as many addresses as it likes. Nothing for a client without an address.
@@ -17,6 +18,9 @@ struct ClientAddress: Hashable, Sendable {
     case .unixDomainSocket, nil: octets = []
     }
   }
+
+  /// Hexadecimal digits: what a limit is counted under.
+  var description: String { Hex.encode(octets) }
 
   private static func octets(_ text: String?, _ family: Int32, count: Int) -> [UInt8] {
     var octets = [UInt8](repeating: 0, count: count)

@@ -66,12 +66,14 @@ public struct Endpoint: Sendable {
     case anyone
     /// Whoever may be one of these.
     case roles(Set<Role>)
+    /// Whoever has a download ticket. What it is good for is the endpoint's business.
+    case ticket
   }
 
   /// One parameter.
   public struct Parameter: Sendable {
     /// Where it stands.
-    public enum Place: String, Sendable { case path, query }
+    public enum Place: String, Sendable { case path, query, header }
 
     /// Its name.
     public var name: String
@@ -89,6 +91,11 @@ public struct Endpoint: Sendable {
       Parameter(name: name, place: .path, schema: schema, isOptional: false, summary: summary)
     }
 
+    /// A header field that may be left out.
+    public static func header(_ name: String, _ schema: Schema, _ summary: String) -> Parameter {
+      Parameter(name: name, place: .header, schema: schema, isOptional: true, summary: summary)
+    }
+
     /// A parameter behind the question mark.
     public static func query(_ name: String, _ schema: Schema, _ summary: String, isOptional: Bool) -> Parameter {
       Parameter(name: name, place: .query, schema: schema, isOptional: isOptional, summary: summary)
@@ -103,6 +110,8 @@ public struct Endpoint: Sendable {
     public var summary: String
     /// What the body is made of.
     public var content: Content
+    /// Other answers when all is well, with the same content: their status codes, and what they say.
+    public var others: [HTTPResponse.Status: String] = [:]
 
     /// What a body is made of.
     public enum Content: Sendable {
@@ -140,6 +149,12 @@ public struct Call: Sendable {
   public var request: KeyedRequest?
   /// What the caller showed for itself, without the scheme; empty where anyone may call.
   public var credential: [UInt8]
+  /// The request's id, as the header field Request-Id of the answer has it.
+  public var requestID: String
+  /// Whether only the header of the answer is asked for.
+  public var isHead: Bool
+  /// Where the request comes from, as far as limits tell callers apart; a personal datum, never to be logged.
+  public var origin: String
 }
 
 /// What an endpoint answers.
@@ -148,16 +163,48 @@ public struct Reply: Sendable {
   public var status: HTTPResponse.Status
   /// The media type.
   public var type: String
+  /// Header fields beside the ones that every answer has.
+  public var headers: HTTPFields = [:]
   /// The body.
-  public var body: [UInt8]
+  public var body: Body
+
+  /// A body.
+  public enum Body: Sendable {
+    /// All of it.
+    case octets([UInt8])
+    /// One that is too large to be held in memory.
+    case stream(ReplyStream)
+  }
 
   /// JSON.
   public static func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> Reply {
-    Reply(status: status, type: "application/json", body: value.encoded)
+    Reply(status: status, type: "application/json", body: .octets(value.encoded))
   }
 
   /// Octets of a media type.
   public static func octets(_ octets: [UInt8], type: String) -> Reply {
-    Reply(status: .ok, type: type, body: octets)
+    Reply(status: .ok, type: type, body: .octets(octets))
+  }
+
+  /// Octets of a media type that are made while they are sent.
+  public static func stream(
+    _ stream: ReplyStream, type: String, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
+  ) -> Reply {
+    Reply(status: status, type: type, headers: headers, body: .stream(stream))
+  }
+}
+
+/// A body that is made while it is sent: the next piece is asked for when the client has taken the ones before.
+public struct ReplyStream: Sendable {
+  /// Octets of the whole body.
+  public var length: UInt64
+  /// Makes the piece that begins behind so many octets: at least one octet, and none past the end. When it throws, the
+  /// connection is closed, which tells the client that something is missing.
+  public var piece: @Sendable (_ offset: UInt64) async throws -> [UInt8]
+
+  /// A body.
+  public init(length: UInt64, piece: @escaping @Sendable (_ offset: UInt64) async throws -> [UInt8]) {
+    self.length = length
+    self.piece = piece
   }
 }

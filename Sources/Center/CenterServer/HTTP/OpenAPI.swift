@@ -17,7 +17,9 @@ enum OpenAPI {
       "paths": .object(paths.mapValues { .object($0) }),
       "components": [
         "schemas": .object(schemas.mapValues(\.definition)),
-        "securitySchemes": ["token": ["type": "http", "scheme": "bearer"]],
+        "securitySchemes": [
+          "token": ["type": "http", "scheme": "bearer"], "ticket": ["type": "http", "scheme": "ticket"],
+        ],
       ],
     ]
   }
@@ -27,7 +29,11 @@ extension Endpoint {
   /// Every problem that it may answer, whether it is its own or any endpoint's of its kind.
   var everyProblem: Set<Problem.Kind> {
     var kinds: Set<Problem.Kind> = [.malformed, .tooSlow, .tooMany, .headerTooLarge, .failed, .unavailable]
-    if access != .anyone { kinds.formUnion([.unauthenticated, .forbidden]) }
+    switch access {
+    case .anyone: break
+    case .roles: kinds.formUnion([.unauthenticated, .forbidden])
+    case .ticket: kinds.formUnion([.unauthenticated, .refused])
+    }
     if body != nil { kinds.formUnion([.bodyTooLarge, .wrongType]) }
     if wantsKey { kinds.insert(.keyReused) }
     return kinds.union([.invalid]).union(problems)
@@ -47,6 +53,7 @@ extension Endpoint {
     ]
     switch access {
     case .anyone: members["security"] = []
+    case .ticket: members["security"] = [["ticket": []]]
     case .roles(let roles):
       members["security"] = [["token": []]]
       members["x-roles"] = .array(roles.map(\.rawValue).sorted().map { .text($0) })
@@ -90,7 +97,9 @@ extension Endpoint {
       case .json(let schema): ["application/json": ["schema": schema.document]]
       case .octets(let type): .object([type: ["schema": [:]]])
       }
-    documents[String(answer.status.code)] = ["description": .text(answer.summary), "content": content]
+    for (status, summary) in answer.others.merging([answer.status: answer.summary], uniquingKeysWith: { $1 }) {
+      documents[String(status.code)] = ["description": .text(summary), "content": content]
+    }
     return documents
   }
 }

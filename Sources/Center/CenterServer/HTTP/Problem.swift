@@ -41,6 +41,8 @@ public struct Problem: Error, Hashable, Sendable {
     case unprocessable
     /// The idempotency key was used before with another request.
     case keyReused = "key-reused"
+    /// The file does not have the octets that were asked for, or they are not next.
+    case range
     /// Too many requests or connections from one address.
     case tooMany = "too-many"
     /// The header fields are larger than anything that is taken here.
@@ -80,6 +82,7 @@ extension Problem {
     case .paymentDeclined: self.init(.payment, error.remedy)
     case .refused: self.init(.refused, error.remedy)
     case .keyReused: self.init(.keyReused, error.remedy)
+    case .tooManyAttempts(let seconds): self.init(.tooMany, error.remedy, retryAfter: Int(clamping: seconds))
     case .denied: self.init(.unauthenticated, error.remedy)
     case .storage, .unknownOutcome, .cancelled, .paymentUnknown:
       self.init(.unavailable, "Try again with the same idempotency key.", retryAfter: 1)
@@ -143,6 +146,7 @@ extension Problem.Kind {
     case .bodyTooLarge: .contentTooLarge
     case .wrongType: .unsupportedMediaType
     case .unprocessable, .keyReused: .unprocessableContent
+    case .range: .rangeNotSatisfiable
     case .tooMany: .tooManyRequests
     case .headerTooLarge: .requestHeaderFieldsTooLarge
     case .failed: .internalServerError
@@ -171,6 +175,7 @@ extension Problem.Kind {
     case .wrongType: "The body must be JSON"
     case .unprocessable: "This cannot be done"
     case .keyReused: "The idempotency key was used before with another request"
+    case .range: "Not these octets"
     case .tooMany: "Too many at once"
     case .headerTooLarge: "The header is too large"
     case .failed: "The centre failed"

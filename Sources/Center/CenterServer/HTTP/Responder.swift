@@ -42,11 +42,19 @@ struct Responder: HTTPResponder {
       }
       let (endpoint, values) = try route(request)
       operation = endpoint.operation
-      response = Response(try await answer(request, endpoint, values, id), id)
+      let reply = try await answer(request, context, endpoint, values, id)
+      if let kind = reply.problem { journal.metrics.count(kind) }
+      response = Response(reply, id)
     } catch {
       let problem = Problem(error)
       journal.note(error, as: problem, request: id)
       response = Response(problem, id)
+      if problem.kind == .unauthenticated,
+        case .endpoint(let endpoint, _) = routes.match(request.method, request.uri.path),
+        endpoint.access == .ticket
+      {
+        response.headers[.wwwAuthenticate] = #"Ticket realm="warifu""#
+      }
       if case .methods(let methods) = routes.match(request.method, request.uri.path) {
         response.headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
       }
@@ -68,26 +76,34 @@ struct Responder: HTTPResponder {
 
   /// Nothing of a request is believed, and no octet of its body read, before it is known who sends it.
   private func answer(
-    _ request: Request, _ endpoint: Endpoint, _ values: [String: String], _ id: String
+    _ request: Request, _ context: CallContext, _ endpoint: Endpoint, _ values: [String: String], _ id: String
   ) async throws -> Reply {
     let (identity, credential) = try await caller(request, endpoint.access)
-    let parameters = try endpoint.read(path: values, query: request.uri.query)
+    let parameters = try endpoint.read(path: values, query: request.uri.query, header: request.headers)
     let operationID = try endpoint.wantsKey ? Responder.key(request) : nil
     let octets = try await body(request, endpoint)
     var call = Call(
-      identity: identity, parameters: parameters, body: .null, operationID: operationID, credential: credential)
+      identity: identity, parameters: parameters, body: .null, operationID: operationID, credential: credential,
+      requestID: id, isHead: request.method == .head, origin: context.address.description)
     if let schema = endpoint.body { call.body = try Responder.value(octets, schema) }
     try call.expectTitleOfIdentity()
     guard let operationID else { return try await endpoint.serve(call) }
     let keyed = KeyedRequest(
-      scope: identity?.name ?? "", key: operationID, method: request.method.rawValue, target: request.uri.string,
+      scope: identity?.name ?? Responder.scope(of: credential), key: operationID, method: request.method.rawValue,
+      target: request.uri.string,
       body: octets)
     call.request = keyed
     return try await once(keyed, endpoint.repetition, id) { [call] in try await endpoint.serve(call) }
   }
 
   private func caller(_ request: Request, _ access: Endpoint.Access) async throws -> (Identity?, [UInt8]) {
-    guard case .roles(let roles) = access else { return (nil, []) }
+    guard case .roles(let roles) = access else {
+      guard access == .ticket else { return (nil, []) }
+      guard let ticket = Responder.credential(request, scheme: "Ticket") else {
+        throw Problem(.unauthenticated, "Send the ticket that redeeming a code was answered with.")
+      }
+      return (nil, ticket)
+    }
     guard let token = Responder.credential(request, scheme: "Bearer"),
       let identity = try await authenticator.identity(bearing: token)
     else { throw Problem(.unauthenticated, "Send a token that is good.") }
@@ -95,6 +111,11 @@ struct Responder: HTTPResponder {
       throw Problem(.forbidden, "Only \(roles.map(\.rawValue).sorted().joined(separator: ", ")) may.")
     }
     return (identity, token)
+  }
+
+  /// Whose keys those of somebody without a name are: nobody's, or those of a ticket, which is not kept itself.
+  private static func scope(of credential: [UInt8]) -> String {
+    credential.isEmpty ? "" : "ticket " + Hex.encode(Digest.sha256(credential))
   }
 
   /// What stands behind the scheme, whose case does not matter (RFC 9110 §11.1).
@@ -148,11 +169,11 @@ struct Responder: HTTPResponder {
       if let kept = try await answers.answer(to: request) { return Reply(kept) }
       let answer: KeptAnswer
       do {
-        answer = KeptAnswer(try await work())
+        answer = try KeptAnswer(try await work())
       } catch let error as CenterError {
         let problem = Problem(error)
-        guard problem.kind.status.code < 500 else { throw error }
-        journal.note(error, as: problem, request: id)
+        guard problem.kind.status.code < 500, problem.kind != .tooMany else { throw error }
+        journal.noteDenial(error, request: id)
         answer = KeptAnswer(status: problem.kind.status.code, body: problem.document(requestID: id).encoded)
       }
       return Reply(try await answers.keep(answer, for: request))
@@ -162,24 +183,19 @@ struct Responder: HTTPResponder {
   }
 }
 
-extension Reply {
-  fileprivate init(_ kept: KeptAnswer) {
-    let isProblem = kept.status >= 400
-    self.init(
-      status: .init(code: kept.status), type: isProblem ? Problem.contentType : "application/json", body: kept.body)
-  }
-}
-
-extension KeptAnswer {
-  fileprivate init(_ reply: Reply) { self.init(status: reply.status.code, body: reply.body) }
-}
-
 extension Response {
   fileprivate init(_ reply: Reply, _ id: String) {
-    self.init(
-      status: reply.status,
-      headers: [.contentType: reply.type, .cacheControl: "no-store", .requestID: id, .xContentTypeOptions: "nosniff"],
-      body: .init(byteBuffer: ByteBuffer(bytes: reply.body)))
+    var headers = reply.headers
+    headers[.contentType] = reply.type
+    headers[.cacheControl] = "no-store"
+    headers[.requestID] = id
+    headers[.xContentTypeOptions] = "nosniff"
+    let body: ResponseBody =
+      switch reply.body {
+      case .octets(let octets): .init(byteBuffer: ByteBuffer(bytes: octets))
+      case .stream(let stream): .init(stream)
+      }
+    self.init(status: reply.status, headers: headers, body: body)
   }
 
   fileprivate init(_ problem: Problem, _ id: String) {
@@ -188,6 +204,24 @@ extension Response {
       status: answer.head.status, headers: answer.head.headerFields,
       body: .init(byteBuffer: ByteBuffer(bytes: answer.body)))
   }
+}
+
+extension ResponseBody {
+  /// Asks for a piece, waits until the connection has room again, and asks for the next.
+  fileprivate init(_ stream: ReplyStream) {
+    self.init(contentLength: Int(clamping: stream.length)) { writer in
+      var sent: UInt64 = 0
+      while sent < stream.length {
+        let piece = try await stream.piece(sent)
+        guard !piece.isEmpty, UInt64(piece.count) <= stream.length - sent else { throw BrokenStream() }
+        try await writer.write(ByteBuffer(bytes: piece))
+        sent += UInt64(piece.count)
+      }
+      try await writer.finish(nil)
+    }
+  }
+
+  private struct BrokenStream: Error {}
 }
 
 extension RefusedAnswer {

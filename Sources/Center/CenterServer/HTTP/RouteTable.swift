@@ -59,11 +59,17 @@ extension Endpoint {
   /// The parameters of a request, each as its schema wants it.
   ///
   /// - Parameter query: what stands behind the question mark, as it arrived.
-  func read(path: [String: String], query: String?) throws(Problem) -> [String: JSON] {
+  func read(path: [String: String], query: String?, header: HTTPFields) throws(Problem) -> [String: JSON] {
     var found: [String: JSON] = [:]
     let queried = try Endpoint.pairs(query)
     for parameter in parameters {
-      guard let text = parameter.place == .path ? path[parameter.name] : queried[parameter.name] else {
+      let text =
+        switch parameter.place {
+        case .path: path[parameter.name]
+        case .query: queried[parameter.name]
+        case .header: HTTPField.Name(parameter.name).flatMap { header[$0] }
+        }
+      guard let text else {
         if parameter.isOptional { continue }
         throw Problem(.invalid, "The parameter \(parameter.name) is missing.")
       }

@@ -64,7 +64,8 @@ public struct CenterServer: Service {
     relays = RelayDesk(limits.relay, random: random)
     let endpoints =
       OperationEndpoints.all(center, metrics, connections) + CenterEndpoints.all(center) + TitleEndpoints.all(center)
-      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + ChargeEndpoints.all(center, relays) + further
+      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + RedemptionEndpoints.all(center)
+      + CopyRightEndpoints.all(center) + ProvisionEndpoints.all(center) + ChargeEndpoints.all(center, relays) + further
     responder = Responder(
       routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), limits: limits,
       authenticator: authenticator, answers: answers,

@@ -38,12 +38,16 @@ struct Journal: Sendable {
   /// name in it; of any other error only its type, since nobody knows what it says.
   func note(_ error: any Error, as problem: Problem, request id: String) {
     metrics.count(problem.kind)
-    if let error = error as? CenterError, case .denied(let denial) = error.code {
-      logger.notice("access denied", metadata: ["request": .string(id), "reason": .string(denial.rawValue)])
-    }
+    noteDenial(error, request: id)
     guard problem.kind.status.code >= 500 else { return }
     let cause = (error as? CenterError)?.description ?? (error as? Problem)?.kind.rawValue ?? "\(type(of: error))"
     logger.error("request failed", metadata: ["request": .string(id), "cause": .string(cause)])
+  }
+
+  /// Why somebody was not let in, which nobody outside hears.
+  func noteDenial(_ error: any Error, request id: String) {
+    guard let error = error as? CenterError, case .denied(let denial) = error.code else { return }
+    logger.notice("access denied", metadata: ["request": .string(id), "reason": .string(denial.rawValue)])
   }
 
   /// A request, or what was to be one, that was answered before it was whole.

@@ -52,12 +52,16 @@ public struct DownloadGrant: Hashable, Sendable {
 
 /// How far a download has come.
 public struct DownloadProgress: Hashable, Sendable {
+  /// The title.
+  public var softwareID: SoftwareID
   /// The client was sent every octet before this one.
   public var delivered: UInt64
   /// The client has every octet before this one.
   public var acknowledged: UInt64
   /// Octets of the sealed file.
   public var octets: UInt64
+  /// ``PieceDigest`` over the sealed file, 32 octets.
+  public var digest: [UInt8]
   /// The file's key, wrapped for the ticket (``Formats/DownloadContent``): given when the last octet was acknowledged, and the code
   /// is used with that.
   public var wrappedContentKey: [UInt8]?

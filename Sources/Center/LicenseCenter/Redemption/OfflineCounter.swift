@@ -35,22 +35,40 @@ public struct OfflineCounter: Sendable {
     return provision
   }
 
+  /// Uses a code for what a counter elsewhere hands over, in the transaction that keeps the answer: the file is
+  /// ``Formats/OfflineProvision/fileHead``, and behind it the publication that the answer names (``TitleStore/file``).
+  public func provide(
+    _ code: RetrievalCode, operation: OperationID, in transaction: any Transaction
+  ) throws -> (provision: OfflineProvision, publication: Int64) {
+    let (row, provision) = try begin(code, operation, in: transaction)
+    if row.state == .open {
+      try row.advance(transaction, delivered: row.publication.octets, acknowledged: row.publication.octets)
+      try row.finish(transaction, at: context.clock.now())
+    }
+    return (provision, row.publication.identifier)
+  }
+
   /// Takes the code's seat, or finds it taken by the same operation, and signs what goes over.
   private func begin(
     _ code: RetrievalCode, _ operation: OperationID
   ) async throws(CenterError) -> (RedemptionRow, OfflineProvision) {
+    let service = self
+    return try await context.database.write { try service.begin(code, operation, in: $0) }
+  }
+
+  private func begin(
+    _ code: RetrievalCode, _ operation: OperationID, in transaction: any Transaction
+  ) throws -> (RedemptionRow, OfflineProvision) {
     guard let key = IdempotencyKey(octets: operation.octets) else {
       throw CenterError(.invalid, OfflineCounter.operation, remedy: "Give an operation id.")
     }
-    let (service, context) = (Redemption(context: context), context)
-    return try await context.database.write { transaction in
-      let answer = try service.begin(RedemptionRequest(code: code, key: key), .offline, in: transaction)
-      guard case .granted(let grant) = answer, let row = try RedemptionRow.find(transaction, grant.ticket) else {
-        throw CenterError(
-          .refused, OfflineCounter.operation, remedy: "The code is good for nothing here; check how it was typed.")
-      }
-      return (row, try OfflineCounter.provision(row, code, context))
+    let answer = try Redemption(context: context).begin(
+      RedemptionRequest(code: code, key: key), .offline, in: transaction)
+    guard case .granted(let grant) = answer, let row = try RedemptionRow.find(transaction, grant.ticket) else {
+      throw CenterError(
+        .refused, OfflineCounter.operation, remedy: "The code is good for nothing here; check how it was typed.")
     }
+    return (row, try OfflineCounter.provision(row, code, context))
   }
 
   private static func provision(

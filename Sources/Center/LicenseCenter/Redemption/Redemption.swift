@@ -55,13 +55,17 @@ public struct Redemption: Sendable {
 
   /// A range of the sealed file for the client with this ticket, and a note that it was sent.
   ///
-  /// Asking for octets from some place on says that all before it arrived. A range begins at or before the end of what was
+  /// Asking for octets from some place on says that all before it arrived, unless `acknowledged` says how many did: of an
+  /// answer that is sent in several ranges only the first was asked for. A range begins at or before the end of what was
   /// sent already, so that whoever is sent the last octet was sent all.
   ///
   /// - Throws: ``CenterError/Code/refused`` for a ticket that is good for nothing, ``CenterError/Code/conflict`` when the
   ///   download is done, ``CenterError/Code/invalid`` for a range outside of the file or behind a gap.
-  public func open(_ ticket: DownloadTicket, range: Range<UInt64>) async throws(CenterError) -> TitleSlice {
+  public func open(
+    _ ticket: DownloadTicket, range: Range<UInt64>, acknowledged: UInt64? = nil
+  ) async throws(CenterError) -> TitleSlice {
     let context = context
+    let acknowledged = min(acknowledged ?? range.lowerBound, range.lowerBound)
     let publication = try await context.database.write { transaction in
       let row = try Redemption.good(transaction, ticket, at: context.clock.now())
       guard row.state == .open else { throw Redemption.done() }
@@ -70,7 +74,7 @@ public struct Redemption: Sendable {
           .invalid, Redemption.downloading,
           remedy: "Ask for octets of the file, beginning at \(row.delivered) or before.")
       }
-      try row.advance(transaction, delivered: range.upperBound, acknowledged: range.lowerBound)
+      try row.advance(transaction, delivered: range.upperBound, acknowledged: acknowledged)
       return row.publication
     }
     return try TitleStore(context: context).slice(publication, range)
@@ -118,7 +122,8 @@ public struct Redemption: Sendable {
         row.publication.contentKey(context.vault), for: ticket, row.publication.softwareID)
     }
     return DownloadProgress(
-      delivered: row.delivered, acknowledged: row.acknowledged, octets: row.publication.octets, wrappedContentKey: key)
+      softwareID: row.publication.softwareID, delivered: row.delivered, acknowledged: row.acknowledged,
+      octets: row.publication.octets, digest: row.publication.digest, wrappedContentKey: key)
   }
 
   /// The seat of a ticket that is good for something.

@@ -45,16 +45,20 @@ public struct SeatRecovery: Sendable {
   /// - Throws: ``CenterError/Code/conflict`` for a seat whose client has everything.
   @discardableResult
   public func recover(_ code: RetrievalCode, seat: Int = 0) async throws(CenterError) -> Bool {
-    let context = context
-    return try await context.database.write { transaction in
-      let right = try SeatRecovery.right(transaction, context, code)
-      guard let row = try right.seats(transaction).first(where: { $0.seat == seat }) else { return false }
-      guard row.state == .open else {
-        throw CenterError(
-          .conflict, SeatRecovery.operation, remedy: "Its client has the whole title; refund the code instead.")
-      }
-      return try row.recover(transaction, at: context.clock.now(), reason: "by the counter")
+    let service = self
+    return try await context.database.write { try service.recover(code, seat: seat, in: $0) }
+  }
+
+  /// The same inside of the transaction that keeps the answer (``Idempotency``).
+  @discardableResult
+  public func recover(_ code: RetrievalCode, seat: Int, in transaction: any Transaction) throws -> Bool {
+    let right = try SeatRecovery.right(transaction, context, code)
+    guard let row = try right.seats(transaction).first(where: { $0.seat == seat }) else { return false }
+    guard row.state == .open else {
+      throw CenterError(
+        .conflict, SeatRecovery.operation, remedy: "Its client has the whole title; refund the code instead.")
     }
+    return try row.recover(transaction, at: context.clock.now(), reason: "by the counter")
   }
 
   /// Gives up a download; the code can be redeemed again by whoever has it.
@@ -62,13 +66,16 @@ public struct SeatRecovery: Sendable {
   /// - Throws: ``CenterError/Code/refused`` for a ticket that is good for nothing, ``CenterError/Code/conflict`` when the
   ///   download is done.
   public func giveUp(_ ticket: DownloadTicket) async throws(CenterError) {
-    let context = context
-    try await context.database.write { transaction in
-      let now = context.clock.now()
-      let row = try Redemption.good(transaction, ticket, at: now)
-      guard try row.recover(transaction, at: now, reason: "by the client") else {
-        throw CenterError(.conflict, SeatRecovery.operation, remedy: "The download is done already.")
-      }
+    let service = self
+    try await context.database.write { try service.giveUp(ticket, in: $0) }
+  }
+
+  /// The same inside of the transaction that keeps the answer (``Idempotency``).
+  public func giveUp(_ ticket: DownloadTicket, in transaction: any Transaction) throws {
+    let now = context.clock.now()
+    let row = try Redemption.good(transaction, ticket, at: now)
+    guard try row.recover(transaction, at: now, reason: "by the client") else {
+      throw CenterError(.conflict, SeatRecovery.operation, remedy: "The download is done already.")
     }
   }
 

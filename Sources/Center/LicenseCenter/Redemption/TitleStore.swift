@@ -73,18 +73,43 @@ public struct TitleStore: Sendable {
     }
   }
 
+  /// A publication's whole file, for the counter: without a code it is of no use to anybody.
+  ///
+  /// - Throws: ``CenterError/Code/notFound``.
+  public func file(_ publication: Int64) async throws(CenterError) -> (title: PublishedTitle, slice: TitleSlice) {
+    let found = try await context.database.read { transaction in
+      try transaction.first("SELECT * FROM publications WHERE id = $1", [.integer(publication)]).map {
+        try Publication($0, identifier: publication)
+      }
+    }
+    guard let found else {
+      throw CenterError(.notFound, "Reading a title's sealed file", remedy: "Provide the title; the answer names it.")
+    }
+    let title = PublishedTitle(
+      softwareID: found.softwareID, octets: found.octets, digest: found.digest, publishedAt: found.publishedAt)
+    return (title, try slice(found, 0..<found.octets))
+  }
+
+  /// How long the file of a title that a counter provided is kept for it, in seconds.
+  static let handOverSeconds: UInt64 = 86_400
+
   /// Removes the files that nobody can ask for: of publications that have a newer one and no download under way, and what
   /// a publishing that was cut off left behind. Says how many.
   @discardableResult
   public func removeOutdated() async throws(CenterError) -> Int {
     let folder = try folder()
+    let now = context.clock.now()
+    let recently = now - min(now, TitleStore.handOverSeconds)
     let (kept, last) = try await context.database.read { transaction in
       let rows = try transaction.run(
         """
         SELECT p.id, p.software_id, p.octets, p.digest, p.content_key, p.published_at FROM publications p
         WHERE p.id = (SELECT MAX(n.id) FROM publications n WHERE n.software_id = p.software_id)
-        OR EXISTS (SELECT 1 FROM redemptions r WHERE r.publication = p.id AND r.state = 'open')
-        """)
+        OR EXISTS (
+          SELECT 1 FROM redemptions r WHERE r.publication = p.id
+          AND (r.state = 'open' OR r.means = 'offline' AND r.ended_at >= $1)
+        )
+        """, [.number(recently)])
       let files = try rows.map { try Publication($0, identifier: try $0.integer("id")).fileName }
       let known = try transaction.first("SELECT COALESCE(MAX(id), 0) AS last FROM publications")
       return (Set(files), try known?.integer("last") ?? 0)

@@ -13,7 +13,7 @@ extension CenterError: FailureConvertible {
   private var exitStatus: ExitStatus {
     switch code {
     case .invalid, .notFound, .notCertified, .damaged: .badInput
-    case .conflict, .limitReached, .cardRefused, .refused, .keyReused, .paymentDeclined: .failed
+    case .conflict, .limitReached, .cardRefused, .refused, .tooManyAttempts, .keyReused, .paymentDeclined: .failed
     case .cardUnreachable, .unknownOutcome: .transport
     case .storage, .paymentUnknown: .unavailable
     case .cancelled: .interrupted
