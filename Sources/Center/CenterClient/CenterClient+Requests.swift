@@ -16,6 +16,10 @@ struct CenterRequest {
   /// Under which the centre does it once.
   var key: OperationID?
   var body: [UInt8]?
+  /// What stands in the header field Authorization, where it is no token.
+  var authorization: String?
+  /// How long an answer may take; `nil` for as long as usual.
+  var time: TimeAmount?
   /// The most octets of an answer.
   var answerLimit = 128 * 1024
 
@@ -117,12 +121,13 @@ extension CenterClient {
     message.method = request.method
     message.headers = HTTPHeaders([("user-agent", "warifu"), ("accept", "*/*")] + headers)
     if let token = request.token { message.headers.add(name: "authorization", value: "Bearer \(token.text)") }
+    if let authorization = request.authorization { message.headers.add(name: "authorization", value: authorization) }
     if let key = request.key { message.headers.add(name: "idempotency-key", value: key.description) }
     if let body = request.body {
       message.headers.add(name: "content-type", value: "application/json")
       message.body = .bytes(ByteBuffer(bytes: body))
     }
-    return try await http.execute(message, timeout: TimeAmount(patience.requestTime))
+    return try await http.execute(message, timeout: request.time ?? TimeAmount(patience.requestTime))
   }
 
   /// What the centre said why not. Its words are shown to people, so that they must be a line and no more.
@@ -143,7 +148,8 @@ extension CenterClient {
       requestID: document.request.map { CenterClient.line($0[...], limit: 64) })
   }
 
-  private static func line(_ text: Substring, limit: Int) -> String {
+  /// A text as one line that no terminal acts on.
+  static func line(_ text: Substring, limit: Int) -> String {
     let scalars = text.unicodeScalars.prefix(limit).map { scalar -> Unicode.Scalar in
       switch scalar.properties.generalCategory {
       case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: " "
