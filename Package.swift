@@ -190,7 +190,9 @@ let package = Package(
       dependencies: [
         "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing",
         "LicenseCenter", "Cryptography", "COpenSSL", "CLinux", "PCSCRig", "DriveRig", "ISCSITarget", "DriveFirmware",
-        "answer-at-once", "PostgresRig", .product(name: "GRDB", package: "GRDB.swift"),
+        "answer-at-once", "PostgresRig", "CenterServer", "CenterClient", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ] + wire,
       path: "Benchmarks", exclude: ["Reference/AnswerAtOnce"], swiftSettings: house),
     // What cards are measured against, in C and in a process of its own.

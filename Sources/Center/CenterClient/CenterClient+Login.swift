@@ -52,7 +52,7 @@ extension CenterClient {
 
   /// Logs a machine in under its own key.
   ///
-  /// - Parameter keys: the centre's public keys (`timeKey` of ``facts()``), which the machine keeps.
+  /// - Parameter keys: the centre's public keys (`timeKey` of its `center.json`), which the machine keeps.
   public func logIn(
     machine: MachineID, key: borrowing SigningKey, centerKeys keys: [VerificationKey],
     as role: AccessRole = .machine, for softwareID: SoftwareID? = nil,
