@@ -58,7 +58,8 @@ let package = Package(
     .library(
       name: "ChallengeAccess",
       targets: ["ChallengeAccess", "Formats", "CardProtocol", "Cryptography", "Identifiers", "Octets"]),
-    .library(name: "CenterClient", targets: ["CenterClient", "ChallengeAccess", "CardDriver", "Formats", "Identifiers"]),
+    .library(
+      name: "CenterClient", targets: ["CenterClient", "ChallengeAccess", "CardDriver", "Formats", "Identifiers"]),
     .library(name: "WarifuTesting", targets: ["WarifuTesting"]),
     .executable(name: "warifu", targets: ["warifu"]),
   ],

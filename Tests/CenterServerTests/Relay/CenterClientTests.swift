@@ -88,7 +88,8 @@ import Testing
   /// What answers is no centre: every answer is an error, and none is waited for without end.
   @Test(arguments: [
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull", "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull",
+    "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\nnone",
     "HTTP/1.1 200 OK\r\nContent-Length: 56\r\n\r\n{\"next\":{\"dialogue\":\"00\",\"step\":0,\"command\":\"AAAA\"}}    ",
   ])

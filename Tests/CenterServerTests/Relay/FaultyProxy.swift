@@ -28,7 +28,8 @@ final class FaultyProxy: Sendable {
   /// - Parameters:
   ///   - server: the port that requests go to.
   ///   - successor: the one that they go to after the first so many.
-  init(to server: Int, _ kind: Fault? = nil, at index: Int = 0, then successor: Int? = nil, after count: Int = 0) throws {
+  init(to server: Int, _ kind: Fault? = nil, at index: Int = 0, then successor: Int? = nil, after count: Int = 0) throws
+  {
     self.server = server
     self.successor = successor.map { ($0, count) }
     fault = kind.map { ($0, index) }
