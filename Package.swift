@@ -58,7 +58,8 @@ let package = Package(
     .library(
       name: "ChallengeAccess",
       targets: ["ChallengeAccess", "Formats", "CardProtocol", "Cryptography", "Identifiers", "Octets"]),
-    .library(name: "CenterClient", targets: ["CenterClient", "ChallengeAccess", "CardDriver", "Formats", "Identifiers"]),
+    .library(
+      name: "CenterClient", targets: ["CenterClient", "ChallengeAccess", "CardDriver", "Formats", "Identifiers"]),
     .library(name: "WarifuTesting", targets: ["WarifuTesting"]),
     .executable(name: "warifu", targets: ["warifu"]),
   ],
@@ -191,7 +192,7 @@ let package = Package(
       dependencies: [
         "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing",
         "LicenseCenter", "Cryptography", "COpenSSL", "CLinux", "PCSCRig", "DriveRig", "ISCSITarget", "DriveFirmware",
-        "answer-at-once", "PostgresRig", "CenterServer", .product(name: "GRDB", package: "GRDB.swift"),
+        "answer-at-once", "PostgresRig", "CenterServer", "CenterClient", .product(name: "GRDB", package: "GRDB.swift"),
       ] + wire + serving,
       path: "Benchmarks", exclude: ["Reference/AnswerAtOnce"], swiftSettings: house),
     // What cards are measured against, in C and in a process of its own.

@@ -142,7 +142,8 @@ extension CenterClient {
   }
 
   /// How a charge stands.
-  public func charge(_ operationID: OperationID, as token: CenterToken) async throws(CenterClientError) -> CenterCharge {
+  public func charge(_ operationID: OperationID, as token: CenterToken) async throws(CenterClientError) -> CenterCharge
+  {
     try await ask(.get("/v1/charges/\(operationID)", "Looking up a charge", token), as: CenterCharge.self)
   }
 
@@ -151,7 +152,9 @@ extension CenterClient {
     _ octets: Data, to connection: CardConnection, _ operation: String
   ) throws(CenterClientError) -> [UInt8] {
     let command: CommandAPDU
-    do { command = try CommandAPDU(parsing: [UInt8](octets).span.bytes) } catch { throw CenterClient.foreign(operation) }
+    do { command = try CommandAPDU(parsing: [UInt8](octets).span.bytes) } catch {
+      throw CenterClient.foreign(operation)
+    }
     guard CenterClient.isPartOfCharging(command) else { throw CenterClient.foreign(operation) }
     do {
       return try connection.exchange(command, operation: "pass a command on").encoded

@@ -52,7 +52,7 @@ extension CenterClient {
 
   /// Logs a machine in under its own key.
   ///
-  /// - Parameter keys: the centre's public keys (`timeKey` of ``facts()``), which the machine keeps.
+  /// - Parameter keys: the centre's public keys (`timeKey` of its `center.json`), which the machine keeps.
   public func logIn(
     machine: MachineID, key: borrowing SigningKey, centerKeys keys: [VerificationKey],
     as role: AccessRole = .machine, for softwareID: SoftwareID? = nil,
@@ -106,7 +106,8 @@ extension CenterClient {
     } catch {
       throw CenterClientError(
         .notTheCenter, CenterClient.login,
-        remedy: "What answers there is not the centre that it should be; check the address, and which centre issued this.")
+        remedy:
+          "What answers there is not the centre that it should be; check the address, and which centre issued this.")
     }
     let asked = exchange.message?.configurationAsked ?? []
     let told = configuration.filter { asked.contains($0.key) }
@@ -115,7 +116,9 @@ extension CenterClient {
     } catch {
       throw CenterClientError(
         .problem("configuration"), CenterClient.login,
-        remedy: "The centre asks for configuration data that is not known here: \(asked.map { "\($0)" }.joined(separator: ", ")).")
+        remedy:
+          "The centre asks for configuration data that is not known here: \(asked.map { "\($0)" }.joined(separator: ", "))."
+      )
     }
   }
 
@@ -126,7 +129,8 @@ extension CenterClient {
     let grant = try await ask(.post("/v1/login/tokens", CenterClient.login, nil, body), as: Grant.self)
     guard let token = CenterToken(grant.token, expiresAt: grant.expiresAt) else {
       throw CenterClientError(
-        .answerInvalid, CenterClient.login, remedy: "The answer is none that a licence centre gives; check the address.")
+        .answerInvalid, CenterClient.login, remedy: "The answer is none that a licence centre gives; check the address."
+      )
     }
     return token
   }

@@ -54,7 +54,8 @@ extension CenterClient {
   /// Sends a request until it is answered, and reads the answer.
   ///
   /// - Throws: ``CenterClientError``; `problem` with the centre's reason for everything but 2xx.
-  func ask<Answer: Decodable>(_ request: CenterRequest, as type: Answer.Type) async throws(CenterClientError) -> Answer {
+  func ask<Answer: Decodable>(_ request: CenterRequest, as type: Answer.Type) async throws(CenterClientError) -> Answer
+  {
     let octets = try await octets(request)
     do { return try JSONDecoder().decode(type, from: Data(octets)) } catch { throw CenterClient.invalid(request) }
   }
@@ -79,7 +80,8 @@ extension CenterClient {
         guard !CenterClient.isDistrust(error) else {
           throw CenterClientError(
             .notTheCenter, request.operation,
-            remedy: "The server's certificate is not from an authority that is trusted here; check address and authority.")
+            remedy:
+              "The server's certificate is not from an authority that is trusted here; check address and authority.")
         }
         if clock.now + pause > end { throw CenterClient.unreachable(request) }
       }

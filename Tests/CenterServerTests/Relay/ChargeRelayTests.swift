@@ -141,7 +141,8 @@ import Testing
     }
     #expect(carried.count > 500)
     let relayed = line.flatMap(\.self)
-    let individual = try await bench.center.context.database.read { [serial = bench.serial, context = bench.center.context] in
+    let individual = try await bench.center.context.database.read {
+      [serial = bench.serial, context = bench.center.context] in
       try CardRow.issued($0, serial).individualKey(context.keys).withBytes { $0.octets }
     }
     let connection = try WarifuCard(CardConnection(bench.card))

@@ -28,24 +28,12 @@ final class FaultyProxy: Sendable {
   /// - Parameters:
   ///   - server: the port that requests go to.
   ///   - successor: the one that they go to after the first so many.
-  init(to server: Int, _ kind: Fault? = nil, at index: Int = 0, then successor: Int? = nil, after count: Int = 0) throws {
+  init(to server: Int, _ kind: Fault? = nil, at index: Int = 0, then successor: Int? = nil, after count: Int = 0) throws
+  {
     self.server = server
     self.successor = successor.map { ($0, count) }
     fault = kind.map { ($0, index) }
-    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let (descriptor, size) = (listener, length)
-    let bound = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) }
-    }
-    guard bound == 0, listen(listener, 64) == 0 else { throw RawConnection.Failure(description: "no listener") }
-    _ = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-    }
-    port = Int(UInt16(bigEndian: address.sin_port))
+    (listener, port) = try FaultyProxy.listen()
     Thread.detachNewThread { [self] in
       while true {
         let client = accept(listener, nil, nil)
@@ -53,6 +41,24 @@ final class FaultyProxy: Sendable {
         Thread.detachNewThread { self.carry(client) }
       }
     }
+  }
+
+  /// A socket that listens on a free port of this machine.
+  static func listen() throws -> (descriptor: Int32, port: Int) {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let size = length
+    let bound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, size) }
+    }
+    guard bound == 0, Glibc.listen(listener, 64) == 0 else { throw RawConnection.Failure(description: "no listener") }
+    _ = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &length) }
+    }
+    return (listener, Int(UInt16(bigEndian: address.sin_port)))
   }
 
   func stop() { shutdown(listener, Int32(SHUT_RDWR)) }

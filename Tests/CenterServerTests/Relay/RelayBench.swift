@@ -94,16 +94,22 @@ final class RelayBench {
   }
 
   /// Serves a centre in this process while `body` runs.
+  ///
+  /// - Parameter logsIn: whether callers log in at the centre, instead of having the tokens of the tests.
   func serve(
-    _ center: Center? = nil, limits: ServerLimits = ServerLimits(), _ body: (_ port: Int) async throws -> Void
+    _ center: Center? = nil, limits: ServerLimits = ServerLimits(), identity: TLSIdentity? = nil, logsIn: Bool = false,
+    _ body: (_ port: Int) async throws -> Void
   ) async throws {
     var options = ServingOptions()
     options.port = 0
+    options.identity = identity
     options.limits = limits
     let (addresses, told) = AsyncStream.makeStream(of: Int.self)
     let log = log
+    let served = center ?? self.center
+    let authenticator: any Authenticating = logsIn ? CenterAccess(served) : TestTokens(card: ownedCard)
     let service = try CenterServer(
-      center ?? self.center, options: options, authenticator: TestTokens(card: ownedCard), answers: MemoryAnswers(),
+      served, options: options, authenticator: authenticator, answers: CenterAnswers(served),
       logger: Logger(label: "test") { JSONLogHandler(label: $0, clock: StandingClock()) { log.add($0) } },
       random: random, onListening: { told.yield($0.port ?? 0) })
     let group = ServiceGroup(services: [service], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })

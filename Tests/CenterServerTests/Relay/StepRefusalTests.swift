@@ -22,7 +22,8 @@ import Testing
       let response = try host.ask(first)
       // Nobody waits for step 1 yet; nor does anybody else's conversation, or another operation, take step 0.
       expectProblem(try await host.send(first, response, step: 1), .outOfStep, 409)
-      expectProblem(try await host.send(first, response, dialogue: String(repeating: "0", count: 32)), .dialogueOver, 409)
+      expectProblem(
+        try await host.send(first, response, dialogue: String(repeating: "0", count: 32)), .dialogueOver, 409)
       expectProblem(try await host.send(first, response, operation: TestServer.key()), .dialogueOver, 409)
       expectProblem(try await host.send(first, response, as: "holder"), .dialogueOver, 409)
       expectProblem(try await host.send(first, response, as: "stranger"), .dialogueOver, 409)
@@ -145,7 +146,10 @@ import Testing
         expectProblem(try await host.begin(), kind, status)
       }
       for body: JSON in [
-        ["card": .text(bench.serial.description), "softwareID": .text(bench.title.softwareID.description), "quantity": 0],
+        [
+          "card": .text(bench.serial.description), "softwareID": .text(bench.title.softwareID.description),
+          "quantity": 0,
+        ],
         ["card": "00", "softwareID": .text(bench.title.softwareID.description), "quantity": 1],
         [:],
       ] {
@@ -157,7 +161,8 @@ import Testing
   }
 }
 
-private func post(_ port: Int, _ target: String, _ body: JSON, as name: String, key: String?) async throws -> RawAnswer {
+private func post(_ port: Int, _ target: String, _ body: JSON, as name: String, key: String?) async throws -> RawAnswer
+{
   let request = ClientRequest(
     method: "POST", target: target, token: TestServer.tokens[name], key: key,
     body: String(decoding: body.encoded, as: UTF8.self))

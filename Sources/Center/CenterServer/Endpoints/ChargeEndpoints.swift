@@ -111,7 +111,8 @@ extension ChargeEndpoints {
         "conditions",
         .object([
           .init("generationKey", .integer(1...16), "Number of the generation key; 1 if left out.", isOptional: true),
-          .init("expiry", .integer(1...Int64.max), "Seconds since 1970 UTC after which codes are dead.", isOptional: true),
+          .init(
+            "expiry", .integer(1...Int64.max), "Seconds since 1970 UTC after which codes are dead.", isOptional: true),
           .init("uses", .integer(1...Int64(UInt16.max)), "How often a code's key may be used.", isOptional: true),
           .init("needsFreshTime", .boolean, "Whether the card wants fresh time before that.", isOptional: true),
           .init("messageID", .text(.base64(octets: 1...32)), "The ID set beside each code.", isOptional: true),

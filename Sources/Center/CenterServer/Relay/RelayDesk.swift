@@ -71,7 +71,8 @@ actor RelayDesk {
     do {
       return try await entry.dialogue.take(response, step: step)
     } catch {
-      throw Problem(.outOfStep, "The conversation stands at another step, and stays there. Go on there, or begin again.")
+      throw Problem(
+        .outOfStep, "The conversation stands at another step, and stays there. Go on there, or begin again.")
     }
   }
 

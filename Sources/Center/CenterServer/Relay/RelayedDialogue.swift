@@ -89,7 +89,8 @@ actor RelayedDialogue: CardRelay {
       guard taken.octets == octets else { throw OutOfStep() }
       return await next()
     }
-    guard case .command(step, _)? = turn, let response, let answer = try? ResponseAPDU(parsing: octets.span.bytes) else {
+    guard case .command(step, _)? = turn, let response, let answer = try? ResponseAPDU(parsing: octets.span.bytes)
+    else {
       if case .dropped? = turn { return .dropped }
       throw OutOfStep()
     }

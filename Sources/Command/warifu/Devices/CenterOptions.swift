@@ -11,7 +11,7 @@ struct CenterFolderOptions: ParsableArguments {
   /// Whether a centre was named at all.
   var namesCenter: Bool { path != nil }
 
-  private var path: String? { center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"] }
+  var path: String? { center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"] }
 
   /// Every certification authority that the centre has had; none where none was named that is there.
   var authorities: [[UInt8]] {
