@@ -71,11 +71,14 @@ final class ServedCodes: Sendable {
   /// Has wrk ask for so many seconds, each request with a new code and a new key, and answers how long `count` of them
   /// take at its rate.
   func ask(_ path: String, count: Int, seconds: Int) async throws -> Duration {
-    try await withCheckedThrowingContinuation { continuation in
+    let time = try await withCheckedThrowingContinuation { continuation in
       Thread.detachNewThread { [self] in
-        continuation.resume(with: Result { .seconds(Double(count) / (try rate(path, seconds: seconds))) })
+        continuation.resume(with: Result { Duration.seconds(Double(count) / (try rate(path, seconds: seconds))) })
       }
     }
+    // wrk leaves in the middle of its last requests; the server does not.
+    try await Task.sleep(for: .seconds(1))
+    return time
   }
 
   private func rate(_ path: String, seconds: Int) throws -> Double {
