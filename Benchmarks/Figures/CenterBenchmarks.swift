@@ -40,6 +40,21 @@ enum CenterBenchmarks {
         ])
       return [rates.asTimes(goal: .ratioAtMost(1.5))]
     },
+    Benchmark(name: "centre: redemptions over HTTP") { plan in
+      let sold = try await SoldCodes()
+      let file = try OneTransactionEach(path: sold.file, connections: 1)
+      defer { try? file.close() }
+      let served = try await ServedCodes(sold)
+      let seconds = plan.httpSeconds
+      let figure = try await Comparison(plan: plan).figure(
+        "redemptions over HTTP : an endpoint that does nothing", goal: .ratio(0.6),
+        ours: { count in
+          try file.run(SoldCodes.renewal)
+          return try await served.ask(ServedCodes.redeeming, count: count, seconds: seconds)
+        }, references: [{ count in try await served.ask(ServedCodes.nothing, count: count, seconds: seconds) }])
+      await served.stop()
+      return [figure]
+    },
     Benchmark(name: "centre: redemptions on PostgreSQL") { plan in
       let server = try PrivatePostgres.start(isDurable: true)
       defer { server.stop() }

@@ -13,10 +13,13 @@ struct Plan {
   let readerTurns: Int
   /// Rounds with many readers.
   let readerRounds: Int
+  /// How long one side's part of a round over HTTP lasts: whole seconds, as wrk wants them.
+  let httpSeconds: Int
 
   static let full = Plan(
     rounds: 11, roundDuration: .milliseconds(60), copyRounds: 9, titleOctets: 256 << 20, readerTurns: 100,
-    readerRounds: 5)
+    readerRounds: 5, httpSeconds: 2)
   static let quick = Plan(
-    rounds: 5, roundDuration: .milliseconds(10), copyRounds: 2, titleOctets: 64 << 20, readerTurns: 20, readerRounds: 1)
+    rounds: 5, roundDuration: .milliseconds(10), copyRounds: 2, titleOctets: 64 << 20, readerTurns: 20, readerRounds: 1,
+    httpSeconds: 1)
 }

@@ -60,7 +60,7 @@ DOORS = {
     # Measures against the bare OpenSSL calls that an exchange needs, and through a pcscd of its own.
     "Benchmarks": EVERY_ROOM | {"COpenSSL", "PCSCRig", "DriveRig", "PostgresRig"},
     # The reference keeps the same rows with the same library, a transaction each.
-    "Benchmarks/Center": EVERY_ROOM | {"GRDB", "Logging", "NIOCore", "ServiceLifecycle"},
+    "Benchmarks/Center": EVERY_ROOM | WEB | {"GRDB"},
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets", "DriveRig", "DriveConformance"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
