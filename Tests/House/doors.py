@@ -48,7 +48,7 @@ DOORS = {
     # No driver in the server.
     "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "ChallengeAccess", "GRDB", "GRDBSQLite", "CPostgreSQL"},
     # The centre over HTTP, and its pages.
-    "Sources/Center/CenterServer": WIRE | HOST | WEB | {
+    "Sources/Center/CenterServer": WIRE | HOST | WEB | NIO | {
         "Cryptography", "Formats", "ChallengeAccess", "LicenseCenter", "Mustache", "CQREncode",
     },
     # Asks a centre over HTTP, and relays to a card: nothing of the server in it.
