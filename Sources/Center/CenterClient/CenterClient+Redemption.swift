@@ -14,6 +14,8 @@ public struct RedeemedTitle: Hashable, Sendable {
   public var name: String
   /// Its version.
   public var version: String
+  /// What it is.
+  public var type: TitleType
   /// Octets of the file, as it was opened.
   public var octets: UInt64
 }
@@ -31,6 +33,7 @@ extension CenterClient {
     var softwareID: String
     var name: String
     var version: String
+    var type: TitleType
     var octets: UInt64
     var digest: Data
   }
@@ -42,8 +45,9 @@ extension CenterClient {
     var wrappedContentKey: Data?
   }
 
-  /// Redeems a code, downloads what it buys, and puts the opened file at `path`.
+  /// Redeems a code, downloads what it buys, and puts the opened file at `path`, where a program can be run at once (C7).
   ///
+  /// The file appears when it has passed every check; before that, and when one fails, there is nothing at `path`.
   /// Until it is whole, `path` with `.part` behind it holds the sealed octets and `path` with `.redemption` the key of the
   /// request, without which nobody can go on: repeat it with the same code and path, and it goes on where it was.
   ///
@@ -76,6 +80,7 @@ extension CenterClient {
       try download.truncate(to: min(progress.delivered, progress.octets))
       try await fetch(ticket, into: &download, total: progress.octets, advance)
       try download.sync()
+      try download.check([UInt8](grant.digest))
       progress = try await acknowledge(progress.octets, ticket, under: key)
     }
     guard download.octets == progress.octets, let wrapped = progress.wrappedContentKey else {
@@ -83,10 +88,10 @@ extension CenterClient {
         .file, CenterClient.operation,
         remedy: "The download was done before, and its octets are gone; ask who sold the code.", mayHaveChanged: true)
     }
-    let opened = try download.finish(wrapped: [UInt8](wrapped), ticket, softwareID)
+    let opened = try download.finish(wrapped: [UInt8](wrapped), ticket, softwareID, grant.type)
     return RedeemedTitle(
       softwareID: softwareID, name: CenterClient.line(grant.name[...], limit: 256),
-      version: CenterClient.line(grant.version[...], limit: 256), octets: opened)
+      version: CenterClient.line(grant.version[...], limit: 256), type: grant.type, octets: opened)
   }
 
   /// Downloads what is missing; a line that breaks is taken up again where it broke.

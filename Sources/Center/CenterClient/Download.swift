@@ -85,25 +85,48 @@ struct Download: ~Copyable {
     do { try part?.synchronize() } catch { throw Download.failed("\(partPath) cannot be written; check the disk.") }
   }
 
+  /// Holds what arrived against the digest that the centre told before; where it is something else, lets go of all of it.
+  mutating func check(_ digest: [UInt8]) throws(CenterClientError) {
+    do {
+      guard try pieceDigest() != digest else { return }
+    } catch {
+      throw Download.failed("\(partPath) cannot be read; check the disk, then run it again to carry on.")
+    }
+    try truncate(to: 0)
+    throw Download.failed("What arrived is not what the centre sealed; run it again to fetch it anew.")
+  }
+
+  private func pieceDigest() throws -> [UInt8] {
+    var digest = PieceDigest()
+    try part?.seek(toOffset: 0)
+    while let piece = try part?.read(upToCount: PieceDigest.pieceOctets), !piece.isEmpty {
+      piece.withUnsafeBytes { digest.update($0) }
+    }
+    return digest.finalize()
+  }
+
   /// Opens the sealed octets into the file that was asked for, and clears the others away.
+  ///
+  /// The file appears when all of it is there and was found authentic. A program can be run from then on (C7).
   ///
   /// - Returns: how many octets it has.
   mutating func finish(
-    wrapped: [UInt8], _ ticket: DownloadTicket, _ softwareID: SoftwareID
+    wrapped: [UInt8], _ ticket: DownloadTicket, _ softwareID: SoftwareID, _ type: TitleType
   ) throws(CenterClientError) -> UInt64 {
     let temporary = path + ".opening"
     unlink(temporary)
+    defer { unlink(temporary) }
     let written: UInt64
     do {
       let key = try DownloadContent.unwrap(wrapped, for: ticket, softwareID)
       let output = try Download.make(temporary)
       written = try open(into: output, key: key, softwareID)
+      if type == .program { guard fchmod(output.fileDescriptor, 0o700) == 0 else { throw CocoaError(.fileWriteUnknown) } }
       try output.synchronize()
       try output.close()
     } catch let error as CenterClientError {
       throw error
     } catch is CryptoError {
-      unlink(temporary)
       throw Download.failed("What arrived is not what the centre sealed; ask who sold the code.")
     } catch {
       throw Download.failed("\(path) cannot be written; check the disk, then run it again to carry on.")
@@ -111,7 +134,6 @@ struct Download: ~Copyable {
     guard link(temporary, path) == 0 else {
       throw Download.failed("There is a file at \(path) already; give another name.")
     }
-    unlink(temporary)
     forget()
     return written
   }

@@ -169,6 +169,57 @@ import Testing
     }
   }
 
+  /// A code for `content` as the bench's title, which is a program.
+  private func code(for content: [UInt8], _ bench: RelayBench) async throws -> RetrievalCode {
+    let source = bench.folder.appending(path: "source")
+    try Data(content).write(to: source)
+    _ = try await bench.center.titleStore.publish(bench.title.softwareID, from: source.path)
+    let order = try SealSheetOrder(
+      operationID: try #require(OperationID(octets: bench.random.octets(16))), cardSerial: bench.serial,
+      softwareID: bench.title.softwareID, quantity: 1, url: "https://shop.example")
+    return try #require(try await bench.center.rightsSeller.sell(order).codes.first)
+  }
+
+  @Test func C7_aProgramRunsWhenItHasArrived() async throws {
+    let bench = try await RelayBench()
+    let code = try await code(for: Array("#!/bin/sh\necho installed and run\n".utf8), bench)
+    let path = bench.folder.appending(path: "hanafuda").path
+    try await bench.serve { port in
+      let title = try await use(port) { try await $0.redeem(code, into: path) }
+      #expect(title.type == .program)
+    }
+    #expect(try await Program.run([path]).output == "installed and run\n")
+    let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    #expect(mode == 0o700)
+  }
+
+  /// What arrives is not what was sealed: nothing can be run, the code is not used up, and a repetition gets the right file.
+  @Test func C7_aFailedCheckLeavesNothingToRun() async throws {
+    let bench = try await RelayBench()
+    let content = Array("#!/bin/sh\necho installed and run\n".utf8)
+    let code = try await code(for: content, bench)
+    let folder = bench.folder.appending(path: "apps")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+    let path = folder.appending(path: "hanafuda").path
+    let store = bench.folder.appending(path: "center/titles")
+    let name = try #require(try FileManager.default.contentsOfDirectory(atPath: store.path).first)
+    let sealed = try Data(contentsOf: store.appending(path: name))
+    var changed = sealed
+    changed[changed.count - 1] ^= 1
+    try changed.write(to: store.appending(path: name))
+    try await bench.serve { port in
+      let failed = await failure { _ = try await use(port) { try await $0.redeem(code, into: path) } }
+      #expect(failed?.code == .file)
+      let left = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+      #expect(left == ["hanafuda.part", "hanafuda.redemption"])
+      #expect(FileManager.default.contents(atPath: path + ".part") == Data())
+      try sealed.write(to: store.appending(path: name))
+      _ = try await use(port) { try await $0.redeem(code, into: path) }
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["hanafuda"])
+    #expect(try await Program.run([path]).output == "installed and run\n")
+  }
+
   /// Stopped in the middle, by its user or by a kill: the same command goes on, and nothing is fetched twice.
   @Test func P17_stoppedDownloadGoesOn() async throws {
     let bench = try await RelayBench()

@@ -13,7 +13,8 @@ struct RedeemCommand: AsyncParsableCommand {
     commandName: "redeem", abstract: "Redeem a retrieval code at a centre on the network, and download what it buys.",
     discussion: """
       The code is asked for, or read from its source; it is no argument. If the download breaks off, repeat the command: \
-      it goes on where it was, and the code is taken once.
+      it goes on where it was, and the code is taken once. The file appears when it has passed every check; a program can \
+      be run at once.
 
       Example:
         warifu redeem --center https://shop.example --code file:code -o hanafuda
@@ -54,6 +55,7 @@ private struct RedeemReport: Report {
   let softwareID: String
   let name: String
   let version: String
+  let type: String
   let octets: UInt64
   let file: String
 
@@ -61,13 +63,15 @@ private struct RedeemReport: Report {
     softwareID = title.softwareID.description
     name = title.name
     version = title.version
+    type = title.type.rawValue
     octets = title.octets
     self.file = file
   }
 
   var text: String {
     Columns.fields([
-      ("Title", "\(name) \(version)"), ("Software id", softwareID), ("Octets", "\(octets)"), ("File", file),
+      ("Title", "\(name) \(version)"), ("Software id", softwareID), ("Type", type), ("Octets", "\(octets)"),
+      ("File", file),
     ])
   }
 }
