@@ -60,6 +60,8 @@ public struct Browser: Sendable {
   private init(_ driver: Driver, _ options: Options, _ folder: URL, _ downloads: URL) async throws {
     var arguments = [
       "--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
+      // A page that was left is gone, and whatever belonged to it.
+      "--disable-features=BackForwardCache",
       "--user-data-dir=\(folder.appending(path: "profile").path)",
       "--window-size=\(options.width),\(options.height)", "--force-device-scale-factor=\(options.scale)",
     ]
@@ -163,7 +165,7 @@ public struct Browser: Sendable {
   public func follow(_ selector: String) async throws {
     let page = try await element("html")
     try await click(selector)
-    for _ in 0..<600 {
+    for _ in 0..<100 {
       // Whatever belongs to the page before is gone with it.
       guard (try? await command("GET", "/element/\(page)/name")) != nil else { break }
       try await Task.sleep(for: .milliseconds(50))

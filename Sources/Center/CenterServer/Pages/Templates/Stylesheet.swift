@@ -133,6 +133,7 @@ enum Stylesheet {
     td { overflow-wrap: anywhere; }
     td code { display: inline-block; min-width: 9.75rem; }
     td[data-label=Time] { min-width: 6.25rem; }
+    td[data-label=What] { min-width: 8.75rem; }
     td form { margin: 0; }
 
     @media (max-width: 40rem) {
