@@ -18,7 +18,7 @@ extension CenterRig {
     options.port = port
     let counter = FixedTokens([(Array(token.utf8), Identity(name: "counter", roles: [.counter]))])
     let server = try CenterServer(
-      center, options: options, authenticator: counter, answers: CenterAnswers(center),
+      center, options: options, monitors: counter,
       logger: Logger(label: "rig") { _ in SwiftLogNoOpLogHandler() }, random: SystemRandom(),
       onListening: { print("listening \($0.port ?? 0)", to: STDOUT_FILENO) })
     try await server.run()
