@@ -99,10 +99,11 @@ public final class PrivatePostgres: Sendable {
     let process = Process()
     let output = Pipe()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [
-      "pgbench", "--no-vacuum", "--protocol=prepared", "--file=\(file)", "--client=\(clients)", "--jobs=2",
-      "--transactions=\(each)",
-    ] + variables.map { "--define=\($0.key)=\($0.value)" } + [url(of: database)]
+    process.arguments =
+      [
+        "pgbench", "--no-vacuum", "--protocol=prepared", "--file=\(file)", "--client=\(clients)", "--jobs=2",
+        "--transactions=\(each)",
+      ] + variables.map { "--define=\($0.key)=\($0.value)" } + [url(of: database)]
     process.standardOutput = output
     process.standardError = output
     try process.run()
