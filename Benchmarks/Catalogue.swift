@@ -11,4 +11,5 @@ enum Catalogue {
     CardBenchmarks.all + ChannelBenchmarks.all + CertificateBenchmarks.all + ChargingBenchmarks.all
     + StoreBenchmarks.all + PresenceBenchmarks.all + StreamBenchmarks.all + LicenseBenchmarks.all + CopyBenchmarks.all
     + ConversionBenchmarks.all + NBDBenchmarks.all + ISCSIBenchmarks.all + CenterBenchmarks.all
+    + CardChargeBenchmarks.all
 }

@@ -82,7 +82,7 @@ final class FirmwareCard: APDUTransport {
       try CardConnection(self), serial: serial, individualKey: individualKey, SeededRandom(seed: seed + 2))
   }
 
-  private static func openSession(
+  static func openSession(
     _ connection: CardConnection, serial: [UInt8], individualKey: borrowing Secret, _ random: SeededRandom
   ) throws -> AdministrationSession {
     var keys: [UInt8] = []

@@ -58,17 +58,18 @@ import WarifuTesting
     try bench.succeed("center", "verify", "--passphrase", "file:new")
   }
 
-  /// The process waits for its passphrase where it is ended; a process beside it that nobody protects shows that cores are
-  /// made here, where the system makes them in the folder.
+  /// The process waits for its passphrase where it is ended; a process beside it that nobody protects, and that ends itself
+  /// because a test's children inherit blocked signals, shows that cores are made here, where the system makes them in the
+  /// folder.
   @Test func abortedCommandLeavesNoCore() throws {
     let bench = try bench()
     let script = """
       ulimit -c unlimited 2>/dev/null
       mkfifo secret && mkdir -p kept bare
       (cd kept && exec "$0" center verify --center ../center --passphrase file:../secret) & centre=$!
-      (cd bare && exec sleep 600) & bare=$!
+      (cd bare && exec python3 -c 'import os; os.abort()') & bare=$!
       sleep 2
-      kill -ABRT $centre $bare
+      kill -ABRT $centre
       wait $centre; echo "centre $?"; wait $bare
       echo "kept $(ls kept | wc -l) bare $(ls bare | wc -l) limit $(ulimit -Hc)"
       cat /proc/sys/kernel/core_pattern

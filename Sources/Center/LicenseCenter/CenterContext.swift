@@ -4,7 +4,7 @@ import Formats
 /// What every service of the centre stands on.
 struct CenterContext: Sendable {
   let facts: CenterFacts
-  let database: any Database
+  var database: any Database
   let keys: KeyStore
   let clock: any CenterClock
   let random: any RandomSource

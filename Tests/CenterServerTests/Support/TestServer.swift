@@ -20,6 +20,14 @@ struct StandingClock: CenterClock {
   func now() -> UInt64 { 1_800_000_000 }
 }
 
+/// A clock that stands at the same second until a test moves it.
+final class MovableClock: CenterClock {
+  private let passed = Mutex<UInt64>(0)
+
+  func now() -> UInt64 { StandingClock().now() + passed.withLock { $0 } }
+  func advance(by seconds: UInt64) { passed.withLock { $0 += seconds } }
+}
+
 /// Keeps answers as long as the test runs.
 final class MemoryAnswers: AnswerKeeping {
   private let kept = Mutex<[String: (digest: [UInt8], answer: KeptAnswer)]>([:])
@@ -53,7 +61,7 @@ final class LogLines: Sendable {
 }
 
 /// A relay over an emulated card.
-private final class EmulatedRelay: CardRelay {
+final class EmulatedRelay: CardRelay {
   private let connection: CardConnection
 
   init(_ card: EmulatedCard) throws { connection = try CardConnection(card) }
@@ -68,6 +76,7 @@ final class TestServer: Sendable {
   let folder: URL
   let center: Center
   let random = SeededRandom(seed: 11)
+  let clock = MovableClock()
   let answers = MemoryAnswers()
   let log = LogLines()
   private let holderCard = OwnedCard()
@@ -89,9 +98,9 @@ final class TestServer: Sendable {
     let passphrase = Array("correct horse".utf8)
     let created = try await CenterFolder.create(
       at: path, name: "Test centre", passphrase: Secret(copying: passphrase), cost: .test, random: random,
-      clock: StandingClock())
+      clock: clock)
     center = try await created.open(
-      passphrase: Secret(copying: passphrase), random: random, clock: StandingClock())
+      passphrase: Secret(copying: passphrase), random: random, clock: clock, payments: .simulated)
   }
 
   deinit {
@@ -109,6 +118,14 @@ final class TestServer: Sendable {
     let server = try await TestServer()
     let answers: any AnswerKeeping = keepsAnswers ? CenterAnswers(server.center) : server.answers
     try await server.serve(options, further: further, answers) { try await body(server) }
+  }
+
+  /// A centre that nobody serves yet.
+  static func made() async throws -> TestServer { try await TestServer() }
+
+  /// Serves while `body` runs. Once more, it is a server that has been started anew.
+  func serving(_ body: () async throws -> Void) async throws {
+    try await serve(ServingOptions(), further: [], answers, body)
   }
 
   private func serve(

@@ -54,6 +54,17 @@ struct AccessClientRow {
     }
   }
 
+  /// Rows by id.
+  static func page(
+    _ transaction: any Transaction, after last: AccessClientID?, limit: Int, _ vault: Vault
+  ) throws -> [AccessClientRow] {
+    try transaction.run(
+      "SELECT * FROM access_clients WHERE id > $1 ORDER BY id LIMIT $2", [.blob(last?.octets ?? []), .number(limit)]
+    ).map { row in
+      try AccessClientRow(row, try row.value("id") { AccessClientID(octets: $0) }, vault)
+    }
+  }
+
   private init(_ row: SQLRow, _ id: AccessClientID, _ vault: Vault) throws {
     let policy = try vault.open(try row.octets("policy"), .clientPolicy, row: id.octets)
     let name = try row.optionalOctets("name").map { sealed in

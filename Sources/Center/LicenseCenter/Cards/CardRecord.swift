@@ -48,12 +48,17 @@ struct CardRow {
   var state: CardRecord.State
   var row: SQLRow
 
+  init(_ row: SQLRow) throws {
+    serial = try row.value("serial") { CardSerial(octets: $0) }
+    state = try row.value("state") { CardRecord.State(rawValue: $0) }
+    self.row = row
+  }
+
   static func find(_ transaction: any Transaction, _ serial: CardSerial) throws -> CardRow? {
     guard let row = try transaction.first("SELECT * FROM cards WHERE serial = $1", [.blob(serial.octets)]) else {
       return nil
     }
-    let state = try row.value("state") { CardRecord.State(rawValue: $0) }
-    return CardRow(serial: serial, state: state, row: row)
+    return try CardRow(row)
   }
 
   /// The row of a card that must be there.

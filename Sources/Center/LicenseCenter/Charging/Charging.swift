@@ -86,7 +86,7 @@ extension Charging {
     }
     guard let earlier else { return nil }
     guard earlier.digest == digest else {
-      throw CenterError(.conflict, operation, remedy: "This operation was begun before with another order.")
+      throw CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
     }
     guard earlier.outcome.state != .voided else {
       throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")

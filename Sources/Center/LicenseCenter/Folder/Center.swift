@@ -27,6 +27,8 @@ public struct Center: Sendable {
   public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
   /// Lets cards and machines in, by challenge and answer.
   public var access: AccessDesk { AccessDesk(context: context) }
+  /// Lets people in at a browser, by codes used once.
+  public var signIn: SignInDesk { SignInDesk(context: context) }
   /// Keeps the sealed files that codes buy.
   public var titleStore: TitleStore { TitleStore(context: context) }
   /// Redeems codes.

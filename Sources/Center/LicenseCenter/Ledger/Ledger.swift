@@ -55,6 +55,8 @@ public struct Ledger: Sendable {
   let context: CenterContext
 
   /// Takes money in over the counter for a card's holder. The same operation again changes nothing.
+  ///
+  /// - Throws: ``CenterError/Code/notFound`` for a card that the centre does not know.
   public func deposit(
     _ amount: Money, for holder: CardSerial, operation: OperationID
   ) async throws(CenterError) {
@@ -63,6 +65,7 @@ public struct Ledger: Sendable {
     }
     let context = context
     try await context.database.write { transaction in
+      _ = try CardRow.get(transaction, holder)
       let isNew = try Ledger.transfer(
         transaction, amount, from: .cash, to: .holder(holder), operation: "deposit:\(operation)", memo: "deposit",
         at: context.clock.now())

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CardDriver
 import CardProtocol
+import CenterClient
 import Cryptography
 import Formats
 import Identifiers
@@ -12,12 +13,14 @@ struct CardCharge: AsyncParsableCommand {
     commandName: "charge", abstract: "Charge retrieval codes onto a card; each reaches it once and is billed once.",
     discussion: """
       If it breaks off, the failure names the operation: repeat the command with --operation, and nothing is charged \
-      twice.
+      twice. --center may be an address: the card then logs in at that centre as its holder's, and this program passes on \
+      what it cannot read.
 
       Example:
         warifu card charge --title OpenSSL --count 5 --card-file alice.card \\
           --center center --passphrase file:passphrase
         warifu card charge --title OpenSSL --count 5 --reader "Virtual PCD 00 00"
+        warifu card charge --title OpenSSL --count 5 --center https://shop.example
       """)
 
   @Option(help: ArgumentHelp("Software id, or unique name, of what the codes buy.", valueName: "title"))
@@ -34,6 +37,7 @@ struct CardCharge: AsyncParsableCommand {
 
   @OptionGroup var card: CardOptions
   @OptionGroup var center: CenterOptions
+  @OptionGroup var network: NetworkOptions
   @OptionGroup var dry: DryRunOptions
   @OptionGroup var output: OutputOptions
 
@@ -42,8 +46,14 @@ struct CardCharge: AsyncParsableCommand {
   }
 
   func run() async throws {
+    let address = try center.folderOptions.address()
+    guard address == nil || !dry.dryRun else {
+      throw Failure(
+        .usage, "what a centre on the network would charge cannot be told", remedy: "leave out --dry-run")
+    }
     let card = try card.open(isRehearsal: dry.dryRun)
     try card.checkIsIssued()
+    if let address { return try output.write(try await charge(card, at: address)) }
     let status = try card.status()
     let serial = status.serial
     if dry.dryRun { return try output.write(try await plan(status)) }
@@ -80,6 +90,30 @@ struct CardCharge: AsyncParsableCommand {
     return CardPlan(
       status.serial, "charge \(Words.count(codes, "code"))", CardPlan.Step.channel + [.store(octets: octets)],
       cost: CardPlan.Cost(codes: codes, money: price.description))
+  }
+
+  /// Charges over the network: logs the card in as its holder's, and relays.
+  private func charge(_ card: WarifuCard, at address: CenterAddress) async throws -> ChargeReport {
+    let serial = try card.status().serial
+    return try await network.use(address) { client in
+      let titles = try await client.titles().map {
+        NamedTitle(softwareID: $0.softwareID, name: $0.name, version: $0.version)
+      }
+      let order = try ChargeOrder(
+        operationID: try operation?.id ?? .drawn(from: SystemRandom()), cardSerial: serial,
+        softwareID: try title.resolve(among: titles, in: "the centre"), quantity: count, acceptsFewer: fewer)
+      let token = try await client.logIn(with: card)
+      do {
+        let charge = try await client.charge(order, over: card.connection, as: token)
+        try? await client.logOut(token)
+        return try ChargeReport(charge)
+      } catch let error as CenterClientError {
+        guard error.mayHaveChanged else { throw error }
+        var failure = error.failure
+        failure.sentence += "; carry it on with --operation \(order.operationID)"
+        throw failure
+      }
+    }
   }
 
   /// Charges; a failure that leaves the outcome open says how to carry on.
@@ -140,6 +174,20 @@ private struct ChargeReport: Report {
     desired = outcome.desired
     actual = outcome.actual
     amount = try outcome.amount.description
+  }
+
+  init(_ charge: CenterCharge) throws {
+    operation = charge.operation
+    card = charge.card
+    softwareID = charge.softwareID
+    number = charge.number
+    desired = charge.desired
+    actual = charge.actual
+    guard let currency = Currency(charge.price.currency) else {
+      throw Failure(.badInput, "the centre charged in an unknown currency", remedy: "ask it what was billed")
+    }
+    amount = try Money(minorUnits: charge.price.minorUnits, currency: currency).multiplied(by: charge.actual)
+      .description
   }
 
   var text: String {

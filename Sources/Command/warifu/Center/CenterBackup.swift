@@ -30,8 +30,10 @@ struct CenterBackup: AsyncParsableCommand {
   func run() async throws {
     try NewPath.checkFolder(of: file)
     let folder = try center.folder()
+    let location = try center.location(of: folder)
     let passphrase = try center.passphraseOptions.read()
-    let opened = try await folder.open(passphrase: passphrase, random: SystemRandom(), clock: SystemClock())
+    let opened = try await folder.open(
+      passphrase: passphrase, database: location, random: SystemRandom(), clock: SystemClock())
     let contents: BackupContents
     do { contents = try await opened.backUp(to: file) } catch {
       try? opened.close()
@@ -98,9 +100,11 @@ struct CenterAcceptClock: AsyncParsableCommand {
 
   func run() async throws {
     let folder = try center.folder()
+    let location = try center.location(of: folder)
     let passphrase = try center.passphraseOptions.read()
     let clock = SystemClock()
-    let opened = try await folder.openAcceptingClock(passphrase: passphrase, random: SystemRandom(), clock: clock)
+    let opened = try await folder.openAcceptingClock(
+      passphrase: passphrase, database: location, random: SystemRandom(), clock: clock)
     try opened.close()
     try output.write(ClockReport(time: clock.now()))
   }

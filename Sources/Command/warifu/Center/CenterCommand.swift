@@ -10,8 +10,11 @@ struct CenterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "center", abstract: "The licence centre: a folder with keys, database and certificates.",
     subcommands: [
-      CenterInit.self, CenterInfo.self, CenterVerify.self, CenterTitle.self, CenterCard.self,
-      CenterDrive.self, CenterKeys.self, CenterBackup.self, CenterRestore.self, CenterDoctor.self,
+      CenterInit.self, CenterInfo.self, CenterServe.self, CenterVerify.self, CenterAudit.self, CenterTitle.self,
+      CenterSignIn.self, CenterCard.self, CenterStatement.self, CenterNotices.self, CenterProvide.self,
+      CenterRecover.self, CenterRetire.self, CenterRefund.self, CenterPayback.self, CenterPayments.self,
+      CenterClients.self,
+      CenterWebhooks.self, CenterDrive.self, CenterKeys.self, CenterBackup.self, CenterRestore.self, CenterDoctor.self,
       CenterAcceptClock.self,
     ])
 }
@@ -24,8 +27,14 @@ struct CenterInit: AsyncParsableCommand {
       The folder appears complete or not at all. Its keys are sealed under the passphrase: whoever loses it loses the \
       centre.
 
+      The database is a file in the folder, unless --database names one on a PostgreSQL server, which must be empty. Its \
+      URL is remembered in the folder, its password is not.
+
       Example:
         warifu center init center --name "Corner Shop" --passphrase file:passphrase
+        warifu center init center --name "Corner Shop" \\
+          --passphrase file:passphrase \\
+          --database postgres://warifu@db.example/center
       """)
 
   @Argument(help: "The folder to make.")
@@ -35,6 +44,7 @@ struct CenterInit: AsyncParsableCommand {
   var name: String
 
   @OptionGroup var passphrase: PassphraseOptions
+  @OptionGroup var database: DatabaseOptions
   @OptionGroup var output: OutputOptions
 
   /// The most octets of a name: certificates hold 64 (X.520, ub-common-name), with a role behind it.
@@ -44,9 +54,12 @@ struct CenterInit: AsyncParsableCommand {
     try ProcessSecrecy.begin()
     try checkName()
     try NewPath.checkFolder(of: folder)
+    let location = try database.location()
+    let remembered = try database.remembered()
     let secret = try passphrase.read(confirming: true)
     let made = try await CenterFolder.create(
-      at: folder, name: name, passphrase: secret, random: SystemRandom(), clock: SystemClock())
+      at: folder, name: name, passphrase: secret, database: location, random: SystemRandom(), clock: SystemClock())
+    if let remembered { try made.keep(CenterSettings(database: remembered)) }
     try output.write(CenterReport(try made.facts(), folder: folder))
   }
 }

@@ -19,8 +19,11 @@ struct CenterDoctor: AsyncParsableCommand {
 
   func run() async throws {
     let folder = try center.folder()
+    // That the database is missing from the folder is a finding, and no reason to look at nothing else.
+    let location = try center.databaseOptions.location(remembered: (try? folder.settings()) ?? CenterSettings())
     let passphrase = try center.passphraseOptions.read()
-    let findings = await folder.diagnose(passphrase: passphrase, random: SystemRandom(), clock: SystemClock())
+    let findings = await folder.diagnose(
+      passphrase: passphrase, database: location, random: SystemRandom(), clock: SystemClock())
     try output.write(DoctorReport(findings))
     let errors = findings.filter { $0.severity == .error }.count
     guard errors == 0 else {

@@ -59,11 +59,12 @@ struct CenterKeysRotate: AsyncParsableCommand {
       return [purpose]
     }
     let folder = try center.folder()
+    let location = try center.location(of: folder)
     let passphrase = try center.passphraseOptions.read()
     var made: [KeysReport.Row] = []
     for purpose in purposes {
       let version = try await folder.rotate(
-        purpose, passphrase: passphrase, random: SystemRandom(), clock: SystemClock())
+        purpose, passphrase: passphrase, database: location, random: SystemRandom(), clock: SystemClock())
       made.append(KeysReport.Row(key: purpose.name, versions: (1...version).reversed()))
     }
     try output.write(KeysReport(keys: made))
@@ -90,10 +91,12 @@ struct CenterKeysPassphrase: AsyncParsableCommand {
 
   func run() async throws {
     let folder = try center.folder()
+    let location = try center.location(of: folder)
     let old = try center.passphraseOptions.read()
     let new = try SecretRequest(what: "new passphrase", option: "--new-passphrase")
       .answer(newPassphrase, confirming: true)
-    try await folder.changePassphrase(from: old, to: new, random: SystemRandom(), clock: SystemClock())
+    try await folder.changePassphrase(
+      from: old, to: new, database: location, random: SystemRandom(), clock: SystemClock())
     try output.write(PassphraseReport(folder: folder.path))
   }
 }

@@ -1,0 +1,226 @@
+import CardDriver
+import CardProtocol
+import CenterServer
+import ChallengeAccess
+import Cryptography
+import Formats
+import Foundation
+import Glibc
+import ISO7816
+import Identifiers
+import Testing
+
+@testable import CenterClient
+@testable import LicenseCenter
+
+/// What a program does at a centre on the network: log in, relay, redeem; and what it does not believe.
+@Suite struct CenterClientTests {
+  private func use<R>(_ port: Int, _ body: (CenterClient) async throws -> R) async throws -> R {
+    try await CenterClient.use(CenterAddress("http://127.0.0.1:\(port)"), patience: .ofTests, body)
+  }
+
+  @Test func C12_cardLogsInAndIsChargedOverTheNetwork() async throws {
+    let bench = try await RelayBench()
+    try await bench.serve(logsIn: true) { port in
+      try await use(port) { client in
+        let card = try WarifuCard(CardConnection(bench.card))
+        let token = try await client.logIn(with: card)
+        let charge = try await client.charge(try bench.order(), over: card.connection, as: token)
+        #expect(charge.state == .booked)
+        #expect(try await client.charge(try #require(OperationID(charge.operation)), as: token) == charge)
+        #expect("\(token)\(Mirror(reflecting: token).children.count)" == "CenterToken(redacted)0")
+        try await client.logOut(token)
+        let error = await failure { _ = try await client.charge(try bench.order(), over: card.connection, as: token) }
+        #expect(error?.code == .problem("not-authenticated"))
+      }
+    }
+    try await bench.expectAgreement(charges: 1, codes: 5)
+  }
+
+  @Test func C9_machineLogsInAndAForeignCentreIsRefused() async throws {
+    let bench = try await RelayBench()
+    let other = try await RelayBench()
+    let key = try SigningKey(random: bench.random)
+    let machine = try #require(MachineID(octets: bench.random.octets(16)))
+    _ = try await bench.center.access.register(
+      machine, name: "press", key: key.verificationKey.octets, roles: [.machine])
+    try await bench.serve(logsIn: true) { port in
+      try await use(port) { client in
+        let right = try VerificationKey(octets: bench.center.facts.timeKey)
+        let wrong = try VerificationKey(octets: other.center.facts.timeKey)
+        _ = try await client.logIn(machine: machine, key: key, centerKeys: [right])
+        let refused = await failure { _ = try await client.logIn(machine: machine, key: key, centerKeys: [wrong]) }
+        #expect(refused?.code == .notTheCenter)
+        // A card of another centre does not answer this one.
+        let foreign = try WarifuCard(CardConnection(other.card))
+        let distrusted = await failure { _ = try await client.logIn(with: foreign) }
+        #expect(distrusted?.code == .notTheCenter)
+        let stranger = try SigningKey(random: bench.random)
+        let denied = await failure { _ = try await client.logIn(machine: machine, key: stranger, centerKeys: [right]) }
+        #expect(denied?.code == .problem("not-authenticated"))
+      }
+    }
+  }
+
+  /// A centre, or somebody in its place, can have the card do nothing that is no part of charging.
+  @Test func P6_relayPassesNothingElseOn() throws {
+    let allowed: [CommandAPDU] = [
+      .select(applicationID: CardProtocol.applicationID), .getData(.cardRecognitionData),
+      CommandAPDU(cla: 0x80, ins: 0x50, p1: 1, data: [UInt8](repeating: 0, count: 8)),
+      CommandAPDU(cla: 0x84, ins: 0x82, p1: 0x33, data: [UInt8](repeating: 0, count: 16)),
+      CommandAPDU(cla: 0x84, ins: 0xE2, data: [1]),
+    ]
+    for command in allowed { #expect(CenterClient.isPartOfCharging(command)) }
+    var refused = [CommandAPDU.select(applicationID: CardProtocol.issuerDomainID)]
+    for ins: UInt8 in 0...255 where ![0xA4, 0xCA, 0x50].contains(ins) {
+      for cla: UInt8 in [0x00, 0x80, 0x10, 0x01, 0x08, 0x0C, 0x40, 0x60] {
+        refused.append(CommandAPDU(cla: cla, ins: ins, p1: 0, p2: 0, data: [1]))
+      }
+    }
+    for command in refused { #expect(!CenterClient.isPartOfCharging(command), "\(command)") }
+  }
+
+  @Test(arguments: ["http://example.com", "ftp://localhost", "https://", "https://a/b", "https://u:p@host", "nonsense"])
+  func addressesThatWouldNotDo(text: String) {
+    #expect(throws: CenterClientError.self) { try CenterAddress(text) }
+  }
+
+  /// What answers is no centre: every answer is an error, and none is waited for without end.
+  @Test(arguments: [
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull",
+    "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\nnone",
+    "HTTP/1.1 200 OK\r\nContent-Length: 56\r\n\r\n{\"next\":{\"dialogue\":\"00\",\"step\":0,\"command\":\"AAAA\"}}    ",
+  ])
+  func answersAreNotTrusted(answer: String) async throws {
+    let bench = try await RelayBench()
+    let impostor = try Impostor(answer)
+    defer { impostor.stop() }
+    let error = await failure { _ = try await bench.charge(try bench.order(), over: bench.card, port: impostor.port) }
+    #expect(
+      error.map { [.answerInvalid, .foreignCommand, .problem("status-302"), .problem("status-500")].contains($0.code) }
+        == true)
+    try await bench.expectAgreement(charges: 0, codes: 0)
+  }
+
+  @Test func unreachableCentreIsGivenUpInTime() async throws {
+    let bench = try await RelayBench()
+    var patience = Patience.ofTests
+    patience.retryTime = .milliseconds(300)
+    let error = await failure {
+      _ = try await bench.charge(try bench.order(), over: bench.card, port: 1, patience: patience)
+    }
+    #expect(error?.code == .unreachable)
+  }
+
+  /// Over TLS the certificate must come from the authority that is given, and from no other.
+  @Test func serverMustProveItselfByItsCertificate() async throws {
+    let bench = try await RelayBench()
+    let folder = bench.folder
+    for name in ["right", "wrong"] {
+      _ = try await Program.run([
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+        folder.appending(path: "\(name).key").path, "-out", folder.appending(path: "\(name).pem").path,
+      ])
+    }
+    let identity = try TLSIdentity(
+      certificatePath: folder.appending(path: "right.pem").path, keyPath: folder.appending(path: "right.key").path)
+    try await bench.serve(identity: identity) { port in
+      let address = try CenterAddress("https://localhost:\(port)")
+      func titles(_ authority: String) async throws -> [CenterTitle] {
+        try await CenterClient.use(
+          address, authorities: folder.appending(path: authority).path, patience: .ofTests
+        ) { try await $0.titles() }
+      }
+      #expect(try await titles("right.pem").map(\.softwareID) == [bench.title.softwareID])
+      let error = await failure { _ = try await titles("wrong.pem") }
+      #expect(error?.code == .notTheCenter)
+      let none = await failure { _ = try await titles("right.key") }
+      #expect(none?.code == .file)
+    }
+  }
+
+  /// Redeemed over a line that breaks at every request: the file is had once, to the octet.
+  @Test func P17_redemptionOverABrokenLineIsResumed() async throws {
+    let bench = try await RelayBench()
+    let content = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 * 31 >> 3) }
+    let source = bench.folder.appending(path: "source")
+    try Data(content).write(to: source)
+    _ = try await bench.center.titleStore.publish(bench.title.softwareID, from: source.path)
+    let order = try SealSheetOrder(
+      operationID: try #require(OperationID(octets: bench.random.octets(16))), cardSerial: bench.serial,
+      softwareID: bench.title.softwareID, quantity: 6, url: "https://shop.example")
+    let codes = try await bench.center.rightsSeller.sell(order).codes
+    try await bench.serve { port in
+      for (index, code) in codes.enumerated() {
+        let proxy = try FaultyProxy(to: port, index.isMultiple(of: 2) ? .requestLost : .answerLost, at: index)
+        defer { proxy.stop() }
+        let path = bench.folder.appending(path: "title-\(index)").path
+        let title = try await use(proxy.port) { try await $0.redeem(code, into: path) }
+        #expect(title.softwareID == bench.title.softwareID && title.octets == UInt64(content.count))
+        #expect(FileManager.default.contents(atPath: path).map { [UInt8]($0) } == content)
+        #expect(!FileManager.default.fileExists(atPath: path + ".part"))
+        #expect(!FileManager.default.fileExists(atPath: path + ".redemption"))
+        let again = await failure { _ = try await use(port) { try await $0.redeem(code, into: path + "-again") } }
+        #expect(again?.code == .problem("refused"))
+      }
+    }
+  }
+
+  /// Stopped in the middle, by its user or by a kill: the same command goes on, and nothing is fetched twice.
+  @Test func P17_stoppedDownloadGoesOn() async throws {
+    let bench = try await RelayBench()
+    let content = (0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 * 7 >> 2) }
+    let source = bench.folder.appending(path: "source")
+    try Data(content).write(to: source)
+    _ = try await bench.center.titleStore.publish(bench.title.softwareID, from: source.path)
+    let order = try SealSheetOrder(
+      operationID: try #require(OperationID(octets: bench.random.octets(16))), cardSerial: bench.serial,
+      softwareID: bench.title.softwareID, quantity: 1, url: "https://shop.example")
+    let code = try #require(try await bench.center.rightsSeller.sell(order).codes.first)
+    let path = bench.folder.appending(path: "title").path
+    try await bench.serve { port in
+      let stopped = await failure {
+        _ = try await use(port) { try await $0.redeem(code, into: path) { done, _ in done < 2_000_000 } }
+      }
+      #expect(stopped?.code == .cancelled)
+      let part = try #require(try FileManager.default.attributesOfItem(atPath: path + ".part")[.size] as? Int)
+      #expect(part >= 2_000_000)
+      var first: UInt64?
+      _ = try await use(port) {
+        try await $0.redeem(code, into: path) { done, _ in
+          first = first ?? done
+          return true
+        }
+      }
+      #expect(try #require(first) > UInt64(part), "it begins where it was")
+      #expect(FileManager.default.contents(atPath: path).map { [UInt8]($0) } == content)
+    }
+  }
+}
+
+/// Answers every request alike.
+private final class Impostor: @unchecked Sendable {
+  private let listener: Int32
+  let port: Int
+
+  init(_ answer: String) throws {
+    let (descriptor, number) = try FaultyProxy.listen()
+    (listener, port) = (descriptor, number)
+    Thread.detachNewThread {
+      while true {
+        let client = accept(descriptor, nil, nil)
+        guard client >= 0 else { return }
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        _ = recv(client, &buffer, buffer.count, 0)
+        _ = Array(answer.utf8).withUnsafeBytes { send(client, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        close(client)
+      }
+    }
+  }
+
+  func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+  deinit { close(listener) }
+}
