@@ -202,7 +202,8 @@ let package = Package(
       swiftSettings: house),
     // A centre in a process of its own, to be killed.
     .executableTarget(
-      name: "center-rig", dependencies: ["LicenseCenter", "Formats", "Cryptography", "Identifiers", "Octets"],
+      name: "center-rig",
+      dependencies: ["LicenseCenter", "CenterServer", "Formats", "Cryptography", "Identifiers", "Octets"] + serving,
       path: "Tests/Support/CenterRig", exclude: ["Shim"], swiftSettings: house),
 
     // A pcscd of one's own, and what every way to a card must do.

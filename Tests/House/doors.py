@@ -60,6 +60,7 @@ DOORS = {
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets", "DriveRig", "DriveConformance"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
+    "Tests/Support/CenterRig": EVERY_ROOM | WEB,
     # Asks the server without the database layer that is tested.
     "Tests/Support/PostgresRig": WIRE | HOST | {"CPostgreSQL"},
     "Tests/LicenseCenterTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},

@@ -53,7 +53,7 @@ final class LogLines: Sendable {
 }
 
 /// A relay over an emulated card.
-private final class EmulatedRelay: CardRelay {
+final class EmulatedRelay: CardRelay {
   private let connection: CardConnection
 
   init(_ card: EmulatedCard) throws { connection = try CardConnection(card) }

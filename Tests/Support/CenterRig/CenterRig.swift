@@ -10,7 +10,8 @@ import Octets
 /// `center-rig redeem FOLDER KEY` redeems the code on its standard input at the centre in FOLDER, in ranges, to the end;
 /// `center-rig provide FOLDER OPERATION PATH` has it provided off-line; with `center-rig storm FOLDER CLIENTS` so many
 /// clients at once go for all codes, and each line names one that a client has to the end; `center-rig publish FOLDER TITLE
-/// FILE` publishes. Standard input has a line with
+/// FILE` publishes; `center-rig serve FOLDER URL` serves over HTTP, with the database at URL, or in FOLDER for `file`, until
+/// it is told to stop. Standard input has a line with
 /// the passphrase and one with each code. Every answer of the centre is printed as soon as it is there.
 @main
 enum CenterRig {
@@ -25,6 +26,7 @@ enum CenterRig {
 
   private static func run(_ arguments: [String]) async throws {
     guard arguments.count >= 4, let passphrase = readLine() else { exit(64) }
+    if arguments[1] == "serve" { return try await serve(arguments[2], database: arguments[3], passphrase) }
     let codes = try AnyIterator { readLine() }.map { try RetrievalCode(typed: $0) }
     let center = try await CenterFolder(arguments[2]).open(
       passphrase: Secret(copying: Array(passphrase.utf8)), random: SystemRandom(), clock: StoppedClock())
@@ -102,13 +104,13 @@ enum CenterRig {
   }
 
   /// Writes a line at once, past every buffer.
-  private static func print(_ line: String, to descriptor: Int32) {
+  static func print(_ line: String, to descriptor: Int32) {
     let octets = Array((line + "\n").utf8)
     _ = octets.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
   }
 }
 
 /// The time at which the tests' centres stand.
-private struct StoppedClock: CenterClock {
+struct StoppedClock: CenterClock {
   func now() -> UInt64 { 1_800_000_000 }
 }
