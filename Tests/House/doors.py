@@ -50,6 +50,8 @@ DOORS = {
     # The centre over HTTP, and its pages.
     "Sources/Center/CenterServer": WIRE | HOST | WEB | {
         "Cryptography", "Formats", "ChallengeAccess", "LicenseCenter", "Mustache", "CQREncode",
+        # Files are read on threads that are not those of tasks.
+        "NIOPosix",
     },
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser", "DriveFirmware", "Logging"},

@@ -23,7 +23,9 @@ struct RetryingClient: Sendable {
   /// With which instance it begins.
   var number = 0
   /// How long it goes on trying.
-  var patience: Duration = .seconds(120)
+  var patience: Duration = .seconds(300)
+  /// How often it tries at most.
+  var attempts = 1 << 30
 
   static func configuration(connections: Int) -> HTTPClient.Configuration {
     var configuration = HTTPClient.Configuration()
@@ -83,7 +85,7 @@ struct RetryingClient: Sendable {
   private func untilAnswered(_ attempt: (String) async throws -> RawAnswer) async throws -> RawAnswer {
     let end = ContinuousClock.now + patience
     var (turn, failure) = (number, "nobody listens")
-    while ContinuousClock.now < end {
+    while ContinuousClock.now < end, turn < number + attempts {
       let ports = instances.ports
       if !ports.isEmpty {
         do {
