@@ -71,7 +71,12 @@ extension Schema.TextKind {
     // Lengths in JSON Schema count characters; the limit in octets is in the words, and never the larger one.
     case .plain(let octets):
       [
-        "type": "string", "minLength": .integer(Int64(min(1, octets.lowerBound))),
+        "type": "string", "pattern": #"^[^\u0000-\u001F\u007F-\u009F]*$"#,
+        "minLength": .integer(Int64(min(1, octets.lowerBound))), "maxLength": .integer(Int64(octets.upperBound)),
+      ]
+    case .ascii(let octets):
+      [
+        "type": "string", "pattern": "^[ -~]*$", "minLength": .integer(Int64(octets.lowerBound)),
         "maxLength": .integer(Int64(octets.upperBound)),
       ]
     }

@@ -52,6 +52,8 @@ public indirect enum Schema: Sendable {
     case choice([String])
     /// So many octets of UTF-8 without control characters.
     case plain(ClosedRange<Int>)
+    /// So many printable characters of ASCII, spaces among them.
+    case ascii(ClosedRange<Int>)
   }
 }
 
@@ -131,6 +133,8 @@ extension Schema.TextKind {
     case .plain(let octets):
       return octets.contains(text.utf8.count)
         && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+    case .ascii(let octets):
+      return octets.contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
     }
   }
 
@@ -151,6 +155,7 @@ extension Schema.TextKind {
       "\(prefix.isEmpty ? "" : "\(prefix) and ")\(Schema.TextKind.count(octets)) in hexadecimal digits"
     case .base64(let octets): "\(Schema.TextKind.count(octets)) in base64"
     case .choice(let words): "one of \(words.joined(separator: ", "))"
+    case .ascii(let octets): "\(octets.lowerBound) to \(octets.upperBound) printable characters of ASCII"
     case .plain(let octets): "a text of \(octets.lowerBound) to \(octets.upperBound) octets without control characters"
     }
   }
