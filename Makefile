@@ -23,7 +23,7 @@ packages-to-build := libssl-dev libarchive-dev libpcsclite-dev libsqlite3-dev li
 packages-to-test := openssl libarchive-tools xorriso python3 python3-venv strace \
 	pcscd vsmartcard-vpcd opensc pcsc-tools python3-pyscard groff-base \
 	libiscsi-bin libiscsi-dev nbdkit libnbd-bin qemu-utils qemu-block-extra fio sg3-utils udev mtools dosfstools fdisk \
-	procps util-linux bsdutils postgresql chromium chromium-driver
+	procps util-linux bsdutils systemd postgresql chromium chromium-driver zbar-tools poppler-utils
 packages-to-demo := openssl xorriso libjs-jquery-ui dosfstools mtools libiscsi-bin qemu-utils qemu-block-extra nbdkit \
 	libnbd-bin
 packages-to-bench := openssl pcscd vsmartcard-vpcd tgt libiscsi-bin nbdkit libnbd-bin qemu-utils qemu-block-extra \

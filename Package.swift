@@ -58,6 +58,7 @@ let package = Package(
     .library(
       name: "ChallengeAccess",
       targets: ["ChallengeAccess", "Formats", "CardProtocol", "Cryptography", "Identifiers", "Octets"]),
+    .library(name: "CenterClient", targets: ["CenterClient", "ChallengeAccess", "CardDriver", "Formats", "Identifiers"]),
     .library(name: "WarifuTesting", targets: ["WarifuTesting"]),
     .executable(name: "warifu", targets: ["warifu"]),
   ],
@@ -146,6 +147,7 @@ let package = Package(
       [
         "Formats", "ChallengeAccess", "Cryptography", "CLinux", "CPostgreSQL",
         .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ] + wire),
 
     // The centre over HTTP, and its pages.
@@ -155,6 +157,16 @@ let package = Package(
         "LicenseCenter", "ChallengeAccess", "Formats", "Cryptography", "CLinux", "CQREncode",
         .product(name: "Mustache", package: "swift-mustache"),
       ] + wire + serving),
+
+    // The other end of the line: logging in, relaying, redeeming.
+    room(
+      "CenterClient", in: "Sources/Center",
+      [
+        "ChallengeAccess", "CardDriver", "Formats", "Cryptography",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ] + wire),
 
     // For users' own test suites, and ours.
     room(
@@ -169,8 +181,8 @@ let package = Package(
       dependencies: [
         "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "ISCSITarget", "ISCSI", "DriveFirmware", "SCSI",
         "Formats",
-        "CopyLicensing", "LicenseCenter", "CenterServer", "ChallengeAccess", "Cryptography", "Sockets", "CLinux",
-        .product(name: "Logging", package: "swift-log"),
+        "CopyLicensing", "LicenseCenter", "CenterServer", "CenterClient", "ChallengeAccess", "Cryptography", "Sockets",
+        "CLinux", .product(name: "Logging", package: "swift-log"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + wire,
       path: "Sources/Command/warifu", swiftSettings: house),
@@ -179,8 +191,8 @@ let package = Package(
       dependencies: [
         "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DiscDriver", "SCSI", "Formats", "CopyLicensing",
         "LicenseCenter", "Cryptography", "COpenSSL", "CLinux", "PCSCRig", "DriveRig", "ISCSITarget", "DriveFirmware",
-        "answer-at-once", "PostgresRig", .product(name: "GRDB", package: "GRDB.swift"),
-      ] + wire,
+        "answer-at-once", "PostgresRig", "CenterServer", .product(name: "GRDB", package: "GRDB.swift"),
+      ] + wire + serving,
       path: "Benchmarks", exclude: ["Reference/AnswerAtOnce"], swiftSettings: house),
     // What cards are measured against, in C and in a process of its own.
     .executableTarget(name: "answer-at-once", path: "Benchmarks/Reference/AnswerAtOnce"),
@@ -200,10 +212,21 @@ let package = Package(
     .target(
       name: "PostgresRig", dependencies: ["CPostgreSQL", "CLinux"], path: "Tests/Support/PostgresRig",
       swiftSettings: house),
+    // A real browser, and what its pages must be for everybody.
+    .target(
+      name: "BrowserRig",
+      dependencies: [
+        .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      path: "Tests/Support/BrowserRig", swiftSettings: house),
     // A centre in a process of its own, to be killed.
     .executableTarget(
       name: "center-rig",
-      dependencies: ["LicenseCenter", "CenterServer", "Formats", "Cryptography", "Identifiers", "Octets"] + serving,
+      dependencies: [
+        "LicenseCenter", "CenterServer", "Formats", "Cryptography", "Identifiers", "Octets",
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+      ],
       path: "Tests/Support/CenterRig", exclude: ["Shim"], swiftSettings: house),
 
     // A pcscd of one's own, and what every way to a card must do.
@@ -284,7 +307,7 @@ let package = Package(
       of: "LicenseCenter",
       [
         "TestSupport", "PostgresRig", "center-rig", "LicenseCenter", "ChallengeAccess", "Formats", "Cryptography",
-        "CardFirmware", "CardEmulator", "CardDriver",
+        "CardFirmware", "CardEmulator", "CardDriver", "CLinux",
       ] + wire,
       exclude: ["Reference"]),
     tests(
@@ -295,8 +318,9 @@ let package = Package(
     tests(
       of: "CenterServer",
       [
-        "TestSupport", "PostgresRig", "PCSCRig", "center-rig", "CenterServer", "LicenseCenter", "ChallengeAccess",
-        "Formats", "Cryptography", "CardEmulator", "CardDriver", "CardFirmware", "Sockets", "CLinux",
+        "TestSupport", "BrowserRig", "PostgresRig", "PCSCRig", "center-rig", "CenterServer", "CenterClient",
+        "LicenseCenter", "ChallengeAccess", "Formats", "Cryptography", "CardEmulator", "CardDriver", "CardFirmware",
+        "Sockets", "CLinux",
       ] + wire + serving),
     tests(
       of: "CopyLicensing",
@@ -307,8 +331,8 @@ let package = Package(
     tests(
       of: "Command",
       [
-        "TestSupport", "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DriveFirmware", "LicenseCenter",
-        "Formats", "Cryptography", "CLinux",
+        "TestSupport", "PostgresRig", "WarifuTesting", "CardEmulator", "CardDriver", "DiscEmulator", "DriveFirmware",
+        "LicenseCenter", "Formats", "Cryptography", "CLinux",
       ] + wire,
       exclude: ["terminal.py"]),
   ]

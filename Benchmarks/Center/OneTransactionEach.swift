@@ -1,10 +1,14 @@
-import Foundation
 import GRDB
+import LicenseCenter
+import Synchronization
 
-/// The reference for shared commits: the same statements and rows in the same kind of file, each redemption in a
-/// transaction of its own, over so many connections.
-final class OneTransactionEach: Sendable {
+/// The reference for shared commits: a handle on the centre's file that gives each change a transaction and a commit of
+/// its own, over so many connections.
+///
+/// It runs statements by the same code as the centre does, on connections that are set up alike.
+final class OneTransactionEach: LicenseCenter.Database {
   private let connections: [DatabaseQueue]
+  private let next = Atomic(0)
 
   /// - Parameter path: a database that the centre has made.
   init(path: String, connections: Int) throws {
@@ -17,34 +21,45 @@ final class OneTransactionEach: Sendable {
     self.connections = try (0..<connections).map { _ in try DatabaseQueue(path: path, configuration: configuration) }
   }
 
-  func redeem(_ number: Int) async throws {
-    try await connections[number % connections.count].writeWithoutTransaction { database in
-      try database.inTransaction(.immediate) {
-        guard let code = try row(database, RedemptionBooks.find, [Data(RedemptionBooks.lookup(number))]),
-          let last = try row(database, RedemptionBooks.head, []), let id: Int64 = code["id"],
-          let sequence: Int64 = last["sequence"], let previous: Data = last["hash"]
-        else { throw MeasurementError("There is no code \(number).") }
-        try run(database, RedemptionBooks.take, [id])
-        try run(
-          database, RedemptionBooks.note,
-          [sequence + 1, 0, "\(id)", previous, Data(RedemptionBooks.hash(after: Array(previous)))])
-        return .commit
+  var dialect: SQLDialect { .sqlite }
+
+  func read<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    try await write(body)
+  }
+
+  func write<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
+    do {
+      return try await connections[number % connections.count].writeWithoutTransaction { connection in
+        var answer: Result<R, any Error>?
+        try connection.inTransaction(.immediate) {
+          answer = .success(try body(SQLiteTransaction(connection: connection)))
+          return .commit
+        }
+        guard let answer else { throw MeasurementError("A transaction did nothing.") }
+        return try answer.get()
       }
+    } catch {
+      throw CenterError(.storage, "Measuring", remedy: "\(error)")
     }
   }
-}
 
-private func row(
-  _ database: Database, _ sql: String, _ values: [any DatabaseValueConvertible]
-) throws -> Row? {
-  try Row.fetchOne(try database.cachedStatement(sql: sql), arguments: numbered(values))
-}
+  /// Runs statements that are not measured.
+  func run(_ statements: [String]) throws {
+    try connections[0].write { connection in
+      for statement in statements { try connection.execute(sql: statement) }
+    }
+  }
 
-private func run(_ database: Database, _ sql: String, _ values: [any DatabaseValueConvertible]) throws {
-  try database.cachedStatement(sql: sql).execute(arguments: numbered(values))
-}
-
-private func numbered(_ values: [any DatabaseValueConvertible]) -> StatementArguments {
-  StatementArguments(
-    Dictionary(uniqueKeysWithValues: values.enumerated().map { (String($0.offset + 1), $0.element) }))
+  func close() throws(CenterError) {
+    do {
+      for connection in connections { try connection.close() }
+    } catch {
+      throw CenterError(.storage, "Measuring", remedy: "\(error)")
+    }
+  }
 }

@@ -19,7 +19,7 @@ WEB = {
     "Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOSSL",
     "AsyncHTTPClient", "ServiceLifecycle", "UnixSignals",
 }
-CENTER = {"LicenseCenter", "CenterServer"}
+CENTER = {"LicenseCenter", "CenterServer", "CenterClient"}
 BELOW_COMMAND = WIRE | {"Cryptography", "Sockets"} | EMULATORS | DRIVERS | LICENSING | CENTER | {"ISCSITarget"} | HOST
 EVERY_ROOM = BELOW_COMMAND | FIRMWARE | {"WarifuTesting"}
 
@@ -46,12 +46,16 @@ DOORS = {
     # Both sides of an exchange: no device, no network.
     "Sources/Licensing/ChallengeAccess": WIRE | {"Cryptography", "Formats"},
     # No driver in the server.
-    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "ChallengeAccess", "GRDB", "CPostgreSQL"},
+    "Sources/Center/LicenseCenter": WIRE | HOST | {"Cryptography", "Formats", "ChallengeAccess", "GRDB", "GRDBSQLite", "CPostgreSQL"},
     # The centre over HTTP, and its pages.
     "Sources/Center/CenterServer": WIRE | HOST | WEB | {
         "Cryptography", "Formats", "ChallengeAccess", "LicenseCenter", "Mustache", "CQREncode",
         # Files are read on threads that are not those of tasks.
         "NIOPosix",
+    },
+    # Asks a centre over HTTP, and relays to a card: nothing of the server in it.
+    "Sources/Center/CenterClient": WIRE | HOST | {
+        "Cryptography", "Formats", "ChallengeAccess", "CardDriver", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL",
     },
     "Sources/Testing/WarifuTesting": BELOW_COMMAND | FIRMWARE,
     "Sources/Command/warifu": BELOW_COMMAND | {"ArgumentParser", "DriveFirmware", "Logging"},
@@ -62,11 +66,15 @@ DOORS = {
     "Tests": EVERY_ROOM | {"Testing", "TestSupport", "PCSCRig", "CardConformance", "FuzzTargets", "DriveRig", "DriveConformance"},
     # Asks the smart card service without the driver that is tested.
     "Tests/Support/PCSCRig": WIRE | HOST | {"CPCSC"},
-    "Tests/Support/CenterRig": EVERY_ROOM | WEB,
+    # Speaks to a browser's driver.
+    "Tests/Support/BrowserRig": HOST | {"AsyncHTTPClient", "NIOCore", "NIOHTTP1"},
     # Asks the server without the database layer that is tested.
     "Tests/Support/PostgresRig": WIRE | HOST | {"CPostgreSQL"},
+    "Tests/CommandTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
+    # Serves in a process of its own.
+    "Tests/Support/CenterRig": EVERY_ROOM | {"Logging", "NIOCore"},
     "Tests/LicenseCenterTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
-    "Tests/CenterServerTests": EVERY_ROOM | WEB | {"Testing", "TestSupport", "PostgresRig", "PCSCRig"},
+    "Tests/CenterServerTests": EVERY_ROOM | WEB | {"Testing", "TestSupport", "PostgresRig", "PCSCRig", "BrowserRig"},
     # Another project: the products for cards, and nothing else of ours.
     "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/ExportTests": EVERY_ROOM | {"Testing", "TestSupport", "DriveRig", "DriveConformance", "NBDPlugin"},

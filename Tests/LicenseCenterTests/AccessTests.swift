@@ -15,7 +15,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Challenge and answer at the centre.
-@Suite struct AccessTests {
+@Suite(.onEveryEngine) struct AccessTests {
   // MARK: Cards
 
   /// A card's firmware with the centre: each proves itself to the other, and the holder is let in.
@@ -138,6 +138,25 @@ import Testing
     }
   }
 
+  /// A card keeps to the centre's key and the authority that its issue put on it.
+  @Test func C9_aCardOfBeforeARotationGetsIn() async throws {
+    let test = try await TestCenter()
+    let (card, serial) = try await test.issuedCard()
+    let key = try test.serverKey
+    for purpose in [KeyPurpose.authority, .timeSigning] {
+      _ = try await CenterFolder(test.path).rotate(
+        purpose, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+        clock: test.clock)
+    }
+    let rotated = try await CenterFolder(test.path).open(
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
+    let answer = try await answer(of: card, serial, at: rotated, under: key)
+    let grant = try await rotated.access.admit(answer.octets, in: answer.session)
+    #expect(try await rotated.access.identity(of: grant.token).client == .card(serial))
+    try rotated.close()
+  }
+
   @Test func aCardWhoseCertificateHasExpiredIsDenied() async throws {
     let test = try await TestCenter()
     let (card, serial) = try await test.issuedCard()
@@ -160,7 +179,8 @@ import Testing
       _ = try await test.center.access.admit(answer.octets, in: answer.session)
     }
     let again = try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
     await expectFailure(.denied(.replayed)) { _ = try await again.access.admit(answer.octets, in: answer.session) }
     try again.close()
   }
@@ -221,7 +241,8 @@ import Testing
     let machine = try await Machine.registered(test)
     let ahead = StandingClock()
     let other = try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: ahead)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: ahead)
     ahead.advance(by: AccessDesk.window.tolerance)
     let near = try await machine.answer(test, center: other)
     _ = try await test.center.access.admit(near.octets, in: near.session)
@@ -350,10 +371,11 @@ extension TestCenter {
     octets[5] += 1
     octets += [KeyPurpose.timeSigning.rawValue, 0, 0, 0, 0, 2, 0, 32]
     octets += try SigningKey(random: random).exportScalar().withBytes { $0.octets }
+    let keys = try KeyStore.parse(octets.span.bytes)
+    let facts = try context.facts.renewed(for: keys, at: context.clock.now(), random: random) ?? context.facts
     return Center(
       context: CenterContext(
-        facts: context.facts, database: context.database, keys: try KeyStore.parse(octets.span.bytes),
-        clock: context.clock, random: context.random))
+        facts: facts, database: context.database, keys: keys, clock: context.clock, random: context.random))
   }
 
   /// ``serverKey``, where only a refusal may be thrown.

@@ -12,7 +12,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Clients and the tokens that they hold.
-@Suite struct AccessTokenTests {
+@Suite(.onEveryEngine) struct AccessTokenTests {
   @Test func aTokenIsGoodForItsTime() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()
@@ -164,8 +164,7 @@ import Testing
     let token = try #require(Hex.decode(digits))
     let secrets = [token, Array(digits.utf8), host, Array("Till of Mrs Sato".utf8)]
     var foundPublic = false
-    for name in try FileManager.default.contentsOfDirectory(atPath: test.path) {
-      let content = try Data(contentsOf: URL(filePath: test.path + "/" + name))
+    for (name, content) in try test.files() {
       for secret in secrets { #expect(content.range(of: Data(secret)) == nil, "in \(name)") }
       foundPublic = foundPublic || content.range(of: Data(machine.id.octets)) != nil
     }

@@ -137,12 +137,12 @@ import Testing
   @Test func timeIsSignedForOneChallenge() async throws {
     let test = try await TestCenter()
     let challenge = test.random.octets(16)
-    let (time, signature) = try test.center.cardTime.sign(for: test.serial, challenge: challenge)
+    let (time, signature) = try await test.center.cardTime.sign(for: test.serial, challenge: challenge)
     let buffer = OctetBuffer(capacity: 256)
     let serial = test.serial.octets
     try buffer.becomeTimeInput(serial: serial.span.bytes, challenge: challenge.span.bytes, time: time)
     let key = try VerificationKey(octets: test.center.facts.timeKey)
     try key.verify(buffer.withBytes { $0.octets }, signature)
-    #expect(throws: CenterError.self) { try test.center.cardTime.sign(for: test.serial, challenge: [1]) }
+    await #expect(throws: CenterError.self) { try await test.center.cardTime.sign(for: test.serial, challenge: [1]) }
   }
 }

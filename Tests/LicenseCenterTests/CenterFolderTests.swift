@@ -16,7 +16,7 @@ import Testing
     try FileManager.default.contentsOfDirectory(atPath: test.folder.path).sorted()
   }
 
-  @Test func holdsThreeFilesOfItsOwnerAlone() async throws {
+  @Test func holdsFilesOfItsOwnerAlone() async throws {
     let test = try await TestCenter()
     for name in try FileManager.default.contentsOfDirectory(atPath: test.path) {
       let mode = try FileManager.default.attributesOfItem(atPath: test.path + "/" + name)[.posixPermissions] as? Int
@@ -34,8 +34,10 @@ import Testing
     let passphrase = Secret(copying: TestCenter.passphrase)
     let file = URL(filePath: test.path + "/keys.sealed")
     let store = try SealedBox.open(Array(Data(contentsOf: file)), passphrase: passphrase)
-    // "WKS1", count (2), then entries in the order of their purposes: from KM's on three, of 40 octets each.
-    var octets = store.withBytes { $0.octets }.dropLast(3 * 40)
+    // "WKS1", count (2), then entries in the order of their purposes: from KM's on five, of 40 octets each, of which the
+    // second and third, which sign heads and seal backups, stay.
+    var octets = store.withBytes { $0.octets }.dropLast(2 * 40)
+    octets.removeSubrange((octets.count - 120)..<(octets.count - 80))
     octets[5] -= 3
     let box = try SealedBox.seal(
       Secret(copying: Array(octets)), passphrase: passphrase, cost: .test, random: test.random)
@@ -77,7 +79,7 @@ import Testing
     _ = try await again.verify()
     #expect(try await test.count("SELECT * FROM audit_log WHERE action = 'center.key'") == 3)
     let names = try FileManager.default.contentsOfDirectory(atPath: test.path).filter { !$0.hasPrefix("center.db-") }
-    #expect(names.sorted() == ["center.db", "center.json", "keys.sealed"])
+    #expect(names.sorted() == ["audit.heads", "center.db", "center.json", "keys.sealed"])
     let mode = try FileManager.default.attributesOfItem(atPath: test.path + "/keys.sealed")[.posixPermissions] as? Int
     #expect(mode == 0o600)
   }
@@ -226,7 +228,8 @@ import Testing
       try changed.write(to: URL(filePath: path))
       await expectFailure(.keyStore, "octet \(index)") {
         _ = try await CenterFolder(test.path).open(
-          passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+          passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+          clock: test.clock)
       }
     }
   }
@@ -262,14 +265,16 @@ import Testing
       try Data(changed.json()).write(to: file)
       await expectFailure(.damaged, "change \(index)") {
         _ = try await CenterFolder(test.path).open(
-          passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+          passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+          clock: test.clock)
       }
     }
     try Data(facts.json()).write(to: file)
     // Long after the certificates are over, the centre still answers for its past.
     test.clock.advance(by: 100 * 366 * 86_400)
     let opened = try await CenterFolder(test.path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+      passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+      clock: test.clock)
     #expect(opened.facts == facts)
     try opened.close()
   }
@@ -296,7 +301,8 @@ import Testing
     try FileManager.default.removeItem(atPath: test.path + "/center.db")
     await expectFailure(.damaged) {
       _ = try await CenterFolder(test.path).open(
-        passphrase: Secret(copying: TestCenter.passphrase), random: test.random, clock: test.clock)
+        passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
+        clock: test.clock)
     }
     #expect(!FileManager.default.fileExists(atPath: test.path + "/center.db"))
   }

@@ -7,7 +7,7 @@ import Testing
 @testable import LicenseCenter
 
 /// What the public learns from trying codes: one answer, for the same work; and how often it may try.
-@Suite struct CodeAnswerTests {
+@Suite(.onEveryEngine) struct CodeAnswerTests {
   /// Codes that are good for nothing, each for a reason of its own.
   private enum Dud: String, CaseIterable {
     case unknown, inUse, used, expired, voided
@@ -73,27 +73,34 @@ import Testing
     for (dud, log) in logs { #expect(log == reference, "\(dud)") }
   }
 
-  /// The distribution of times is shown; the medians lie close together.
+  /// The distribution of times is shown; what each takes when the machine has nothing else to do lies close together.
+  ///
+  /// A machine that does have something else to do is measured again: a difference that is the code's own stays.
   @Test func wrongCodesTakeTheSameTime() async throws {
     let (bench, duds) = try await duds()
     let rounds = Randomness("times of wrong codes").soak(40, full: 1_000)
-    let clock = ContinuousClock()
-    var times: [Dud: [Double]] = [:]
-    for _ in 0..<rounds {
-      for (dud, code) in duds {
-        let request = RedemptionRequest(code: code, key: bench.key())
-        let time = try await clock.measure { _ = try await bench.center.redemption.begin(request) }
-        times[dud, default: []].append(time / .microseconds(1))
+    var (least, most) = (0.0, Double.infinity)
+    for _ in 0..<8 where most >= 2 * least + 200 {
+      var times: [Dud: [Double]] = [:]
+      for _ in 0..<rounds {
+        for (dud, code) in duds {
+          let request = RedemptionRequest(code: code, key: bench.key())
+          let time = try await ContinuousClock().measure { _ = try await bench.center.redemption.begin(request) }
+          times[dud, default: []].append(time / .microseconds(1))
+        }
       }
+      for (dud, list) in times.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+        let figures = [0.1, 0.5, 0.9].map { Int(Self.quantile($0, of: list)) }
+        print("wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs")
+      }
+      let short = times.values.map { Self.quantile(0.1, of: $0) }
+      (least, most) = (short.min() ?? 0, short.max() ?? 0)
     }
-    let medians = times.mapValues { $0.sorted()[$0.count / 2] }
-    for (dud, list) in times.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-      let sorted = list.sorted()
-      let figures = [0.1, 0.5, 0.9].map { Int(sorted[Int(Double(sorted.count - 1) * $0)]) }
-      print("wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs")
-    }
-    let (least, most) = (medians.values.min() ?? 0, medians.values.max() ?? 0)
-    #expect(most < 2 * least + 200, "medians from \(least) to \(most) µs")
+    #expect(most < 2 * least + 200, "tenths from \(least) to \(most) µs")
+  }
+
+  private static func quantile(_ part: Double, of list: [Double]) -> Double {
+    list.sorted()[Int(Double(list.count - 1) * part)]
   }
 
   @Test func P8_codeDiesAtItsDateInEveryState() async throws {
@@ -193,9 +200,8 @@ import Testing
     let client = RedeemingClient(address: "192.0.2.77")
     _ = try await attempt(bench, RetrievalCode(from: bench.test.random), client)
     #expect(try await bench.test.count("SELECT 1 FROM attempts") == 1)
-    for name in try FileManager.default.contentsOfDirectory(atPath: bench.test.path) where name.hasPrefix("center.db") {
-      let data = try Data(contentsOf: URL(filePath: bench.test.path + "/" + name))
-      #expect(data.range(of: Data("192.0.2.77".utf8)) == nil)
+    for (name, content) in try bench.test.files() {
+      #expect(content.range(of: Data("192.0.2.77".utf8)) == nil, "\(name)")
     }
     bench.clock.advance(by: 100_000)
     _ = try await attempt(bench, RetrievalCode(from: bench.test.random), RedeemingClient(address: "192.0.2.78"))

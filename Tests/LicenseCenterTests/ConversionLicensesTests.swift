@@ -189,5 +189,7 @@ private final class StatementRecorder: Database {
       recorder.log.withLock { $0.append(sql) }
       return try transaction.run(sql, values)
     }
+
+    func noteAuditHead(_ head: AuditHead) { transaction.noteAuditHead(head) }
   }
 }

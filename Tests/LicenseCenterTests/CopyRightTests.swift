@@ -9,7 +9,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Copies, off-line files, seats that are taken back, and the books about them.
-@Suite struct CopyRightTests {
+@Suite(.onEveryEngine) struct CopyRightTests {
   /// A bench whose first code is redeemed, and its ticket.
   private func redeemed(permitted: Int = 3) async throws -> (RedemptionBench, DownloadTicket) {
     let bench = try await RedemptionBench()

@@ -85,6 +85,23 @@ import Testing
     }
   }
 
+  /// What is in the file alone after the database was closed is all of it, though somebody read meanwhile.
+  @Test func closingFoldsTheLogOfAFile() async throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "warifu-closed-\(UUID().uuidString)").path
+    defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) } }
+    let database = try await SQLiteDatabase(path: path)
+    _ = try await database.write { try $0.nextNumber(of: "test") }
+    #expect(try await database.read { try $0.run("SELECT value FROM counters") }.count == 1)
+    try database.close()
+    try database.close()
+    let log = try? FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int
+    #expect(log ?? 0 == 0)
+    for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+    let again = try await SQLiteDatabase(path: path)
+    #expect(try await again.read { try $0.run("SELECT value FROM counters") } == [SQLRow(["value": 1])])
+    try again.close()
+  }
+
   @Test func numbersCountUpWithoutGapsUnderContention() async throws {
     let scratch = try await Scratch()
     let database = scratch.database

@@ -1,6 +1,8 @@
 import Foundation
 import Synchronization
 
+@testable import LicenseCenter
+
 /// Where one side waits for the other.
 final class Gate: Sendable {
   private struct State {
@@ -14,6 +16,15 @@ final class Gate: Sendable {
   func hold() {
     state.withLock { $0.isHeld = true }
     while !isOpen { Thread.sleep(forTimeInterval: 0.001) }
+  }
+
+  /// The same in a transaction, in which something happens now and then, so that the server does not take it for dead.
+  func hold(_ transaction: any Transaction) throws {
+    state.withLock { $0.isHeld = true }
+    while !isOpen {
+      _ = try transaction.run("SELECT 1")
+      Thread.sleep(forTimeInterval: 0.001)
+    }
   }
 
   /// Whether it is open.

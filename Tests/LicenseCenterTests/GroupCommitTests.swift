@@ -41,7 +41,7 @@ import Testing
     ) async throws -> [Result<Int64, CenterError>] {
       let database = database
       let gate = Gate()
-      async let holder: Void = database.write { _ in gate.hold() }
+      async let holder: Void = database.write { try gate.hold($0) }
       await gate.isHeld()
       var tasks: [Task<Int64, any Error>] = []
       for (index, change) in changes.enumerated() {
@@ -159,7 +159,7 @@ import Testing
     let scratch = try await Scratch()
     let database = scratch.database
     let gate = Gate()
-    async let holder: Void = database.write { _ in gate.hold() }
+    async let holder: Void = database.write { try gate.hold($0) }
     await gate.isHeld()
     let late = Task { try await scratch.insert(1) }
     let early = Task {

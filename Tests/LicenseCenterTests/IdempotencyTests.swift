@@ -5,7 +5,7 @@ import Testing
 
 @testable import LicenseCenter
 
-@Suite struct IdempotencyTests {
+@Suite(.onEveryEngine) struct IdempotencyTests {
   private func key(_ test: TestCenter) throws -> IdempotencyKey {
     try #require(IdempotencyKey(octets: test.random.octets(16)))
   }
@@ -91,10 +91,9 @@ import Testing
     _ = try await test.center.idempotency.run(scope: "Tanaka of Kobe", key: key, digest: [1]) { _ in
       (200, Array("a body that nobody else may read".utf8))
     }
-    for name in try FileManager.default.contentsOfDirectory(atPath: test.path) where name.hasPrefix("center.db") {
-      let data = try Data(contentsOf: URL(filePath: test.path + "/" + name))
+    for (name, content) in try test.files() {
       for secret in [Array("Tanaka of Kobe".utf8), Array("nobody else may read".utf8), key.octets] {
-        #expect(data.range(of: Data(secret)) == nil, "\(name)")
+        #expect(content.range(of: Data(secret)) == nil, "\(name)")
       }
     }
     #expect("\(key)" == "IdempotencyKey(redacted)")

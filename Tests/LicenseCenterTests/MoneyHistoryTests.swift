@@ -312,7 +312,7 @@ private final class Business {
 
 /// Everything that moves money, in any order, in processes that die at any transaction: the ledger balances after each
 /// transaction, and nothing is paid twice or lost.
-@Suite struct MoneyHistoryTests {
+@Suite(.onEveryEngine) struct MoneyHistoryTests {
   @Test func theBooksHoldAfterEveryTransactionOfAnyHistory() async throws {
     var random = Randomness("histories of money with crashes")
     for _ in 0..<random.soak(2, full: 100) {

@@ -20,7 +20,7 @@ extension Purchaser {
 }
 
 /// Notices from the centre to the card's own firmware.
-@Suite struct NoticeTests {
+@Suite(.onEveryEngine) struct NoticeTests {
   private static let reward = Money(minorUnits: 500, currency: .yen)
 
   /// [0050]: what the seller has to say about pay-back is sealed under the individual key, and its owner alone opens it.
@@ -61,8 +61,7 @@ extension Purchaser {
     let purchaser = try await Purchaser(test)
     let text = "Dear Tanaka,\nsomething private"
     _ = try await test.center.notices.send(text, to: purchaser.serial, operation: try test.operationID())
-    for name in try FileManager.default.contentsOfDirectory(atPath: test.path) {
-      let content = try Data(contentsOf: URL(filePath: test.path + "/" + name))
+    for (name, content) in try test.files() {
       #expect(content.range(of: Data("something private".utf8)) == nil, "\(name)")
     }
     let notice = try #require(try await test.center.notices.fetch(of: purchaser.serial).first)

@@ -50,7 +50,7 @@ extension TestCenter {
 }
 
 /// Pay-back as [0021], [0049] and claim 13 have it. A code costs 300 yen.
-@Suite struct PaybackTests {
+@Suite(.onEveryEngine) struct PaybackTests {
   private static let reward = Money(minorUnits: 500, currency: .yen)
 
   /// Each rule at the edge of its conditions: one step short nothing is granted, then exactly what it says, once.

@@ -9,7 +9,8 @@ extension TestCenter {
   /// The same centre, opened once more with the simulated processor: as after a restart.
   func reopened(payments: PaymentConnection = .simulated) async throws -> Center {
     try await CenterFolder(path).open(
-      passphrase: Secret(copying: TestCenter.passphrase), random: random, clock: clock, payments: payments)
+      passphrase: Secret(copying: TestCenter.passphrase), database: room.location, random: random, clock: clock,
+      payments: payments)
   }
 
   func sheetOrder(_ title: TitleRecord, quantity: UInt16 = 5) throws -> SealSheetOrder {
@@ -26,7 +27,7 @@ extension TestCenter {
 }
 
 /// Sales of 5 codes for 300 yen each, or of one licence, paid from a means of payment that goes as it is told.
-@Suite struct PaymentTests {
+@Suite(.onEveryEngine) struct PaymentTests {
   /// What is sold.
   enum Sale: CaseIterable {
     case charge, sheet, license

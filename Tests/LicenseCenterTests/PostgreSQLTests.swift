@@ -46,6 +46,54 @@ import Testing
     }
   }
 
+  /// Several instances open a database that holds nothing yet, at once: each finds it whole.
+  @Test func emptyDatabaseIsOpenedByManyAtOnce() async throws {
+    let server = try PrivatePostgres.shared()
+    for _ in 0..<Randomness("first openings").soak(4, full: 100) {
+      let name = try server.makeDatabase()
+      defer { try? server.dropDatabase(name) }
+      let address = try PostgreSQLAddress(server.url(of: name))
+      let versions = try await withThrowingTaskGroup(of: Int.self) { group in
+        for _ in 0..<12 {
+          group.addTask {
+            let database = try await PostgreSQLDatabase(address, readerCount: 1)
+            defer { try? database.close() }
+            return try await database.read { try Schema.version($0) }
+          }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(versions == [Int](repeating: Schema.migrations.count, count: 12))
+    }
+  }
+
+  /// The same, when the first of them is slow in the middle of it: who comes meanwhile waits, and does not stumble.
+  @Test func slowFirstOpeningIsWaitedFor() async throws {
+    let server = try PrivatePostgres.shared()
+    let name = try server.makeDatabase()
+    defer { try? server.dropDatabase(name) }
+    let end = Gate()
+    let slow = Thread {
+      defer { end.open() }
+      _ = try? server.run(
+        """
+        BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
+        CREATE TABLE write_turn (); SELECT pg_sleep(1); COMMIT
+        """, in: name)
+    }
+    slow.start()
+    let sleeping = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = '\(name)'"
+    // On a busy machine it may be over before anybody looks.
+    while try !end.isOpen && server.run(sleeping).isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+    let address = try PostgreSQLAddress(server.url(of: name))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<3 {
+        group.addTask { try await PostgreSQLDatabase(address, readerCount: 1).close() }
+      }
+      try await group.waitForAll()
+    }
+  }
+
   /// Every connection is cut again and again under load: no caller notices, and each counts once.
   @Test func lostConnectionsAreReplaced() async throws {
     let random = Randomness("lost connections")

@@ -5,7 +5,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Random histories of everything that can happen to codes, held against a model of a few lines.
-@Suite struct RedemptionHistoryTests {
+@Suite(.onEveryEngine) struct RedemptionHistoryTests {
   /// What a seat must look like.
   private struct Seat {
     var key: IdempotencyKey

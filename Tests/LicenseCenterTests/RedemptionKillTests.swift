@@ -102,7 +102,8 @@ import Testing
       }
       #expect(winners.allSatisfy { $0.count == 1 }, "round \(round), seed \(random.seed)")
       let center = try await CenterFolder(bench.test.path).open(
-        passphrase: Secret(copying: TestCenter.passphrase), random: bench.test.random, clock: bench.clock)
+        passphrase: Secret(copying: TestCenter.passphrase), database: bench.test.room.location,
+        random: bench.test.random, clock: bench.clock)
       let balance = try #require(try await center.codeBooks.balances(of: bench.test.serial).first)
       #expect(balance.counts == [.used: clients])
       let holder = try await center.ledger.balance(of: .holder(bench.test.serial), in: .yen)

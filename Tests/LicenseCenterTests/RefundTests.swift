@@ -6,7 +6,7 @@ import Testing
 @testable import LicenseCenter
 
 /// Unused codes taken back. A code costs 300 yen.
-@Suite struct RefundTests {
+@Suite(.onEveryEngine) struct RefundTests {
   private func order(
     _ test: TestCenter, _ source: RefundSource, to destination: RefundDestination = .account
   ) throws -> RefundOrder {

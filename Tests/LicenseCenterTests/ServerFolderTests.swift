@@ -19,7 +19,9 @@ import Testing
 
   @Test func folderHoldsNoDatabase() async throws {
     let test = try await onServer()
-    #expect(try FileManager.default.contentsOfDirectory(atPath: test.path).sorted() == ["center.json", "keys.sealed"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: test.path).sorted()
+        == ["audit.heads", "center.json", "keys.sealed"])
     // Whoever forgets the server is told that there is nothing here.
     await expectFailure(.damaged) {
       _ = try await CenterFolder(test.path).open(
@@ -40,6 +42,24 @@ import Testing
     _ = try await test.center.verify()
   }
 
+  /// Each instance has a copy of the folder: a key is made in one of them, and not another one in the next.
+  @Test func copiesOfAFolderMakeNoTwoKeysOfOneVersion() async throws {
+    let test = try await onServer()
+    let copy = test.folder.path + "/copy"
+    try FileManager.default.copyItem(atPath: test.path, toPath: copy)
+    func rotate(_ path: String) async throws -> UInt32 {
+      try await CenterFolder(path).rotate(
+        .codePepper, passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location,
+        random: test.random, clock: test.clock)
+    }
+    #expect(try await rotate(test.path) == 2)
+    await expectFailure(.conflict) { _ = try await rotate(copy) }
+    try FileManager.default.removeItem(atPath: copy + "/keys.sealed")
+    try FileManager.default.copyItem(atPath: test.path + "/keys.sealed", toPath: copy + "/keys.sealed")
+    #expect(try await rotate(copy) == 3)
+    _ = try await test.center.verify()
+  }
+
   /// The folder cannot get its name: the database is free for the next centre.
   @Test func failedCreationLeavesTheDatabaseEmpty() async throws {
     let test = try await onServer()
@@ -47,19 +67,20 @@ import Testing
     let path = test.folder.appending(path: "new").path
     let database = try await room.open()
     defer { try? database.close() }
-    #expect(try await blockingRename(path) { try await create(test, path, in: room.location) } == .storage)
+    #expect(try await Self.blockingRename(path) { try await create(test, path, in: room.location) } == .storage)
     #expect(try await database.read { try $0.run("SELECT 1 FROM audit_log") }.isEmpty)
     try FileManager.default.removeItem(atPath: path)
     try await create(test, path, in: room.location)
   }
 
   /// Runs a creation while a folder that is not empty comes to be at its target; answers how it failed.
-  private func blockingRename(
+  static func blockingRename(
     _ path: String, _ body: () async throws -> Void
   ) async throws -> CenterError.Code? {
+    let target = URL(fileURLWithPath: path)
+    let scratch = target.deletingLastPathComponent().path + "/.\(target.lastPathComponent).creating"
     let blocker = Task.detached {
-      let scratch = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/.new.creating"
-      while !FileManager.default.fileExists(atPath: scratch) { usleep(200) }
+      while !FileManager.default.fileExists(atPath: scratch) { try await Task.sleep(for: .microseconds(200)) }
       try FileManager.default.createDirectory(atPath: path + "/taken", withIntermediateDirectories: true)
     }
     do {

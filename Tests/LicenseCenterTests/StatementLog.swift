@@ -41,5 +41,7 @@ final class StatementLog: Database {
       log.log.withLock { $0.append(sql) }
       return try transaction.run(sql, values)
     }
+
+    func noteAuditHead(_ head: AuditHead) { transaction.noteAuditHead(head) }
   }
 }

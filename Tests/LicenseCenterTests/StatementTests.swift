@@ -5,7 +5,7 @@ import Testing
 @testable import LicenseCenter
 
 /// The holder's view.
-@Suite struct StatementTests {
+@Suite(.onEveryEngine) struct StatementTests {
   @Test func aStatementShowsEverythingOfOneCardAndNothingOfAnother() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()

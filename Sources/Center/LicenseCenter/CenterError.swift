@@ -36,6 +36,8 @@ public struct CenterError: Error, Hashable, Sendable {
     case cancelled
     /// What was stored is not what the centre wrote.
     case damaged
+    /// The clock is behind what is on record already.
+    case clockSetBack
     /// A retrieval code or a ticket is good for nothing here. Whether it is unknown, used or expired is not said.
     case refused
     /// Too many codes were tried; so many seconds until the next may be.

@@ -15,6 +15,15 @@ public struct CertificateAuthority: ~Copyable, Sendable {
   ) throws(CertificateError) {
     let key: SigningKey
     do { key = try SigningKey(random: random) } catch { throw .failed }
+    try self.init(name: name, validity: validity, key: key, random: random)
+  }
+
+  /// A new authority called `name` of a key that there is already; `random` gives the serial number.
+  ///
+  /// - Throws: As ``init(name:validity:random:)``.
+  public init(
+    name: String, validity: ClosedRange<UInt64>, key: consuming SigningKey, random: any RandomSource
+  ) throws(CertificateError) {
     let content = CertificateContent(
       subject: name, issuer: name, publicKey: key.verificationKey, authorityKey: key.verificationKey,
       kind: .authority, validity: validity, serial: .init(random: random))

@@ -91,6 +91,17 @@ static inline int warifu_rename_new(const char *from, const char *to) {
   return link(from, to) == 0 ? unlink(from) : -1;
 }
 
+// renameat2(2) with RENAME_EXCHANGE: two names change places, all at once. -1 and errno; EINVAL where there is no such thing.
+static inline int warifu_rename_exchange(const char *one, const char *other) {
+  return (int)syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2 /* RENAME_EXCHANGE */);
+}
+
+// prctl(2) PR_SET_DUMPABLE: whether a crash leaves a core, and others of the same user may look into the memory.
+static inline int warifu_set_dumpable(int on) { return (int)syscall(SYS_prctl, 4, (long)on, 0L, 0L, 0L); }
+
+// prctl(2) PR_GET_DUMPABLE.
+static inline int warifu_is_dumpable(void) { return (int)syscall(SYS_prctl, 3, 0L, 0L, 0L, 0L); }
+
 // socket(2) for streams with SOCK_CLOEXEC. By system call, because <sys/socket.h> here would take its names away from
 // Swift's own module of the C library.
 static inline int warifu_stream_socket(int family) {

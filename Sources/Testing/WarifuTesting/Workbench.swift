@@ -23,7 +23,7 @@ public final class Workbench {
   /// Where all chance comes from.
   public let random: any RandomSource
   /// The licence centre.
-  public let center: Center
+  public private(set) var center: Center
 
   private init(folder: TemporaryFolder, clock: VirtualClock, random: any RandomSource, center: Center) {
     self.folder = folder
@@ -42,6 +42,16 @@ public final class Workbench {
     let center = try await centerFolder.open(
       passphrase: Secret(copying: Array("passphrase".utf8)), random: random, clock: clock)
     return Workbench(folder: folder, clock: clock, random: random, center: center)
+  }
+
+  /// Makes a next version of one of the centre's keys, and opens the centre with it.
+  public func rotate(_ purpose: KeyPurpose) async throws {
+    let centerFolder = CenterFolder(folder("center"))
+    let passphrase = Array("passphrase".utf8)
+    _ = try await centerFolder.rotate(purpose, passphrase: Secret(copying: passphrase), random: random, clock: clock)
+    let rotated = try await centerFolder.open(passphrase: Secret(copying: passphrase), random: random, clock: clock)
+    try center.close()
+    center = rotated
   }
 
   // MARK: Cards
@@ -84,7 +94,7 @@ public final class Workbench {
   /// Has the centre tell the card the time of the virtual clock.
   public func setTime(_ issued: IssuedCard) async throws {
     let challenge = try issued.card.challenge()
-    let (time, signature) = try center.cardTime.sign(for: issued.serial, challenge: challenge)
+    let (time, signature) = try await center.cardTime.sign(for: issued.serial, challenge: challenge)
     try issued.card.setTime(time, signature: signature)
   }
 
@@ -152,7 +162,10 @@ public final class Workbench {
 
   /// A session of a card with a disc.
   public func session(_ card: IssuedCard, _ disc: TargetDisc) throws -> CopySession {
-    try CopySession(volume: disc.volume, card: card.card, anchor: try TrustAnchor(card: card.card, time: clock.now()))
+    let anchor = try TrustAnchor(card: card.card, time: clock.now())
+    return try CopySession(
+      volume: disc.volume, card: card.card,
+      anchor: anchor.believing(center.facts.editions.map(\.authorityCertificate)))
   }
 
   /// Asks the centre for a licence by certificate code and writes it to the disc (S1 to S3).

@@ -10,11 +10,6 @@ import Testing
 
 @testable import LicenseCenter
 
-/// What keeps the rows of a centre under test.
-enum Engine: String, CaseIterable, Sendable {
-  case sqlite, postgreSQL
-}
-
 /// A centre's folder with a published title and codes for it, opened only to look into it: programs serve it.
 final class ServedFolder: Sendable {
   let folder: URL
@@ -72,8 +67,8 @@ final class ServedFolder: Sendable {
 
   private static let passphrase = Array("correct horse".utf8)
 
-  func start(killAt write: Int? = nil) async throws -> ServerProcess {
-    try await ServerProcess.start(path, database: url, killAt: write)
+  func start(killAt write: Int? = nil) async throws -> RigServer {
+    try await RigServer.start(path, database: url, killAt: write)
   }
 
   /// Looks into the centre as a program of its own does.

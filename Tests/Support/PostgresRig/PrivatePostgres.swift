@@ -87,8 +87,10 @@ public final class PrivatePostgres: Sendable {
   }
 
   /// Runs a script of pgbench's so often, over so many connections, and answers how long that took without connecting.
+  ///
+  /// - Parameter variables: what the script's variables are at first, for each client.
   public func benchmark(
-    _ script: String, clients: Int, transactions: Int, in database: String
+    _ script: String, clients: Int, transactions: Int, in database: String, variables: [String: Int] = [:]
   ) throws -> Duration {
     let file = FileManager.default.temporaryDirectory.appending(path: "warifu-pgbench-\(UUID().uuidString)").path
     try script.write(toFile: file, atomically: false, encoding: .utf8)
@@ -99,8 +101,8 @@ public final class PrivatePostgres: Sendable {
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [
       "pgbench", "--no-vacuum", "--protocol=prepared", "--file=\(file)", "--client=\(clients)", "--jobs=2",
-      "--transactions=\(each)", url(of: database),
-    ]
+      "--transactions=\(each)",
+    ] + variables.map { "--define=\($0.key)=\($0.value)" } + [url(of: database)]
     process.standardOutput = output
     process.standardError = output
     try process.run()

@@ -26,6 +26,8 @@ public struct ServerLimits: Hashable, Sendable {
   public var requestsPerSecond = 200.0
   /// How many it may make at once after a pause.
   public var burst = 1000.0
+  /// How much a host that relays to a card may ask for.
+  public var relay = RelayLimits()
   /// How long requests that are being served have when the server stops.
   public var drainTime: Duration = .seconds(20)
 

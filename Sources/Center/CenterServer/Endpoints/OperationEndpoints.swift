@@ -4,7 +4,7 @@ import LicenseCenter
 /// For whoever runs the server.
 enum OperationEndpoints {
   static func all(_ center: Center, _ metrics: ServerMetrics, _ connections: ConnectionTable) -> [Endpoint] {
-    [health, ready(center), figures(metrics, connections)]
+    [health, ready(center), figures(center, metrics, connections)]
   }
 
   private static let status = Schema.named(
@@ -24,14 +24,23 @@ enum OperationEndpoints {
     }
   }
 
-  private static func figures(_ metrics: ServerMetrics, _ connections: ConnectionTable) -> Endpoint {
+  /// Whoever asks hears of the server even while the database does not answer.
+  private static func figures(
+    _ center: Center, _ metrics: ServerMetrics, _ connections: ConnectionTable
+  ) -> Endpoint {
     let type = "text/plain; version=0.0.4"
+    let monitor = CenterMonitor(center)
     return Endpoint(
       .get, "/metrics", "getMetrics", "Figures, as Prometheus reads them.", access: .roles([.auditor, .machine]),
       answer: .octets(type, "The figures.")
     ) { _ in
-      let gauges = [("warifu_http_connections", "Connections that are open.", connections.count)]
-      return .octets(Array(metrics.text(gauges: gauges.map { (name: $0.0, help: $0.1, value: $0.2) }).utf8), type: type)
+      let found = await monitor.figures()
+      let gauges: [ServerMetrics.Gauge] = [
+        .init("warifu_http_connections", "Connections that are open.", connections.count),
+        .init("warifu_database_up", "Whether the database answers.", found == nil ? 0 : 1),
+      ]
+      let all = gauges + (found?.center.gauges(at: center.clock.now()) ?? [])
+      return .octets(Array(metrics.text(gauges: all, changes: found?.changes ?? [:]).utf8), type: type)
     }
   }
 }

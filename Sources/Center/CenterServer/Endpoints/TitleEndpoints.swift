@@ -5,34 +5,35 @@ import LicenseCenter
 
 /// The titles that the centre sells licences and codes for.
 enum TitleEndpoints {
-  static func all(_ center: Center) -> [Endpoint] { [list(center), title(center)] }
-
-  private static let pageLimit: Int64 = 100
+  static func all(_ center: Center) -> [Endpoint] { [list(center), title(center), register(center)] }
 
   private static func list(_ center: Center) -> Endpoint {
     Endpoint(
       .get, "/v1/titles", "listTitles", "The titles, by software id.", access: .anyone,
-      parameters: [
-        .query("after", .softwareID, "The last software id of the page before.", isOptional: true),
-        .query(
-          "limit", .integer(1...pageLimit), "The most titles to answer; \(pageLimit) if left out.", isOptional: true),
-      ],
-      answer: .json(
-        .named(
-          "TitlePage",
-          .object([
-            .init("titles", .array(schema, limit: Int(pageLimit)), "The titles."),
-            .init("next", .softwareID, "What to ask for the next page after, if there is one.", isOptional: true),
-          ])), "One page.")
+      parameters: Paging.parameters(after: .softwareID),
+      answer: .json(Paging.schema("TitlePage", "titles", of: schema, next: .softwareID), "One page.")
     ) { call in
-      let after = try call.parameters["after"]?.spelled { SoftwareID($0) }
-      var limit = pageLimit
-      if case .integer(let wanted) = call.parameters["limit"] { limit = wanted }
-      let titles = try await center.titles.titles(after: after, limit: Int(limit) + 1)
-      let page = titles.prefix(Int(limit))
-      var members: [String: JSON] = ["titles": .array(page.map(document))]
-      if titles.count > page.count, let last = page.last { members["next"] = .text(last.softwareID.description) }
-      return .json(.object(members))
+      let after = try call.after { SoftwareID($0) }
+      return try await Paging.page(
+        call, "titles", next: { .text($0.softwareID.description) }, document: document
+      ) { try await center.titles.titles(after: after, limit: $0) }
+    }
+  }
+
+  /// P9, P22: the counter takes a title in that the centre sells rights for.
+  private static func register(_ center: Center) -> Endpoint {
+    Endpoint(
+      .post, "/v1/titles", "registerTitle", "Registers a title; the centre makes its software id and its keys.",
+      access: .roles([.counter]), body: .named("NewTitle", .object(facts)),
+      answer: .json(schema, "The title.", status: .created), problems: [.conflict, .unprocessable]
+    ) { call in
+      let body = call.body
+      let title = try await center.titles.register(
+        name: try body.text("name") { $0 }, version: try body.text("version") { $0 },
+        type: try body.text("type", TitleType.init(rawValue:)), seller: try body.text("seller") { $0 },
+        price: try body.money("price"), profile: try body.text("profile", CopyProfile.init(rawValue:)),
+        operationID: try call.operation)
+      return .json(document(title), status: .created)
     }
   }
 
@@ -49,34 +50,27 @@ enum TitleEndpoints {
   private static func document(_ title: TitleRecord) -> JSON {
     var members: [String: JSON] = [
       "softwareID": .text(title.softwareID.description), "name": .text(title.name), "version": .text(title.version),
-      "type": .text(title.type.rawValue), "seller": .text(title.seller), "price": document(title.price),
+      "type": .text(title.type.rawValue), "seller": .text(title.seller), "price": .money(title.price),
       "profile": .text(title.profile.rawValue),
     ]
     if let pressedAt = title.pressedAt { members["pressedAt"] = .integer(Int64(clamping: pressedAt)) }
     return .object(members)
   }
 
-  private static func document(_ money: Money) -> JSON {
-    ["minorUnits": .integer(money.minorUnits), "currency": .text(money.currency.code)]
-  }
-
-  private static let money = Schema.named(
-    "Money",
-    .object([
-      .init("minorUnits", .integer(Int64.min...Int64.max), "Yen, cents: the currency's minor unit (ISO 4217)."),
-      .init("currency", .text(.plain(3...3)), "The currency's three letters."),
-    ]))
+  /// What whoever registers a title says about it.
+  private static let facts: [Schema.Member] = [
+    .init("name", .text(.plain(1...256)), "Its name."),
+    .init("version", .text(.plain(1...256)), "Its version."),
+    .init("type", .text(.choice(TitleType.allCases.map(\.rawValue))), "What it is."),
+    .init("seller", .text(.plain(1...128)), "Who sells it."),
+    .init("price", .money, "What a licence or a code for it costs."),
+    .init("profile", .text(.choice(CopyProfile.allCases.map(\.rawValue))), "Which way of copying it is sold under."),
+  ]
 
   private static let schema = Schema.named(
     "Title",
-    .object([
-      .init("softwareID", .softwareID, "SIDi."),
-      .init("name", .text(.plain(1...256)), "Its name."),
-      .init("version", .text(.plain(1...256)), "Its version."),
-      .init("type", .text(.choice(TitleType.allCases.map(\.rawValue))), "What it is."),
-      .init("seller", .text(.plain(1...128)), "Who sells it."),
-      .init("price", money, "What a licence or a code for it costs."),
-      .init("profile", .text(.choice(CopyProfile.allCases.map(\.rawValue))), "Which way of copying it is sold under."),
-      .init("pressedAt", .time, "When it first went onto a master disc.", isOptional: true),
-    ]))
+    .object(
+      [.init("softwareID", .softwareID, "SIDi.")] + facts + [
+        .init("pressedAt", .time, "When it first went onto a master disc.", isOptional: true)
+      ]))
 }

@@ -29,6 +29,10 @@ public struct Problem: Error, Hashable, Sendable {
     case refused
     /// The card is not the one it should be, refused, or could not be reached.
     case card
+    /// The conversation with the card is over, or goes on elsewhere: another can be begun.
+    case dialogueOver = "dialogue-over"
+    /// The conversation with the card stands at another step.
+    case outOfStep = "out-of-step"
     /// The body is larger than anything that is taken here.
     case bodyTooLarge = "body-too-large"
     /// The body is not JSON.
@@ -82,6 +86,8 @@ extension Problem {
     case .denied: self.init(.unauthenticated, error.remedy)
     case .storage, .unknownOutcome, .cancelled, .paymentUnknown:
       self.init(.unavailable, "Try again with the same idempotency key.", retryAfter: 1)
+    case .clockSetBack:
+      self.init(.unavailable, "The centre's clock is wrong. Tell its operator the request id.", retryAfter: 60)
     case .damaged, .keyStore: self.init(.failed, "Tell the centre's operator the request id.")
     }
   }
@@ -136,7 +142,7 @@ extension Problem.Kind {
     case .notFound: .notFound
     case .wrongMethod: .methodNotAllowed
     case .tooSlow: .requestTimeout
-    case .conflict, .limitReached, .card: .conflict
+    case .conflict, .limitReached, .card, .dialogueOver, .outOfStep: .conflict
     case .payment: .init(code: 402, reasonPhrase: "Payment Required")
     case .refused: .unprocessableContent
     case .bodyTooLarge: .contentTooLarge
@@ -165,6 +171,8 @@ extension Problem.Kind {
     case .payment: "The payment was refused"
     case .refused: "This is good for nothing here"
     case .card: "The card did not do its part"
+    case .dialogueOver: "The conversation with the card is over"
+    case .outOfStep: "The conversation stands at another step"
     case .bodyTooLarge: "The body is too large"
     case .wrongType: "The body must be JSON"
     case .unprocessable: "This cannot be done"

@@ -23,6 +23,7 @@ struct CallContext: InitializableFromSource {
 /// Answers every request by the route table. Whatever goes wrong becomes a problem, and each answer a line in the log.
 struct Responder: HTTPResponder {
   let routes: RouteTable
+  let pages: PageResponder
   let limits: ServerLimits
   let authenticator: any Authenticating
   let answers: any AnswerKeeping
@@ -34,12 +35,14 @@ struct Responder: HTTPResponder {
   func respond(to request: Request, context: CallContext) async throws -> Response {
     let begin = ticks()
     let id = journal.newID()
+    let refusal = buckets.take(context.address, at: begin).map {
+      Problem(.tooMany, "Send fewer requests.", retryAfter: $0)
+    }
+    if isForPage(request) { return await page(request, context, refusal, id, since: begin) }
     var operation = "none"
     var response: Response
     do {
-      if let seconds = buckets.take(context.address, at: begin) {
-        throw Problem(.tooMany, "Send fewer requests.", retryAfter: seconds)
-      }
+      if let refusal { throw refusal }
       let (endpoint, values) = try route(request)
       operation = endpoint.operation
       let reply = try await answer(request, context, endpoint, values, id)
@@ -59,6 +62,23 @@ struct Responder: HTTPResponder {
         response.headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
       }
     }
+    journal.note(request.method, operation, response.status, id, nanoseconds: ticks() &- begin)
+    return request.method == .head ? response.createHeadResponse() : response
+  }
+
+  /// Whether a person at a browser asks: for a page, or for what is nowhere.
+  private func isForPage(_ request: Request) -> Bool {
+    guard request.head.authority != nil else { return false }
+    if pages.has(request.uri.path) { return true }
+    guard case .nothing = routes.match(request.method, request.uri.path) else { return false }
+    return request.headers[.accept]?.contains("text/html") ?? false
+  }
+
+  private func page(
+    _ request: Request, _ context: CallContext, _ refusal: Problem?, _ id: String, since begin: UInt64
+  ) async -> Response {
+    let (response, operation, failure) = await pages.respond(to: request, from: context.address, refusal, id: id)
+    if let failure { journal.note(failure, as: Problem(failure), request: id) }
     journal.note(request.method, operation, response.status, id, nanoseconds: ticks() &- begin)
     return request.method == .head ? response.createHeadResponse() : response
   }
@@ -184,7 +204,8 @@ struct Responder: HTTPResponder {
 }
 
 extension Response {
-  fileprivate init(_ reply: Reply, _ id: String) {
+  /// What an endpoint answers.
+  init(_ reply: Reply, _ id: String) {
     var headers = reply.headers
     headers[.contentType] = reply.type
     headers[.cacheControl] = "no-store"

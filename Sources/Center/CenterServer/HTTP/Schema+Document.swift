@@ -68,11 +68,15 @@ extension Schema.TextKind {
         "maxLength": .integer(Int64(Schema.TextKind.characters(base64: octets).upperBound)),
       ]
     case .choice(let words): ["type": "string", "enum": .array(words.map { .text($0) })]
-    // Lengths in JSON Schema count characters; the limit in octets is in the words, and never the larger one.
-    case .plain(let octets):
+    case .capitals(let count):
+      [
+        "type": "string", "pattern": .text("^[A-Z]{\(count)}$"), "minLength": .integer(Int64(count)),
+        "maxLength": .integer(Int64(count)),
+      ]
+    case .plain(let characters):
       [
         "type": "string", "pattern": #"^[^\u0000-\u001F\u007F-\u009F]*$"#,
-        "minLength": .integer(Int64(min(1, octets.lowerBound))), "maxLength": .integer(Int64(octets.upperBound)),
+        "minLength": .integer(Int64(characters.lowerBound)), "maxLength": .integer(Int64(characters.upperBound)),
       ]
     case .ascii(let octets):
       [

@@ -50,7 +50,9 @@ public indirect enum Schema: Sendable {
     case base64(octets: ClosedRange<Int>)
     /// One of these words.
     case choice([String])
-    /// So many octets of UTF-8 without control characters.
+    /// So many capital letters of ASCII.
+    case capitals(Int)
+    /// So many characters (Unicode scalars) without control characters.
     case plain(ClosedRange<Int>)
     /// So many printable characters of ASCII, spaces among them.
     case ascii(ClosedRange<Int>)
@@ -130,8 +132,10 @@ extension Schema.TextKind {
       return octets.count == 1
         ? count == octets.lowerBound : Schema.TextKind.characters(base64: octets).contains(text.utf8.count)
     case .choice(let words): return words.contains(text)
-    case .plain(let octets):
-      return octets.contains(text.utf8.count)
+    case .capitals(let count):
+      return text.utf8.count == count && text.utf8.allSatisfy { (0x41...0x5A).contains($0) }
+    case .plain(let characters):
+      return characters.contains(text.unicodeScalars.count)
         && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
     case .ascii(let octets):
       return octets.contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
@@ -156,7 +160,9 @@ extension Schema.TextKind {
     case .base64(let octets): "\(Schema.TextKind.count(octets)) in base64"
     case .choice(let words): "one of \(words.joined(separator: ", "))"
     case .ascii(let octets): "\(octets.lowerBound) to \(octets.upperBound) printable characters of ASCII"
-    case .plain(let octets): "a text of \(octets.lowerBound) to \(octets.upperBound) octets without control characters"
+    case .capitals(let count): "\(count) capital letters"
+    case .plain(let characters):
+      "a text of \(characters.lowerBound) to \(characters.upperBound) characters without control characters"
     }
   }
 

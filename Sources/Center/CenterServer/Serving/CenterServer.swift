@@ -9,37 +9,42 @@ import ServiceLifecycle
 import UnixSignals
 
 /// The licence centre over HTTP: one route table that serves and describes itself, behind limits that no client can pass.
+/// Beside it, whoever has a webhook is told of every change.
 public struct CenterServer: Service {
   private let options: ServingOptions
   private let journal: Journal
   private let responder: Responder
   private let connections: ConnectionTable
+  private let courier: WebhookCourier
+  private let relays: RelayDesk
   private let onListening: @Sendable (SocketAddress) async -> Void
 
   /// A server of `center`, whose callers log in at the centre and whose answers it keeps.
   ///
   /// - Parameters:
   ///   - monitors: callers with tokens of their own, such as a program that reads figures.
+  ///   - counterReader: the reader in which the counter's page charges cards, if there is one.
   ///   - further: endpoints beside the ones of this module.
   ///   - random: makes request ids.
   ///   - ticks: nanoseconds of a clock that never goes back.
   ///   - onListening: is told the address, port and all, before the first connection is taken.
   /// - Throws: ``LicenseCenter/CenterError/Code/invalid`` for options that would send tokens over a network in clear.
   public init(
-    _ center: Center, options: ServingOptions, monitors: FixedTokens = FixedTokens([]), further: [Endpoint] = [],
-    logger: Logger, random: any RandomSource,
+    _ center: Center, options: ServingOptions, monitors: FixedTokens = FixedTokens([]),
+    counterReader: CounterReader? = nil, further: [Endpoint] = [], logger: Logger, random: any RandomSource,
     ticks: @escaping @Sendable () -> UInt64 = { NIODeadline.now().uptimeNanoseconds },
     onListening: @escaping @Sendable (SocketAddress) async -> Void = { _ in }
   ) throws(CenterError) {
     try self.init(
       center, options: options, authenticator: AnyAuthentication(CenterAccess(center), monitors),
-      answers: CenterAnswers(center), further: further, logger: logger, random: random, ticks: ticks,
-      onListening: onListening)
+      answers: CenterAnswers(center), counterReader: counterReader, further: further, logger: logger, random: random,
+      ticks: ticks, onListening: onListening)
   }
 
   /// A server of `center` with other means of knowing callers and keeping answers.
   ///
   /// - Parameters:
+  ///   - counterReader: the reader in which the counter's page charges cards, if there is one.
   ///   - further: endpoints beside the ones of this module.
   ///   - random: makes request ids.
   ///   - ticks: nanoseconds of a clock that never goes back.
@@ -47,26 +52,35 @@ public struct CenterServer: Service {
   /// - Throws: ``LicenseCenter/CenterError/Code/invalid`` for options that would send tokens over a network in clear.
   public init(
     _ center: Center, options: ServingOptions, authenticator: any Authenticating, answers: any AnswerKeeping,
-    further: [Endpoint] = [], logger: Logger, random: any RandomSource,
+    counterReader: CounterReader? = nil, further: [Endpoint] = [], logger: Logger, random: any RandomSource,
     ticks: @escaping @Sendable () -> UInt64 = { NIODeadline.now().uptimeNanoseconds },
     onListening: @escaping @Sendable (SocketAddress) async -> Void = { _ in }
   ) throws(CenterError) {
-    guard options.identity != nil || options.isBehindTLS || CenterServer.isLoopback(options.host) else {
+    guard options.isSafe else {
       throw CenterError(
         .invalid, "Serving on \(options.host)",
         remedy: "Give a certificate, or say that something else does TLS, or listen on 127.0.0.1.")
     }
     let metrics = ServerMetrics()
+    let center = center.observed(by: metrics)
+    courier = WebhookCourier(center.webhooks, clock: center.clock, logger: logger)
     let limits = options.limits
     connections = ConnectionTable(limits)
     journal = Journal(logger: logger, metrics: metrics, random: random)
+    relays = RelayDesk(limits.relay, random: random)
     let endpoints =
       OperationEndpoints.all(center, metrics, connections) + CenterEndpoints.all(center) + TitleEndpoints.all(center)
-      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + RedemptionEndpoints.all(center)
-      + CopyRightEndpoints.all(center) + ProvisionEndpoints.all(center) + further
+      + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + SignInEndpoints.all(center)
+      + RedemptionEndpoints.all(center) + CopyRightEndpoints.all(center) + ProvisionEndpoints.all(center)
+      + CounterEndpoints.all(center) + ChargeEndpoints.all(center, relays) + further
+    let pages = PageResponder(
+      table: PageTable(Pages.all(center, counterReader)), templates: try PageTemplates(),
+      centerName: center.facts.name, bodyLimit: limits.bodyOctets,
+      isSecure: options.identity != nil || options.isBehindTLS, authenticator: authenticator, answers: answers,
+      random: random)
     responder = Responder(
-      routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), limits: limits,
-      authenticator: authenticator, answers: answers,
+      routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), pages: pages,
+      limits: limits, authenticator: authenticator, answers: answers,
       buckets: TokenBuckets(perSecond: limits.requestsPerSecond, burst: limits.burst), journal: journal, ticks: ticks)
     self.options = options
     self.onListening = onListening
@@ -88,7 +102,8 @@ public struct CenterServer: Service {
         if let address = channel.localAddress { await onListening(address) }
       },
       logger: journal.logger)
-    var services: [any Service] = [application]
+    // The last one is the first to stop: what a request changes while the server drains may still be told of.
+    var services: [any Service] = [courier, application]
     if options.obeysSignals, let identity = options.identity {
       services.append(CertificateWatch(identity: identity, logger: journal.logger))
     }
@@ -97,11 +112,14 @@ public struct CenterServer: Service {
       services: services, gracefulShutdownSignals: options.obeysSignals ? [.sigterm, .sigint] : [],
       logger: journal.logger)
     configuration.maximumGracefulShutdownDuration = options.limits.drainTime
-    try await ServiceGroup(configuration: configuration).run()
-  }
-
-  private static func isLoopback(_ host: String) -> Bool {
-    host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    let group = ServiceGroup(configuration: configuration)
+    do {
+      try await group.run()
+    } catch {
+      await relays.close()
+      throw error
+    }
+    await relays.close()
   }
 }
 

@@ -1,3 +1,4 @@
+import LicenseCenter
 import Synchronization
 
 /// What the server counts, as Prometheus reads it (text format 0.0.4).
@@ -11,11 +12,32 @@ final class ServerMetrics: Sendable {
     var status: Int
   }
 
+  /// One figure that has been read just now.
+  struct Gauge: Sendable {
+    var name: String
+    var help: String
+    var value: Int
+
+    init(_ name: String, _ help: String, _ value: Int) { (self.name, self.help, self.value) = (name, help, value) }
+  }
+
+  /// How many took at most so long, for each of the bounds, and the sum of all.
+  private struct Histogram {
+    var counts = [UInt64](repeating: 0, count: ServerMetrics.bounds.count + 1)
+    var seconds = 0.0
+
+    mutating func add(_ seconds: Double) {
+      counts[ServerMetrics.bounds.firstIndex { seconds <= $0 } ?? ServerMetrics.bounds.count] += 1
+      self.seconds += seconds
+    }
+  }
+
   private struct Figures {
     var requests: [Series: UInt64] = [:]
-    /// By operation: how many took at most so long, for each of the bounds, and the sum of all.
-    var durations: [String: (counts: [UInt64], seconds: Double)] = [:]
+    var durations: [String: Histogram] = [:]
     var problems: [Problem.Kind: UInt64] = [:]
+    var accesses: [DatabaseAccess: Histogram] = [:]
+    var waiting: [DatabaseAccess: Int] = [:]
   }
 
   /// Upper bounds of the classes of duration, in seconds.
@@ -27,20 +49,15 @@ final class ServerMetrics: Sendable {
   func count(_ series: Series, seconds: Double) {
     figures.withLock { figures in
       figures.requests[series, default: 0] += 1
-      var (counts, sum) =
-        figures.durations[series.operation] ?? ([UInt64](repeating: 0, count: ServerMetrics.bounds.count + 1), 0)
-      let bound = ServerMetrics.bounds.firstIndex { seconds <= $0 } ?? ServerMetrics.bounds.count
-      counts[bound] += 1
-      sum += seconds
-      figures.durations[series.operation] = (counts, sum)
+      figures.durations[series.operation, default: Histogram()].add(seconds)
     }
   }
 
   /// Counts one problem.
   func count(_ problem: Problem.Kind) { figures.withLock { $0.problems[problem, default: 0] += 1 } }
 
-  /// The whole text; `gauges` have been read just now.
-  func text(gauges: [(name: String, help: String, value: Int)]) -> String {
+  /// The whole text; `gauges` and how often each thing was done at the centre have been read just now.
+  func text(gauges: [Gauge], changes: [String: Int] = [:]) -> String {
     let figures = figures.withLock { $0 }
     var lines = Lines()
     lines.head("warifu_http_requests_total", "counter", "Requests that were answered.")
@@ -52,17 +69,23 @@ final class ServerMetrics: Sendable {
     }
     lines.head("warifu_http_request_seconds", "histogram", "How long they took, from header to answer.")
     for (operation, duration) in figures.durations.sorted(by: { $0.key < $1.key }) {
-      var below: UInt64 = 0
-      for (bound, count) in zip(ServerMetrics.bounds.map { "\($0)" } + ["+Inf"], duration.counts) {
-        below += count
-        lines.add("warifu_http_request_seconds_bucket", ["operation": operation, "le": bound], "\(below)")
-      }
-      lines.add("warifu_http_request_seconds_sum", ["operation": operation], "\(duration.seconds)")
-      lines.add("warifu_http_request_seconds_count", ["operation": operation], "\(below)")
+      lines.add("warifu_http_request_seconds", ["operation": operation], duration)
     }
     lines.head("warifu_http_problems_total", "counter", "Requests that were answered with a problem, by kind.")
     for (kind, count) in figures.problems.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       lines.add("warifu_http_problems_total", ["kind": kind.rawValue], "\(count)")
+    }
+    lines.head("warifu_changes_total", "counter", "What was done at the centre, as the audit log names it.")
+    for (action, count) in changes.sorted(by: { $0.key < $1.key }) {
+      lines.add("warifu_changes_total", ["action": action], "\(count)")
+    }
+    lines.head("warifu_database_seconds", "histogram", "How long the database took, waiting for a turn included.")
+    for access in DatabaseAccess.allCases {
+      lines.add("warifu_database_seconds", ["access": access.rawValue], figures.accesses[access] ?? Histogram())
+    }
+    lines.head("warifu_database_waiting", "gauge", "Callers who wait for the database.")
+    for access in DatabaseAccess.allCases {
+      lines.add("warifu_database_waiting", ["access": access.rawValue], "\(figures.waiting[access] ?? 0)")
     }
     for gauge in gauges {
       lines.head(gauge.name, "gauge", gauge.help)
@@ -81,6 +104,27 @@ final class ServerMetrics: Sendable {
     mutating func add(_ name: String, _ labels: [String: String], _ value: String) {
       let pairs = labels.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }
       text += name + (pairs.isEmpty ? "" : "{\(pairs.joined(separator: ","))}") + " \(value)\n"
+    }
+
+    mutating func add(_ name: String, _ labels: [String: String], _ histogram: Histogram) {
+      var below: UInt64 = 0
+      for (bound, count) in zip(ServerMetrics.bounds.map { "\($0)" } + ["+Inf"], histogram.counts) {
+        below += count
+        add(name + "_bucket", labels.merging(["le": bound]) { $1 }, "\(below)")
+      }
+      add(name + "_sum", labels, "\(histogram.seconds)")
+      add(name + "_count", labels, "\(below)")
+    }
+  }
+}
+
+extension ServerMetrics: DatabaseObserving {
+  func began(_ access: DatabaseAccess) { figures.withLock { $0.waiting[access, default: 0] += 1 } }
+
+  func ended(_ access: DatabaseAccess, after duration: Duration) {
+    figures.withLock { figures in
+      figures.waiting[access, default: 0] -= 1
+      figures.accesses[access, default: Histogram()].add(duration / .seconds(1))
     }
   }
 }

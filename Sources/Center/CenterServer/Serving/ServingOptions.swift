@@ -16,4 +16,11 @@ public struct ServingOptions: Sendable {
 
   /// On loopback, plain.
   public init() {}
+
+  /// Whether nothing that is served goes over a network in clear.
+  public var isSafe: Bool { identity != nil || isBehindTLS || ServingOptions.isLoopback(host) }
+
+  private static func isLoopback(_ host: String) -> Bool {
+    host == "localhost" || host == "::1" || host.hasPrefix("127.")
+  }
 }

@@ -42,6 +42,7 @@ public struct WebhookCourier: Service {
       do {
         isBusy = try await deliver(by: sender)
       } catch {
+        guard !Task.isCancelled else { return }
         // Whatever was taken is taken again when its lease is over.
         logger.error(
           "webhooks wait", metadata: ["cause": .string((error as? CenterError)?.description ?? "\(type(of: error))")])

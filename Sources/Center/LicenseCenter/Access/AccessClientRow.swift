@@ -54,6 +54,17 @@ struct AccessClientRow {
     }
   }
 
+  /// Rows by id.
+  static func page(
+    _ transaction: any Transaction, after last: AccessClientID?, limit: Int, _ vault: Vault
+  ) throws -> [AccessClientRow] {
+    try transaction.run(
+      "SELECT * FROM access_clients WHERE id > $1 ORDER BY id LIMIT $2", [.blob(last?.octets ?? []), .number(limit)]
+    ).map { row in
+      try AccessClientRow(row, try row.value("id") { AccessClientID(octets: $0) }, vault)
+    }
+  }
+
   private init(_ row: SQLRow, _ id: AccessClientID, _ vault: Vault) throws {
     let policy = try vault.open(try row.octets("policy"), .clientPolicy, row: id.octets)
     let name = try row.optionalOctets("name").map { sealed in
@@ -100,7 +111,17 @@ struct AccessClientRow {
     return roles.count == names.count ? Set(roles) : nil
   }
 
-  // MARK: Its key
+  // MARK: Keys
+
+  /// The centre's key that a client knows it by: for a card the one that its issue put on it, else the newest.
+  static func serverKey(
+    for id: AccessClientID, _ transaction: any Transaction, _ context: CenterContext
+  ) throws -> VerificationKey {
+    guard case .card(let serial) = id, let card = try CardRow.find(transaction, serial) else {
+      return try VerificationKey(octets: context.facts.timeKey)
+    }
+    return try VerificationKey(octets: card.edition(context.facts).timeKey)
+  }
 
   /// The client as an exchange wants it, with the key that its answers are checked with.
   ///
@@ -118,8 +139,10 @@ struct AccessClientRow {
       "SELECT certificate FROM card_certificates WHERE card = $1 AND role = $2",
       [.blob(serial.octets), .text(CertificateRole.authentication.rawValue)])
     guard let octets = try row?.octets("certificate") else { return nil }
+    // The authority that the card's issue put on it, which may be a former one of the centre.
+    let edition = try CardRow.get(transaction, serial).edition(context.facts)
     do {
-      let authority = try Certificate(der: context.facts.authorityCertificate)
+      let authority = try Certificate(der: edition.authorityCertificate)
       let certificate = try Certificate(der: octets)
       try certificate.verify(chainTo: authority, at: context.clock.now(), role: .cardAuthentication)
       return certificate.publicKey

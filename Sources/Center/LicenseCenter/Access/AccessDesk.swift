@@ -40,16 +40,18 @@ public struct AccessDesk: Sendable {
   public func invite(_ request: [UInt8]) async throws(CenterError) -> Invitation {
     let request = try readRequest(request)
     let context = context
-    let asked = try await context.database.read { transaction in
-      try AccessClientRow.find(transaction, request.client, context.vault)?.record.policy.items ?? []
+    let (asked, serverKey) = try await context.database.read { transaction in
+      (
+        try AccessClientRow.find(transaction, request.client, context.vault)?.record.policy.items ?? [],
+        try AccessClientRow.serverKey(for: request.client, transaction, context)
+      )
     }
     let octets = request.encoded
     do {
       let now = context.clock.now()
       var exchange = try ServerExchange(receiving: octets.span.bytes)
       try exchange.generate(as: context.facts.centerID, at: now, asking: asked, random: context.random)
-      let key = try context.keys.withKey(.timeSigning) { try SigningKey(scalar: $0.copy()) }
-      try exchange.sign(with: key)
+      try exchange.sign(with: try Authority.signingKey(.timeSigning, as: serverKey, context.keys))
       let challenge = try exchange.send()
       guard let session = exchange.message?.session else { throw AccessDenial.failed }
       return Invitation(session: session, challenge: challenge, expiresAt: now &+ AccessDesk.window.lifetime)
@@ -151,9 +153,7 @@ extension AccessDesk {
 
   /// The centre's own keys, under any of which a message that is still good may stand.
   private static func serverKeys(_ context: CenterContext) throws -> [VerificationKey] {
-    try context.keys.versions(of: .timeSigning).map { version in
-      try context.keys.withKey(.timeSigning, version: version) { try SigningKey(scalar: $0.copy()).verificationKey }
-    }
+    try Authority.verificationKeys(.timeSigning, context.keys)
   }
 
   // MARK: Once

@@ -15,6 +15,12 @@ public struct AccessToken: Sendable {
   /// A new token.
   init(random: any RandomSource) { octets = random.octets(AccessToken.octetCount) }
 
+  /// The token of these octets; `nil` unless there are 32.
+  init?(octets: [UInt8]) {
+    guard octets.count == AccessToken.octetCount else { return nil }
+    self.octets = octets
+  }
+
   /// The token that `text` spells, `wat_` and 64 hexadecimal digits.
   public init?(_ text: some StringProtocol) {
     guard text.utf8.count == 68, text.hasPrefix(AccessToken.prefix),

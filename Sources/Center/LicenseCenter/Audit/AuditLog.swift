@@ -10,51 +10,101 @@ enum AuditLog {
   static let origin = [UInt8](repeating: 0, count: 32)
 
   /// Appends a record, in the transaction that makes the change.
+  ///
+  /// - Throws: ``CenterError/Code/clockSetBack`` when `time` lies before what is on record already.
   static func append(
     _ transaction: any Transaction, at time: UInt64, _ action: String, subject: some CustomStringConvertible,
     detail: String = ""
   ) throws {
-    let last = try head(transaction)
-    let record = AuditRecord(
-      sequence: last.sequence + 1, time: time, action: action, subject: subject.description, detail: detail)
-    try transaction.run(
+    let newest = try newest(transaction)
+    if let newest { try ClockGuard.expect(time, notBefore: newest.time, "Keeping the audit log") }
+    try append(
+      transaction, after: newest?.head ?? none,
+      AuditRecord(sequence: 0, time: time, action: action, subject: subject.description, detail: detail))
+  }
+
+  /// Appends a record under a time that may lie before the last one's: somebody has said that this is the right one.
+  static func appendWhateverTheTime(
+    _ transaction: any Transaction, at time: UInt64, _ action: String, subject: some CustomStringConvertible,
+    detail: String = ""
+  ) throws {
+    try append(
+      transaction, after: try head(transaction),
+      AuditRecord(sequence: 0, time: time, action: action, subject: subject.description, detail: detail))
+  }
+
+  /// Appends a record, which gets the number after `last`.
+  private static func append(_ transaction: any Transaction, after last: AuditHead, _ record: AuditRecord) throws {
+    var record = record
+    record.sequence = last.sequence + 1
+    let hash = record.hash(after: last.hash)
+    try transaction.tell(
       """
       INSERT INTO audit_log (sequence, time, action, subject, detail, previous, hash)
       VALUES ($1, $2, $3, $4, $5, $6, $7)
       """,
       [
-        .integer(record.sequence), .number(time), .text(action), .text(record.subject), .text(detail),
-        .blob(last.hash), .blob(record.hash(after: last.hash)),
+        .integer(record.sequence), .number(record.time), .text(record.action), .text(record.subject),
+        .text(record.detail), .blob(last.hash), .blob(hash),
       ])
+    transaction.noteAuditHead(AuditHead(sequence: record.sequence, hash: hash))
+  }
+
+  /// What stands for the newest record while there is none.
+  private static let none = AuditHead(sequence: 0, hash: origin)
+
+  /// The newest record's number, hash and time; `nil` while there is none.
+  private static func newest(_ transaction: any Transaction) throws -> (head: AuditHead, time: UInt64)? {
+    try transaction.first("SELECT sequence, time, hash FROM audit_log ORDER BY sequence DESC LIMIT 1").map { row in
+      (AuditHead(sequence: try row.integer("sequence"), hash: try row.octets("hash")), try row.number("time"))
+    }
   }
 
   /// The newest record's number and hash.
-  static func head(_ transaction: any Transaction) throws -> AuditHead {
-    guard let row = try transaction.first("SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1") else {
-      return AuditHead(sequence: 0, hash: origin)
-    }
-    return AuditHead(sequence: try row.integer("sequence"), hash: try row.octets("hash"))
-  }
+  static func head(_ transaction: any Transaction) throws -> AuditHead { try newest(transaction)?.head ?? none }
 
-  /// Recomputes the chain from its first record on.
+  /// The newest record's time; `nil` while there is none.
+  static func newestTime(_ transaction: any Transaction) throws -> UInt64? { try newest(transaction)?.time }
+
+  /// Recomputes the chain from its first record, or the one after `start`, on.
   ///
-  /// - Throws: ``CenterError/Code/damaged`` at the first record that was changed, removed or slipped in.
-  static func verify(_ transaction: any Transaction) throws -> AuditHead {
-    var head = AuditHead(sequence: 0, hash: origin)
-    for row in try transaction.run("SELECT * FROM audit_log ORDER BY sequence") {
-      let record = AuditRecord(
-        sequence: try row.integer("sequence"), time: try row.number("time"), action: try row.text("action"),
-        subject: try row.text("subject"), detail: try row.text("detail"))
-      let hash = record.hash(after: head.hash)
-      guard record.sequence == head.sequence + 1, try row.octets("previous") == head.hash,
-        try row.octets("hash") == hash
-      else {
-        throw CenterError(
-          .damaged, "Checking the audit log at record \(record.sequence)", remedy: "Compare it with a backup.")
+  /// - Parameter kept: heads that were kept elsewhere, hashes by number; each must be in the chain.
+  /// - Throws: ``CenterError/Code/damaged`` at the first record that was changed, removed or slipped in, or where the
+  ///   chain ends before a head that is kept.
+  static func verify(
+    _ transaction: any Transaction, after start: AuditHead? = nil, against kept: [Int64: [UInt8]] = [:]
+  ) throws -> AuditHead {
+    var head = start ?? AuditHead(sequence: 0, hash: origin)
+    while let page = try page(transaction, after: head.sequence) {
+      for row in page {
+        let record = AuditRecord(
+          sequence: try row.integer("sequence"), time: try row.number("time"), action: try row.text("action"),
+          subject: try row.text("subject"), detail: try row.text("detail"))
+        let hash = record.hash(after: head.hash)
+        guard record.sequence == head.sequence + 1, try row.octets("previous") == head.hash,
+          try row.octets("hash") == hash
+        else { throw damaged(at: record.sequence, "Compare it with a backup.") }
+        if let witness = kept[record.sequence], witness != hash {
+          throw damaged(at: record.sequence, "It is not what the centre signed; compare it with a backup.")
+        }
+        head = AuditHead(sequence: record.sequence, hash: hash)
       }
-      head = AuditHead(sequence: record.sequence, hash: hash)
+    }
+    if let last = kept.keys.max(), last > head.sequence {
+      throw damaged(at: head.sequence, "The centre signed \(last) records, and the rest is gone; restore a backup.")
     }
     return head
+  }
+
+  /// The next records, a few at a time because the log may be larger than memory; `nil` after the last.
+  private static func page(_ transaction: any Transaction, after sequence: Int64) throws -> [SQLRow]? {
+    let rows = try transaction.run(
+      "SELECT * FROM audit_log WHERE sequence > $1 ORDER BY sequence LIMIT 1000", [.integer(sequence)])
+    return rows.isEmpty ? nil : rows
+  }
+
+  private static func damaged(at sequence: Int64, _ remedy: String) -> CenterError {
+    CenterError(.damaged, "Checking the audit log at record \(sequence)", remedy: remedy)
   }
 }
 

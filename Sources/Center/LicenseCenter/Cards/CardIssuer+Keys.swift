@@ -33,15 +33,17 @@ extension CardIssuer {
     var placed: [PlacedKey] = []
     for number in missing {
       let key: Secret
+      let root: UInt32
       do {
-        key = try context.keys.withKey(.generation, number: number) { $0.copy() }
+        root = try context.keys.currentVersion(of: .generation, number: number)
+        key = try context.keys.withKey(.generation, number: number, version: root) { $0.copy() }
       } catch {
         throw CenterError(error, during: operation)
       }
       let version = KeyVersion.generationKeyBase + number
       placed.append(
         PlacedKey(version: version, checkValues: [try await dialogue.putKey(key, version: version, orReplace: true)]))
-      try await book(number, on: serial)
+      try await book(number, root, on: serial)
     }
     return placed
   }
@@ -83,12 +85,15 @@ extension CardIssuer {
     return dialogue
   }
 
-  private func book(_ number: UInt8, on serial: CardSerial) async throws(CenterError) {
+  private func book(_ number: UInt8, _ root: UInt32, on serial: CardSerial) async throws(CenterError) {
     let context = context
     try await context.database.write { transaction in
-      let numbers = Set(try CardRow.issued(transaction, serial).generationKeys).union([number]).sorted()
+      var roots = try CardRow.issued(transaction, serial).generationRoots
+      roots[number] = root
+      let ordered = roots.sorted { $0.key < $1.key }
       try transaction.run(
-        "UPDATE cards SET generation_keys = $2 WHERE serial = $1", [.blob(serial.octets), .blob(numbers)])
+        "UPDATE cards SET generation_keys = $2, generation_roots = $3 WHERE serial = $1",
+        [.blob(serial.octets), .blob(ordered.map(\.key)), .blob(ordered.flatMap { bigEndian($0.value) })])
       try AuditLog.append(
         transaction, at: context.clock.now(), "card.generation-key", subject: serial, detail: "number \(number)")
     }

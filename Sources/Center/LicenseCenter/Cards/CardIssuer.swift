@@ -74,7 +74,7 @@ public struct CardIssuer: Sendable {
       throw CenterError(.conflict, operation, remedy: "The card is locked or at its end; take another.")
     }
     try await dialogue.openIndividualChannel(to: order.cardSerial, issuerRoot: plan.issuerRoot, context.keys)
-    try await addGenerationKeys(order, dialogue, operation)
+    try await addGenerationKeys(plan.generationRoots, dialogue, operation)
     try await certifyKeyPairs(order.cardSerial, plan, dialogue, operation)
     try await finish(order.cardSerial)
     return try await card(order.cardSerial)
@@ -113,6 +113,8 @@ extension CardIssuer {
     var issuerRoot: UInt32
     var sealedTransportKeys: [UInt8]?
     var sealedReferenceData: [UInt8]
+    var edition: PublicKeys
+    var generationRoots: [UInt8: UInt32]
   }
 
   /// Notes the order, or finds that it was noted before; `nil` when it has been carried out.
@@ -130,28 +132,32 @@ extension CardIssuer {
         guard card.state == .issuing else { return nil }
         return Plan(
           issuerRoot: try card.issuerRoot, sealedTransportKeys: try card.row.optionalOctets("transport_keys"),
-          sealedReferenceData: try card.row.octets("reference_data"))
+          sealedReferenceData: try card.row.octets("reference_data"), edition: try card.edition(context.facts),
+          generationRoots: try card.generationRoots)
       }
       let purchaser = try context.vault.seal(
         Secret(copying: Array(order.purchaser.utf8)), .purchaser, row: row)
       let referenceData = try context.vault.seal(
         try PINLetter.makeReferenceData(from: context.random), .referenceData, row: row)
+      // What is rotated from here on does not concern this card, however often its issue is begun again.
+      let roots = try order.generationKeys.map { try context.keys.currentVersion(of: .generation, number: $0) }
       try transaction.run(
         """
         UPDATE cards SET state = 'issuing', purchaser = $2, maximum_codes = $3, generation_keys = $4,
-          reference_data = $5
+          reference_data = $5, key_edition = $6, generation_roots = $7
         WHERE serial = $1
         """,
         [
           .blob(row), .blob(purchaser), .number(order.maximumCodes), .blob(order.generationKeys),
-          .blob(referenceData),
+          .blob(referenceData), .number(context.facts.editionNumber), .blob(roots.flatMap { bigEndian($0) }),
         ])
       try AuditLog.append(
         transaction, at: context.clock.now(), "card.issue.begin", subject: order.cardSerial,
         detail: "maximum codes \(order.maximumCodes), generation keys \(order.generationKeys)")
       return Plan(
         issuerRoot: try card.issuerRoot, sealedTransportKeys: try card.row.optionalOctets("transport_keys"),
-        sealedReferenceData: referenceData)
+        sealedReferenceData: referenceData, edition: context.facts.current,
+        generationRoots: Dictionary(uniqueKeysWithValues: zip(order.generationKeys, roots)))
     }
   }
 
@@ -173,12 +179,12 @@ extension CardIssuer {
   }
 
   private func addGenerationKeys(
-    _ order: CardIssueOrder, _ dialogue: CardDialogue, _ operation: String
+    _ roots: [UInt8: UInt32], _ dialogue: CardDialogue, _ operation: String
   ) async throws(CenterError) {
-    for number in order.generationKeys {
+    for (number, version) in roots.sorted(by: { $0.key < $1.key }) {
       let key: Secret
       do {
-        key = try context.keys.withKey(.generation, number: number) { $0.copy() }
+        key = try context.keys.withKey(.generation, number: number, version: version) { $0.copy() }
       } catch {
         throw CenterError(error, during: operation)
       }
@@ -194,15 +200,15 @@ extension CardIssuer {
     var objects: [UInt8] = []
     for role in CertificateRole.allCases {
       let publicKey = try await makeKeyPair(role, dialogue)
-      let certificate = try await certificate(role, of: serial, publicKey, operation)
+      let certificate = try await certificate(role, of: serial, publicKey, plan.edition)
       objects += BERTLV.encode(tag: UInt32(role.certificateTag.rawValue), value: certificate)
     }
     // They are written together, so that one of them on the card says that all are.
     if try await dialogue.object(.centerVerificationKey) != nil { return }
-    let facts = context.facts
-    objects += BERTLV.encode(tag: UInt32(DataTag.issuerCertificate.rawValue), value: facts.authorityCertificate)
-    objects += BERTLV.encode(tag: UInt32(DataTag.licenseCertificate.rawValue), value: facts.licenseCertificate)
-    objects += BERTLV.encode(tag: UInt32(DataTag.centerVerificationKey.rawValue), value: facts.timeKey)
+    let edition = plan.edition
+    objects += BERTLV.encode(tag: UInt32(DataTag.issuerCertificate.rawValue), value: edition.authorityCertificate)
+    objects += BERTLV.encode(tag: UInt32(DataTag.licenseCertificate.rawValue), value: edition.licenseCertificate)
+    objects += BERTLV.encode(tag: UInt32(DataTag.centerVerificationKey.rawValue), value: edition.timeKey)
     try dialogue.expectDone(
       try await dialogue.store(try withReferenceData(objects, of: serial, plan, operation)))
   }
@@ -237,7 +243,7 @@ extension CardIssuer {
 
   /// The certificate of a card's key: the one made before, or a new one for a new key.
   private func certificate(
-    _ role: CertificateRole, of serial: CardSerial, _ publicKey: [UInt8], _ operation: String
+    _ role: CertificateRole, of serial: CardSerial, _ publicKey: [UInt8], _ edition: PublicKeys
   ) async throws(CenterError) -> [UInt8] {
     let context = context
     return try await context.database.write { transaction in
@@ -245,7 +251,7 @@ extension CardIssuer {
         "SELECT certificate FROM card_certificates WHERE card = $1 AND role = $2 AND public_key = $3",
         [.blob(serial.octets), .text(role.rawValue), .blob(publicKey)])
       if let row { return try row.octets("certificate") }
-      let certificate = try Authority.certifyCard(serial, role, publicKey: publicKey, context)
+      let certificate = try Authority.certifyCard(serial, role, publicKey: publicKey, edition, context)
       try transaction.run(
         """
         INSERT INTO card_certificates (card, role, public_key, certificate) VALUES ($1, $2, $3, $4)

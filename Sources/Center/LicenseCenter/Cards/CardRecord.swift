@@ -2,6 +2,7 @@ import Cryptography
 import Formats
 import Identifiers
 import Octets
+import SecureChannel
 
 /// What the centre keeps about one card: Fig 8 of the seeds (P16).
 public struct CardRecord: Hashable, Sendable {
@@ -47,12 +48,17 @@ struct CardRow {
   var state: CardRecord.State
   var row: SQLRow
 
+  init(_ row: SQLRow) throws {
+    serial = try row.value("serial") { CardSerial(octets: $0) }
+    state = try row.value("state") { CardRecord.State(rawValue: $0) }
+    self.row = row
+  }
+
   static func find(_ transaction: any Transaction, _ serial: CardSerial) throws -> CardRow? {
     guard let row = try transaction.first("SELECT * FROM cards WHERE serial = $1", [.blob(serial.octets)]) else {
       return nil
     }
-    let state = try row.value("state") { CardRecord.State(rawValue: $0) }
-    return CardRow(serial: serial, state: state, row: row)
+    return try CardRow(row)
   }
 
   /// The row of a card that must be there.
@@ -78,6 +84,26 @@ struct CardRow {
   var codesSold: UInt32 { get throws { try row.number("charged_codes") } }
   var chargeNumber: UInt32 { get throws { try row.number("charge_number") } }
   var generationKeys: [UInt8] { get throws { try row.optionalOctets("generation_keys") ?? [] } }
+
+  /// Versions of its generation keys, by their numbers.
+  var generationRoots: [UInt8: UInt32] {
+    get throws {
+      let numbers = try generationKeys
+      guard let octets = try row.optionalOctets("generation_roots") else {
+        return Dictionary(uniqueKeysWithValues: numbers.map { ($0, 1) })
+      }
+      guard octets.count == 4 * numbers.count else { throw CryptoError.notAuthentic }
+      return Dictionary(
+        uniqueKeysWithValues: numbers.enumerated().map { index, number in
+          (number, octets[(4 * index)..<(4 * index + 4)].reduce(0) { $0 << 8 | UInt32($1) })
+        })
+    }
+  }
+
+  /// The edition of the centre's public keys that its issue put on it.
+  func edition(_ facts: CenterFacts) throws -> PublicKeys {
+    try facts.edition(try row.optionalNumber("key_edition") ?? 1)
+  }
 
   /// How many codes may still be sold with the card (P16); those of an open charge count as sold.
   func remainingCodes(_ transaction: any Transaction) throws -> Int {

@@ -86,7 +86,7 @@ extension Charging {
     }
     guard let earlier else { return nil }
     guard earlier.digest == digest else {
-      throw CenterError(.conflict, operation, remedy: "This operation was begun before with another order.")
+      throw CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
     }
     guard earlier.outcome.state != .voided else {
       throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
@@ -134,7 +134,7 @@ extension Charging {
         ])
       let codes = try CodeSales.make(
         transaction, context, count: quantity, title: title, conditions: order.conditions, state: .reserved,
-        owner: .charge(identifier))
+        owner: .charge(identifier), card: card)
       guard let charge = try ChargeRow.find(transaction, operation: order.operationID) else {
         throw CenterError(.storage, operation, remedy: "Run it again.")
       }

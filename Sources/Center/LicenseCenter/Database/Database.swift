@@ -47,9 +47,22 @@ public protocol Transaction {
   /// Runs one statement and answers its rows.
   @discardableResult
   func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow]
+
+  /// Runs one statement whose rows nobody wants. It need not be waited for: should it fail, the next statement or the end
+  /// of the change does.
+  func tell(_ sql: String, _ values: [SQLValue]) throws
+
+  /// Hears that the audit log has a new last record. Whoever keeps heads outside the database listens; others need not.
+  func noteAuditHead(_ head: AuditHead)
 }
 
 extension Transaction {
+  /// Waits for it all the same.
+  public func tell(_ sql: String, _ values: [SQLValue]) throws { try run(sql, values) }
+
+  /// Nobody listens.
+  public func noteAuditHead(_: AuditHead) {}
+
   /// Runs a statement without parameters.
   @discardableResult
   func run(_ sql: String) throws -> [SQLRow] { try run(sql, []) }

@@ -12,11 +12,11 @@ public enum DatabaseLocation: Hashable, Sendable {
     self = if let url { .server(try PostgreSQLAddress(url)) } else { .file }
   }
 
-  /// Opens the database and brings its schema up to date.
-  func open(file: String) async throws(CenterError) -> any Database {
+  /// Opens the database and brings its schema up to date, or up to an earlier one.
+  func open(file: String, schema: Int? = nil) async throws(CenterError) -> any Database {
     switch self {
-    case .file: try await SQLiteDatabase(path: file)
-    case .server(let address): try await PostgreSQLDatabase(address)
+    case .file: try await SQLiteDatabase(path: file, schema: schema)
+    case .server(let address): try await PostgreSQLDatabase(address, schema: schema)
     }
   }
 }

@@ -29,18 +29,30 @@ extension SQLValue: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
 }
 
 /// One row of an answer. Asking for a column that is not there, or of another type, throws.
-public struct SQLRow: Hashable, Sendable {
-  private let values: [String: SQLValue]
+public struct SQLRow: Sendable {
+  let columns: [String]
+  private let values: [SQLValue]
 
   /// A row of these columns.
-  public init(_ values: [String: SQLValue]) { self.values = values }
+  public init(_ values: [String: SQLValue]) {
+    columns = Array(values.keys)
+    self.values = Array(values.values)
+  }
+
+  /// A row as an engine answers it: a value for each column. Of two columns of one name the first counts.
+  init(columns: [String], values: [SQLValue]) {
+    self.columns = columns
+    self.values = values
+  }
 
   /// The value in `column`, `nil` for a column that is not there.
-  public subscript(column: String) -> SQLValue? { values[column] }
+  ///
+  /// Rows are narrow: looking along them costs less than a table of the names would.
+  public subscript(column: String) -> SQLValue? { columns.firstIndex(of: column).map { values[$0] } }
 
   /// The integer in `column`.
   func integer(_ column: String) throws(CenterError) -> Int64 {
-    guard case .integer(let value) = values[column] else { throw SQLRow.mismatch(column) }
+    guard case .integer(let value) = self[column] else { throw SQLRow.mismatch(column) }
     return value
   }
 
@@ -54,24 +66,24 @@ public struct SQLRow: Hashable, Sendable {
   func optionalNumber<Value: FixedWidthInteger>(
     _ column: String, as _: Value.Type = Value.self
   ) throws(CenterError) -> Value? {
-    values[column] == .null ? nil : try number(column)
+    self[column] == .null ? nil : try number(column)
   }
 
   /// The text in `column`.
   func text(_ column: String) throws(CenterError) -> String {
-    guard case .text(let value) = values[column] else { throw SQLRow.mismatch(column) }
+    guard case .text(let value) = self[column] else { throw SQLRow.mismatch(column) }
     return value
   }
 
   /// The octets in `column`.
   func octets(_ column: String) throws(CenterError) -> [UInt8] {
-    guard case .blob(let value) = values[column] else { throw SQLRow.mismatch(column) }
+    guard case .blob(let value) = self[column] else { throw SQLRow.mismatch(column) }
     return value
   }
 
   /// The octets in `column`, or `nil` for null.
   func optionalOctets(_ column: String) throws(CenterError) -> [UInt8]? {
-    values[column] == .null ? nil : try octets(column)
+    self[column] == .null ? nil : try octets(column)
   }
 
   /// What `make` makes of the octets in `column`.
@@ -90,4 +102,16 @@ public struct SQLRow: Hashable, Sendable {
     CenterError(
       .damaged, "Reading the column \(column)", remedy: "The database is not the centre's; restore it from a backup.")
   }
+}
+
+extension SQLRow: Hashable {
+  private var members: [String: SQLValue] {
+    Dictionary(zip(columns, values), uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Whether both have the same columns with the same values, in whatever order.
+  public static func == (a: SQLRow, b: SQLRow) -> Bool { a.members == b.members }
+
+  /// Takes in every column.
+  public func hash(into hasher: inout Hasher) { members.hash(into: &hasher) }
 }

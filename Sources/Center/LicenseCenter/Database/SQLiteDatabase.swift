@@ -12,7 +12,10 @@ public struct SQLiteDatabase: Database {
   public var dialect: SQLDialect { .sqlite }
 
   /// Opens the file at `path`, making it if it is not there, and brings its schema up to date.
-  public init(path: String) async throws(CenterError) {
+  public init(path: String) async throws(CenterError) { try await self.init(path: path, schema: nil) }
+
+  /// The same, but with the schema only as far as it was once.
+  init(path: String, schema: Int?) async throws(CenterError) {
     let operation = "Opening the centre's database"
     let pool: DatabasePool
     do {
@@ -27,7 +30,7 @@ public struct SQLiteDatabase: Database {
     commits = GroupCommit { work in
       pool.asyncWriteWithoutTransaction { work(SQLiteTransaction(connection: $0)) }
     }
-    try await write { try Schema.migrate($0, .sqlite) }
+    try await write { try Schema.migrate($0, .sqlite, upTo: schema) }
   }
 
   /// Runs `body` on a snapshot.
@@ -49,8 +52,18 @@ public struct SQLiteDatabase: Database {
   }
 
   /// Folds the log into the file and closes it.
+  ///
+  /// SQLite itself folds the log when the last connection goes, and GRDB closes the readers last, which may not write.
   public func close() throws(CenterError) {
-    do { try pool.close() } catch { throw CenterError(error, during: "Closing the centre's database") }
+    do {
+      try? pool.writeWithoutTransaction { connection in
+        // Closing twice is closing once. Where somebody else reads on, the log stays for them.
+        if connection.sqliteConnection != nil { _ = try connection.checkpoint(.truncate) }
+      }
+      try pool.close()
+    } catch {
+      throw CenterError(error, during: "Closing the centre's database")
+    }
   }
 
   private static var configuration: Configuration {
@@ -72,64 +85,5 @@ public struct SQLiteDatabase: Database {
         .storage, "Opening \(path)", remedy: "The system says: \(String(cString: strerror(errno))).")
     }
     Foundation.close(descriptor)
-  }
-}
-
-private struct SQLiteTransaction: Transaction {
-  let connection: GRDB.Database
-
-  func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
-    let statement = try connection.cachedStatement(sql: sql)
-    // `$1` is a named parameter to SQLite; binding by name keeps a parameter's number what it is in PostgreSQL.
-    var arguments: [String: (any DatabaseValueConvertible)?] = [:]
-    for (index, value) in values.enumerated() { arguments[String(index + 1)] = value.databaseValue }
-    let rows = try Row.fetchAll(statement, arguments: StatementArguments(arguments))
-    return rows.map { row in
-      SQLRow(Dictionary(row.map { ($0, SQLValue($1)) }, uniquingKeysWith: { first, _ in first }))
-    }
-  }
-}
-
-/// SQLite rolls some transactions back by itself, such as one for which the disk is full.
-extension SQLiteTransaction: WritingConnection {
-  func begin() throws { try control("BEGIN IMMEDIATE") }
-
-  func setMark(isFirst: Bool) throws {
-    if !isFirst { try control("RELEASE mark") }
-    try control("SAVEPOINT mark")
-  }
-
-  func returnToMark() throws { try control("ROLLBACK TO mark") }
-
-  func commit() throws { try control("COMMIT") }
-
-  func rollBack() { if connection.isInsideTransaction { try? control("ROLLBACK") } }
-
-  /// SQLite breaks no transaction through nobody's fault.
-  var patience: Duration { .zero }
-
-  var condition: TransactionCondition { connection.isInsideTransaction ? .open : .lost }
-
-  private func control(_ sql: String) throws { try connection.cachedStatement(sql: sql).execute() }
-}
-
-extension SQLValue {
-  fileprivate var databaseValue: DatabaseValue {
-    switch self {
-    case .integer(let value): value.databaseValue
-    case .text(let value): value.databaseValue
-    case .blob(let value): Data(value).databaseValue
-    case .null: .null
-    }
-  }
-
-  fileprivate init(_ value: DatabaseValue) {
-    switch value.storage {
-    case .int64(let value): self = .integer(value)
-    case .string(let value): self = .text(value)
-    case .blob(let value): self = .blob(Array(value))
-    // The centre stores no floating-point numbers; a foreign one reads as nothing and fails where it is asked for.
-    case .null, .double: self = .null
-    }
   }
 }

@@ -1,6 +1,6 @@
 extension Schema {
   /// Who may have access by challenge and answer (C1), and the tokens that they hold.
-  static func access(_ dialect: SQLDialect) -> [String] {
+  @Sendable static func access(_ dialect: SQLDialect) -> [String] {
     let (integer, blob) = (dialect.integer, dialect.blob)
     return [
       // Machines, and cards that may do more than a holder or nothing any more. Sealed columns: name, policy.

@@ -1,6 +1,6 @@
 extension Schema {
   /// What changing requests were answered with, under look-up values of client and key. Sealed column: body.
-  static func idempotency(_ dialect: SQLDialect) -> [String] {
+  @Sendable static func idempotency(_ dialect: SQLDialect) -> [String] {
     let (integer, blob) = (dialect.integer, dialect.blob)
     return [
       """

@@ -1,6 +1,6 @@
 extension Schema {
   /// Notices to holders (P18): sealed for their cards, so that not even the centre's own keys in use open the column.
-  static func notices(_ dialect: SQLDialect) -> [String] {
+  @Sendable static func notices(_ dialect: SQLDialect) -> [String] {
     let (integer, blob) = (dialect.integer, dialect.blob)
     return [
       """

@@ -1,6 +1,6 @@
 extension Schema {
   /// Pay-back and refunds (P7).
-  static func payback(_ dialect: SQLDialect) -> [String] {
+  @Sendable static func payback(_ dialect: SQLDialect) -> [String] {
     let (integer, blob, suffix) = (dialect.integer, dialect.blob, dialect.tableSuffix)
     return [
       """

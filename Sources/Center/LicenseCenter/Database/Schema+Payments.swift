@@ -2,7 +2,7 @@ extension Schema {
   /// Payments through a processor, and the books of the simulated one. Sealed column: `method`.
   ///
   /// The accounts are laid anew since neither engine shares a way to widen a CHECK; their numbers stay.
-  static func payments(_ dialect: SQLDialect) -> [String] {
+  @Sendable static func payments(_ dialect: SQLDialect) -> [String] {
     let (integer, blob, suffix) = (dialect.integer, dialect.blob, dialect.tableSuffix)
     return [
       """

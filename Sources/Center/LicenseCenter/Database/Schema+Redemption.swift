@@ -1,7 +1,7 @@
 extension Schema {
   /// What codes buy and who got it (P17, P10). Sealed columns: publications.content_key and copy_rights.code, the latter
   /// erased when the last copy is taken.
-  static func redemption(_ dialect: SQLDialect) -> [String] {
+  @Sendable static func redemption(_ dialect: SQLDialect) -> [String] {
     let (integer, blob, suffix) = (dialect.integer, dialect.blob, dialect.tableSuffix)
     return [
       // A sealed file in the centre's folder; a newer one of the same title serves whoever begins from then on.

@@ -1,6 +1,6 @@
 /// Who is told of every change, and how far.
 extension Schema {
-  static func webhooks(_ dialect: SQLDialect) -> [String] {
+  @Sendable static func webhooks(_ dialect: SQLDialect) -> [String] {
     let (integer, blob) = (dialect.integer, dialect.blob)
     return [
       // Sealed columns: url, secret. A row is its own queue: every record of the audit log behind `told` waits.

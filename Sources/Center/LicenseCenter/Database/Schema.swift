@@ -1,25 +1,54 @@
 /// The tables, as a list of migrations that only ever grows.
 enum Schema {
-  /// Brings a database up to date, inside one transaction.
-  static func migrate(_ transaction: any Transaction, _ dialect: SQLDialect) throws {
+  /// Every migration, oldest first.
+  static let migrations: [@Sendable (SQLDialect) -> [String]] = [
+    first, second, third, payments, payback, notices, idempotency, redemption, access, webhooks, cardRoots,
+    signIn,
+  ]
+
+  /// Brings a database up to date, or up to an earlier `target` for what was written then, inside one transaction.
+  static func migrate(_ transaction: any Transaction, _ dialect: SQLDialect, upTo target: Int? = nil) throws {
     try transaction.run(
       "CREATE TABLE IF NOT EXISTS schema_version (version \(dialect.integer) NOT NULL)\(dialect.tableSuffix)")
-    let version = Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
-    let migrations = [
-      first, second, third, payments, payback, notices, idempotency, redemption, access, webhooks,
-    ]
-    guard version <= migrations.count else {
+    let version = try version(transaction)
+    let target = max(version, target ?? migrations.count)
+    guard target <= migrations.count else {
       throw CenterError(
         .storage, "Opening the centre's database", remedy: "A newer program made it; use that one or a newer one.")
     }
-    for migration in migrations[version...] {
+    for migration in migrations[version..<target] {
       for table in migration(dialect) { try transaction.run(table) }
     }
     try transaction.run("DELETE FROM schema_version")
-    try transaction.run("INSERT INTO schema_version (version) VALUES ($1)", [.number(migrations.count)])
+    try transaction.run("INSERT INTO schema_version (version) VALUES ($1)", [.number(target)])
   }
 
-  private static func first(_ dialect: SQLDialect) -> [String] {
+  /// Makes a database that holds nothing one of an earlier `schema`, for what was written then.
+  ///
+  /// - Throws: ``CenterError/Code/conflict`` where any table has a row.
+  static func renew(
+    _ transaction: any Transaction, _ dialect: SQLDialect, upTo schema: Int, _ operation: String
+  ) throws {
+    let tables = tables(upTo: try version(transaction))
+    for table in tables where try transaction.first("SELECT 1 FROM \(table.name) LIMIT 1") != nil {
+      throw CenterError(.conflict, operation, remedy: "The database holds a centre already; give an empty one.")
+    }
+    try remove(transaction)
+    try migrate(transaction, dialect, upTo: schema)
+  }
+
+  /// Takes all tables away, with whatever is in them.
+  static func remove(_ transaction: any Transaction) throws {
+    for table in tables(upTo: try version(transaction)).reversed() { try transaction.run("DROP TABLE \(table.name)") }
+    try transaction.run("DELETE FROM schema_version")
+  }
+
+  /// How many migrations a database has seen.
+  static func version(_ transaction: any Transaction) throws -> Int {
+    Int(try transaction.first("SELECT version FROM schema_version")?.integer("version") ?? 0)
+  }
+
+  @Sendable private static func first(_ dialect: SQLDialect) -> [String] {
     let integer = dialect.integer
     let blob = dialect.blob
     func table(_ name: String, _ columns: String) -> String {
@@ -205,7 +234,7 @@ enum Schema {
   }
 
   /// Keys for two purchasers (P18), wrapped: nothing in this table is secret.
-  private static func second(_ dialect: SQLDialect) -> [String] {
+  @Sendable private static func second(_ dialect: SQLDialect) -> [String] {
     let (integer, blob) = (dialect.integer, dialect.blob)
     return [
       """
@@ -223,7 +252,7 @@ enum Schema {
   }
 
   /// Titles sold under conversion keys (M11): the version of KM that their key Ka comes from; null for all others.
-  private static func third(_ dialect: SQLDialect) -> [String] {
+  @Sendable private static func third(_ dialect: SQLDialect) -> [String] {
     ["ALTER TABLE titles ADD COLUMN conversion_root \(dialect.integer)"]
   }
 }

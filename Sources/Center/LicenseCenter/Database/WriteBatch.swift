@@ -94,6 +94,7 @@ struct WriteBatch {
   /// Makes a change. One that hides an error of the engine from us has not been made either.
   private func make(_ write: any PendingWrite) throws {
     try write.run(in: connection)
+    try connection.settle()
     if connection.condition != .open { throw HiddenFailure() }
   }
 

@@ -9,6 +9,11 @@ protocol WritingConnection: Transaction {
   /// Undoes everything since the mark, which stays.
   func returnToMark() throws
 
+  /// Waits for every statement that was only told.
+  ///
+  /// - Throws: what one of them failed by.
+  func settle() throws
+
   /// Makes everything durable.
   ///
   /// - Throws: ``UndecidedCommit`` when there is no telling; after every other error nothing was changed.

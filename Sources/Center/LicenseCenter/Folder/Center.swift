@@ -27,6 +27,8 @@ public struct Center: Sendable {
   public var driveCertifier: DriveCertifier { DriveCertifier(context: context) }
   /// Lets cards and machines in, by challenge and answer.
   public var access: AccessDesk { AccessDesk(context: context) }
+  /// Lets people in at a browser, by codes used once.
+  public var signIn: SignInDesk { SignInDesk(context: context) }
   /// Keeps the sealed files that codes buy.
   public var titleStore: TitleStore { TitleStore(context: context) }
   /// Redeems codes.
@@ -58,12 +60,6 @@ public struct Center: Sendable {
   /// Tells cards the time.
   public var cardTime: CardTime { CardTime(context: context) }
 
-  /// Checks ledger and audit log from their first record on, and answers the log's head.
-  public func verify() async throws(CenterError) -> AuditHead {
-    try await ledger.verify()
-    return try await context.database.read { try AuditLog.verify($0) }
-  }
-
-  /// Closes the database. The keys are wiped when the last copy of this value goes.
+  /// Keeps the audit log's last head and closes the database. The keys are wiped when the last copy of this value goes.
   public func close() throws(CenterError) { try context.database.close() }
 }

@@ -5,31 +5,35 @@ import Octets
 /// `center.json` is open to anybody who can write in the folder, while cards and licences carry what it says for ever.
 /// It is believed only as far as the key store, which the passphrase protects, and the audit log bear it out.
 extension CenterFacts {
-  /// Throws unless the facts name the very keys of the key store, and the authority signed the certificates.
+  /// Throws unless the facts name keys of the key store alone, and the authority signed the certificates.
   ///
   /// Whether the certificates are in force now is no question of opening: an expired centre still answers for its past.
   func expectKeys(of keys: KeyStore, _ operation: String) throws(CenterError) {
     let isTrue: Bool
     do {
-      let authority = try Certificate(der: authorityCertificate)
-      let license = try Certificate(der: licenseCertificate)
-      let catalogue = try Certificate(der: catalogueCertificate)
-      for (certificate, role) in [(license, Certificate.Role.licenseSigning), (catalogue, .catalogueSigning)] {
-        let start = max(authority.validity.lowerBound, certificate.validity.lowerBound)
-        try certificate.verify(chainTo: authority, at: start, role: role)
-      }
-      let authorityKey = try keys.withKey(.authority) { try SigningKey(pkcs8: $0).verificationKey }
-      isTrue =
-        try authority.isAuthority && authority.subject == authoritySubject && authority.publicKey == authorityKey
-        && license.publicKey == Authority.verificationKey(.licenseSigning, keys)
-        && catalogue.publicKey == Authority.verificationKey(.catalogueSigning, keys)
-        && timeKey == Authority.verificationKey(.timeSigning, keys).octets
+      isTrue = try editions.allSatisfy { try isEdition($0, of: keys) }
     } catch let error as CenterError {
       throw error
     } catch {
       isTrue = false
     }
     guard isTrue else { throw CenterFacts.changed(operation) }
+  }
+
+  /// Whether the keys of an edition are ones of the key store, and its authority signed its certificates.
+  private func isEdition(_ edition: PublicKeys, of keys: KeyStore) throws -> Bool {
+    let authority = try Certificate(der: edition.authorityCertificate)
+    let license = try Certificate(der: edition.licenseCertificate)
+    let catalogue = try Certificate(der: edition.catalogueCertificate)
+    for (certificate, role) in [(license, Certificate.Role.licenseSigning), (catalogue, .catalogueSigning)] {
+      let start = max(authority.validity.lowerBound, certificate.validity.lowerBound)
+      try certificate.verify(chainTo: authority, at: start, role: role)
+    }
+    return try authority.isAuthority && authority.subject == authoritySubject
+      && Authority.verificationKeys(.authority, keys).contains(authority.publicKey)
+      && Authority.verificationKeys(.licenseSigning, keys).contains(license.publicKey)
+      && Authority.verificationKeys(.catalogueSigning, keys).contains(catalogue.publicKey)
+      && Authority.verificationKeys(.timeSigning, keys).contains { $0.octets == edition.timeKey }
   }
 
   /// Notes in the audit log's first record whose database this is, and the authority's certificate: nobody stands above
@@ -66,7 +70,7 @@ extension CenterFacts {
   /// Common name of the certificate of the authority of the centre `name`.
   static func authoritySubject(_ name: String) -> String { "\(name) authority" }
 
-  private var foundingDetail: String { "authority \(Hex.encode(Digest.sha256(authorityCertificate)))" }
+  private var foundingDetail: String { "authority \(Hex.encode(Digest.sha256(editions[0].authorityCertificate)))" }
 
   private static let founding = "center.create"
 

@@ -19,6 +19,9 @@ public struct CenterFacts: Hashable, Sendable {
   public var catalogueCertificate: [UInt8]
   /// The key that signs times for cards and messages of challenge access, 65 octets.
   public var timeKey: [UInt8]
+  /// Earlier editions of the four values above, oldest first: cards that were issued under one keep to it, and what was
+  /// signed under it is good until its certificates expire.
+  public var formerKeys: [PublicKeys] = []
 
   /// The key under which licences are verified.
   public var licenseKey: VerificationKey {
@@ -67,6 +70,15 @@ private struct FactsDocument: Codable {
   var name: String
   var timeKey: Data
   var version: Int
+  /// Absent while there are none.
+  var former: [Edition]?
+
+  struct Edition: Codable {
+    var authorityCertificate: Data
+    var catalogueCertificate: Data
+    var licenseCertificate: Data
+    var timeKey: Data
+  }
 
   init(_ facts: CenterFacts) {
     authorityCertificate = Data(facts.authorityCertificate)
@@ -77,14 +89,28 @@ private struct FactsDocument: Codable {
     name = facts.name
     timeKey = Data(facts.timeKey)
     version = FactsDocument.version
+    guard !facts.formerKeys.isEmpty else { return }
+    former = facts.formerKeys.map { keys in
+      Edition(
+        authorityCertificate: Data(keys.authorityCertificate), catalogueCertificate: Data(keys.catalogueCertificate),
+        licenseCertificate: Data(keys.licenseCertificate), timeKey: Data(keys.timeKey))
+    }
   }
 
   /// The facts, unless a value in the file is none.
   var facts: CenterFacts? {
-    guard version == FactsDocument.version, let centerID = CenterID(center), timeKey.count == 65 else { return nil }
+    guard version == FactsDocument.version, let centerID = CenterID(center), timeKey.count == 65,
+      former?.allSatisfy({ $0.timeKey.count == 65 }) ?? true
+    else { return nil }
     return CenterFacts(
       centerID: centerID, name: name, createdAt: createdAt, authorityCertificate: Array(authorityCertificate),
       licenseCertificate: Array(licenseCertificate), catalogueCertificate: Array(catalogueCertificate),
-      timeKey: Array(timeKey))
+      timeKey: Array(timeKey),
+      formerKeys: (former ?? []).map { edition in
+        PublicKeys(
+          authorityCertificate: Array(edition.authorityCertificate),
+          licenseCertificate: Array(edition.licenseCertificate),
+          catalogueCertificate: Array(edition.catalogueCertificate), timeKey: Array(edition.timeKey))
+      })
   }
 }

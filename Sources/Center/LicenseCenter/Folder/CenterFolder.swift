@@ -5,8 +5,8 @@ import Foundation
 import Octets
 import SecureChannel
 
-/// The embedded centre: one folder with `center.json` (public), `keys.sealed` (the key store under the passphrase) and
-/// `center.db`, unless its database is on a server.
+/// The embedded centre: one folder with `center.json` (public), `keys.sealed` (the key store under the passphrase),
+/// `center.db`, unless its database is on a server, and `audit.heads` (signed heads of the audit log).
 ///
 /// Creation is all or nothing: everything is written into a hidden folder beside the target, synced, and renamed into
 /// place. A creation that is killed leaves at most that hidden folder, which the next one removes, and its lock file.
@@ -41,14 +41,19 @@ public struct CenterFolder: Sendable {
       let (facts, keys) = try makeIdentity(name: name, random: random, clock: clock)
       let store = try keys.encoded()
       try construction.write(
-        try SealedBox.seal(store, passphrase: passphrase, cost: cost, random: random), to: FileName.keys)
-      try construction.write(try facts.json(), to: FileName.facts)
-      let database = try await location.open(file: construction.path(of: FileName.database))
+        try SealedBox.seal(store, passphrase: passphrase, cost: cost, random: random), to: FileName.keys.rawValue)
+      try construction.write(try facts.json(), to: FileName.facts.rawValue)
+      let database = try await location.open(file: construction.path(of: FileName.database.rawValue))
       defer { try? database.close() }
-      try await database.write { try facts.noteFounding(in: $0) }
+      let head = try await database.write { transaction in
+        try facts.noteFounding(in: transaction)
+        return try AuditLog.head(transaction)
+      }
       // A file must be whole before it gets its name.
       if location == .file { try database.close() }
       do {
+        let signed = try SignedAuditHead.sign(head, at: facts.createdAt, of: facts.centerID, keys)
+        try construction.write(Array((signed.line + "\n").utf8), to: FileName.heads.rawValue)
         try construction.finish()
       } catch {
         if location != .file { try? await database.write { try facts.withdrawFounding(in: $0) } }
@@ -71,54 +76,93 @@ public struct CenterFolder: Sendable {
   ///   ``CenterError/Code/damaged`` when folder and database are not of one centre.
   public func open(
     passphrase: borrowing Secret, database location: DatabaseLocation = .file, random: any RandomSource,
-    clock: any CenterClock,
-    payments: PaymentConnection = .none
+    clock: any CenterClock, payments: PaymentConnection = .none
+  ) async throws(CenterError) -> Center {
+    try await open(
+      passphrase: passphrase, database: location, random: random, clock: clock, payments: payments,
+      acceptingClock: false)
+  }
+
+  /// Opens the centre with a clock that is behind its records, and notes in the audit log that this clock is right.
+  ///
+  /// For when the clock was far ahead for a while, and is not any more.
+  public func openAcceptingClock(
+    passphrase: borrowing Secret, database location: DatabaseLocation = .file, random: any RandomSource,
+    clock: any CenterClock
+  ) async throws(CenterError) -> Center {
+    try await open(
+      passphrase: passphrase, database: location, random: random, clock: clock, payments: .none, acceptingClock: true)
+  }
+
+  private func open(
+    passphrase: borrowing Secret, database location: DatabaseLocation, random: any RandomSource,
+    clock: any CenterClock, payments: PaymentConnection, acceptingClock: Bool
   ) async throws(CenterError) -> Center {
     let operation = "Opening the centre \(path)"
-    let facts = try facts()
-    let box = try FolderConstruction.read(path + "/" + FileName.keys, operation)
-    var keys: KeyStore
-    do {
-      let store = try SealedBox.open(box, passphrase: passphrase)
-      keys = try store.withBytes { (bytes) throws(OctetError) in try KeyStore.parse(bytes) }
-    } catch {
-      throw CenterError(
-        .keyStore, operation, remedy: "The passphrase is wrong, or keys.sealed is damaged; try again or restore it.")
-    }
-    try facts.expectKeys(of: keys, operation)
-    let databasePath = path + "/" + FileName.database
-    guard location != .file || FileManager.default.fileExists(atPath: databasePath) else {
+    var facts = try facts()
+    let box = try FolderConstruction.read(file(.keys), operation)
+    let stored = try CenterFolder.unseal(box, passphrase: passphrase, operation)
+    try facts.expectKeys(of: stored, operation)
+    guard location != .file || FileManager.default.fileExists(atPath: file(.database)) else {
       throw CenterError(.damaged, operation, remedy: "center.db is missing; restore it from a backup.")
     }
-    let database = try await location.open(file: databasePath)
+    let database = try await location.open(file: file(.database))
     do {
-      try await database.read { try facts.expectFounding(in: $0, operation) }
-      if let newer = try await keysWithLaterPurposes(
-        keys, from: box, database, passphrase: passphrase, random: random, now: clock.now())
-      {
-        keys = newer
+      let found = facts
+      try await database.read { try found.expectFounding(in: $0, operation) }
+      if acceptingClock {
+        let now = clock.now()
+        try await database.write { transaction in
+          try AuditLog.appendWhateverTheTime(transaction, at: now, "clock.accept", subject: found.centerID)
+        }
+      } else {
+        try await Custody.expectClock(self, database, clock, operation)
       }
+      facts = try finishRotation(facts, stored, random, now: clock.now())
+      let keys = try await keysWithMissing(
+        stored, from: box, database, passphrase: passphrase, random, now: clock.now())
+      let custody = try await Custody.begin(
+        self, facts, database, keys, clock, isFirst: stored.versions(of: .auditSigning).isEmpty)
+      // Above whatever makes commits, so that no change goes past it.
+      let witnessed = WitnessedDatabase(base: database, keeper: custody.keeper)
+      return Center(
+        context: CenterContext(
+          facts: facts, database: witnessed, keys: keys, clock: clock, random: random, custody: custody, folder: path,
+          processor: payments.processor(witnessed)))
     } catch {
       try? database.close()
       throw CenterError(error, during: operation)
     }
-    return Center(
-      context: CenterContext(
-        facts: facts, database: database, keys: keys, clock: clock, random: random, folder: path,
-        processor: payments.processor(database)))
+  }
+
+  /// The keys in a box.
+  static func unseal(
+    _ box: [UInt8], passphrase: borrowing Secret, _ operation: String
+  ) throws(CenterError) -> KeyStore {
+    do {
+      let store = try SealedBox.open(box, passphrase: passphrase)
+      return try store.withBytes { (bytes) throws(OctetError) in try KeyStore.parse(bytes) }
+    } catch {
+      throw CenterError(
+        .keyStore, operation, remedy: "The passphrase is wrong, or keys.sealed is damaged; try again or restore it.")
+    }
   }
 
   /// What anybody may know; needs no passphrase.
   public func facts() throws(CenterError) -> CenterFacts {
     try CenterFacts(
-      json: try FolderConstruction.read(path + "/" + FileName.facts, "Opening the centre \(path)"))
+      json: try FolderConstruction.read(file(.facts), "Opening the centre \(path)"))
   }
 
-  enum FileName {
-    static let facts = "center.json"
-    static let keys = "keys.sealed"
-    static let database = "center.db"
+  enum FileName: String, CaseIterable {
+    case facts = "center.json"
+    case keys = "keys.sealed"
+    case database = "center.db"
+    case heads = "audit.heads"
   }
+
+  /// The path of one of the folder's files.
+  func file(_ name: FileName) -> String { path + "/" + name.rawValue }
 
   /// The longest role that stands behind a name, " catalogues", leaves it 53 of a common name's 64 octets.
   private static func isName(_ name: String) -> Bool {

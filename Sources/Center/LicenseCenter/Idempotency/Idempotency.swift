@@ -35,24 +35,20 @@ public struct Idempotency: Sendable {
     _ body: @escaping @Sendable (any Transaction) throws -> (status: Int, body: [UInt8])
   ) async throws(CenterError) -> IdempotentAnswer {
     let context = context
+    let names: [[UInt8]]
+    do {
+      names = try ClientLookup.idempotencyKeys(key, scope: scope, context.keys)
+    } catch {
+      throw CenterError(error, during: Idempotency.operation)
+    }
+    // Whoever sends the same at the same time has his turn after this one, and finds its answer.
     return try await context.database.write { transaction in
-      let names = try ClientLookup.idempotencyKeys(key, scope: scope, context.keys)
       // Answers of before a rotation lie under older names.
-      for name in names.dropFirst() {
+      for name in names {
         if let answer = try Idempotency.earlier(transaction, context, name, digest) { return answer }
       }
-      guard let name = names.first, try Idempotency.claim(transaction, context, name, digest) else {
-        let answer = try names.first.flatMap { try Idempotency.earlier(transaction, context, $0, digest) }
-        guard let answer else {
-          throw CenterError(.storage, Idempotency.operation, remedy: "Send the request again.")
-        }
-        return answer
-      }
       let answer = try body(transaction)
-      let sealed = try context.vault.seal(Secret(copying: answer.body), .answer, row: name)
-      try transaction.run(
-        "UPDATE idempotent_answers SET status = $2, body = $3 WHERE name = $1",
-        [.blob(name), .number(answer.status), .blob(sealed)])
+      for newest in names.prefix(1) { try Idempotency.keep(answer, transaction, context, newest, digest) }
       return IdempotentAnswer(status: answer.status, body: answer.body, isRepeated: false)
     }
   }
@@ -83,19 +79,19 @@ public struct Idempotency: Sendable {
     }
   }
 
-  /// Takes the key for a request that is new. Whoever sends the same at the same time waits here until it is answered.
-  private static func claim(
-    _ transaction: any Transaction, _ context: CenterContext, _ name: [UInt8], _ digest: [UInt8]
-  ) throws -> Bool {
-    let now = context.clock.now()
-    let (end, isOver) = now.addingReportingOverflow(keptSeconds)
-    return try transaction.first(
+  /// Keeps the answer, in place of one under the same name that need not be kept any longer.
+  private static func keep(
+    _ answer: (status: Int, body: [UInt8]), _ transaction: any Transaction, _ context: CenterContext, _ name: [UInt8],
+    _ digest: [UInt8]
+  ) throws {
+    let (end, isOver) = context.clock.now().addingReportingOverflow(keptSeconds)
+    let sealed = try context.vault.seal(answer.body, .answer, row: name)
+    try transaction.tell(
       """
-      INSERT INTO idempotent_answers (name, digest, status, body, kept_until) VALUES ($1, $2, 0, $3, $4)
-      ON CONFLICT (name) DO UPDATE SET digest = $2, status = 0, body = $3, kept_until = $4
-      WHERE idempotent_answers.kept_until < $5
-      RETURNING kept_until
-      """, [.blob(name), .blob(digest), .blob([]), .number(isOver ? .max : end), .number(now)]) != nil
+      INSERT INTO idempotent_answers (name, digest, status, body, kept_until) VALUES ($1, $2, $3, $4, $5)
+      ON CONFLICT (name) DO UPDATE SET digest = $2, status = $3, body = $4, kept_until = $5
+      """,
+      [.blob(name), .blob(digest), .number(answer.status), .blob(sealed), .number(isOver ? .max : end)])
   }
 
   private static func earlier(

@@ -25,10 +25,36 @@ public enum KeyPurpose: UInt8, Sendable, CaseIterable {
   case timeSigning = 9
   /// KM: Ku of every target medium and Ka of every title sold under conversion keys come from it (M12).
   case conversionRoot = 10
+  /// Signs heads of the audit log.
+  case auditSigning = 11
+  /// Seals backups.
+  case backup = 12
   /// Tickets of downloads come from it.
   case downloadTicket = 20
   /// Makes the look-up values of clients' names, addresses and idempotency keys.
   case clientLookup = 21
+}
+
+extension KeyPurpose {
+  /// The purpose in words, as the audit log and the command line have it.
+  public var words: String {
+    switch self {
+    case .issuerMaster: "issuer master"
+    case .certificationRoot: "certification root"
+    case .generation: "generation"
+    case .codePepper: "code pepper"
+    case .dataEncryption: "data encryption"
+    case .authority: "authority"
+    case .licenseSigning: "licence signing"
+    case .catalogueSigning: "catalogue signing"
+    case .timeSigning: "time signing"
+    case .conversionRoot: "conversion root"
+    case .auditSigning: "audit signing"
+    case .backup: "backup"
+    case .downloadTicket: "download ticket"
+    case .clientLookup: "client look-up"
+    }
+  }
 }
 
 /// Which key: its purpose, its number where one purpose has several, and the version of its root.
@@ -69,6 +95,19 @@ final class KeyStore: Sendable {
     return KeyStore(keys)
   }
 
+  /// These keys and a next version of those for a purpose; the old ones stay for what was made under them.
+  func rotating(_ purpose: KeyPurpose, random: any RandomSource) throws -> KeyStore {
+    var keys = keys
+    for number in purpose.numbers {
+      let version = try currentVersion(of: purpose, number: number) + 1
+      keys[KeyID(purpose: purpose, number: number, version: version)] = KeyHolder(try purpose.makeKey(random: random))
+    }
+    guard keys.count <= KeyStore.entryLimit else {
+      throw CenterError(.limitReached, "Rotating the key \(purpose.words)", remedy: "The key store is full.")
+    }
+    return KeyStore(keys)
+  }
+
   /// The newest version of a key.
   func currentVersion(of purpose: KeyPurpose, number: UInt8 = 0) throws(CenterError) -> UInt32 {
     let versions = keys.keys.filter { $0.purpose == purpose && $0.number == number }.map(\.version)
@@ -78,7 +117,7 @@ final class KeyStore: Sendable {
 
   /// Every version of a key, newest first.
   func versions(of purpose: KeyPurpose) -> [UInt32] {
-    keys.keys.filter { $0.purpose == purpose }.map(\.version).sorted(by: >)
+    Set(keys.keys.lazy.filter { $0.purpose == purpose }.map(\.version)).sorted(by: >)
   }
 
   /// Lends a key; without a version, the newest.
@@ -92,9 +131,13 @@ final class KeyStore: Sendable {
     return try body(holder.secret)
   }
 
-  private static func missing(_ purpose: KeyPurpose) -> CenterError {
+  static func missing(_ purpose: KeyPurpose) -> CenterError {
     CenterError(
-      .keyStore, "Looking up the key \(purpose)", remedy: "The key store lacks it; restore keys.sealed from a backup.")
+      .keyStore, "Looking up the key \(purpose)",
+      remedy: """
+        The key store lacks it. If it was rotated since this program opened the centre, start the program again; \
+        else restore keys.sealed from a backup.
+        """)
   }
 }
 
@@ -112,8 +155,10 @@ extension KeyPurpose {
   /// A new key of the kind that the purpose needs: 256 random bits, or a P-256 private key's scalar.
   fileprivate func makeKey(random: any RandomSource) throws -> Secret {
     switch self {
-    case .authority, .licenseSigning, .catalogueSigning, .timeSigning: try SigningKey(random: random).exportScalar()
-    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot,
+    case .authority: try SigningKey(random: random).exportPKCS8()
+    case .licenseSigning, .catalogueSigning, .timeSigning, .auditSigning:
+      try SigningKey(random: random).exportScalar()
+    case .issuerMaster, .certificationRoot, .generation, .codePepper, .dataEncryption, .conversionRoot, .backup,
       .downloadTicket, .clientLookup:
       Secret(random: 32, from: random)
     }

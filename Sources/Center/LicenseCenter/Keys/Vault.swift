@@ -37,6 +37,15 @@ struct Vault: Sendable {
     }
   }
 
+  /// The same for what lies in clear memory anyway.
+  func seal(_ octets: [UInt8], _ column: Column, row: [UInt8]) throws -> [UInt8] {
+    let version = try keys.currentVersion(of: .dataEncryption)
+    let binding = Vault.binding(column, row)
+    return try keys.withKey(.dataEncryption, version: version) { key in
+      bigEndian(version) + (try AEAD.seal(octets, key: key, associatedData: binding, random: random))
+    }
+  }
+
   /// Opens what ``seal(_:_:row:)`` made for the same row and column.
   func open(_ sealed: [UInt8], _ column: Column, row: [UInt8]) throws -> Secret {
     guard sealed.count > 4 else { throw CryptoError.notAuthentic }

@@ -55,6 +55,8 @@ public struct Ledger: Sendable {
   let context: CenterContext
 
   /// Takes money in over the counter for a card's holder. The same operation again changes nothing.
+  ///
+  /// - Throws: ``CenterError/Code/notFound`` for a card that the centre does not know.
   public func deposit(
     _ amount: Money, for holder: CardSerial, operation: OperationID
   ) async throws(CenterError) {
@@ -63,6 +65,7 @@ public struct Ledger: Sendable {
     }
     let context = context
     try await context.database.write { transaction in
+      _ = try CardRow.get(transaction, holder)
       let isNew = try Ledger.transfer(
         transaction, amount, from: .cash, to: .holder(holder), operation: "deposit:\(operation)", memo: "deposit",
         at: context.clock.now())
@@ -96,25 +99,28 @@ public struct Ledger: Sendable {
 
   /// Checks that every entry, every balance and the whole add up.
   public func verify() async throws(CenterError) {
-    try await context.database.read { transaction in
-      let unbalanced = try transaction.first(
-        """
-        SELECT p.entry FROM postings p JOIN accounts a ON a.id = p.account
-        GROUP BY p.entry, a.currency HAVING SUM(p.amount) <> 0
-        """)
-      let drifted = try transaction.first(
-        """
-        SELECT a.id FROM accounts a LEFT JOIN postings p ON p.account = a.id
-        GROUP BY a.id, a.balance HAVING a.balance <> COALESCE(SUM(p.amount), 0)
-        """)
-      guard unbalanced == nil, drifted == nil else {
-        throw CenterError(.damaged, "Checking the ledger", remedy: "It does not balance; compare it with a backup.")
-      }
-    }
+    try await context.database.read { try Ledger.verify($0) }
   }
 }
 
 extension Ledger {
+  /// Checks that every entry, every balance and the whole add up.
+  static func verify(_ transaction: any Transaction) throws {
+    let unbalanced = try transaction.first(
+      """
+      SELECT p.entry FROM postings p JOIN accounts a ON a.id = p.account
+      GROUP BY p.entry, a.currency HAVING SUM(p.amount) <> 0
+      """)
+    let drifted = try transaction.first(
+      """
+      SELECT a.id FROM accounts a LEFT JOIN postings p ON p.account = a.id
+      GROUP BY a.id, a.balance HAVING a.balance <> COALESCE(SUM(p.amount), 0)
+      """)
+    guard unbalanced == nil, drifted == nil else {
+      throw CenterError(.damaged, "Checking the ledger", remedy: "It does not balance; compare it with a backup.")
+    }
+  }
+
   /// Moves `amount` (not negative) between accounts, once for each `operation`.
   ///
   /// - Returns: Whether anything moved; `false` when this very operation had been done before.

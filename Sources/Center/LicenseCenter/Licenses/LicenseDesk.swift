@@ -79,18 +79,20 @@ struct LicenseDesk: Sendable {
     let contentKey = try title.contentKey.open(of: request.softwareID, context)
     let individualKey = try card.individualKey(context.keys)
     let (center, now) = (context.facts.centerID, context.clock.now())
+    // Hosts verify by the certificate on the card.
+    let key = try Certificate(der: card.edition(context.facts).licenseCertificate).publicKey
     switch title.record.profile {
     case .certificate:
       var license = try LicenseMaker.make(
         number: number, request, strength, centerID: center, issuedAt: now, individualKey: individualKey,
         contentKey: contentKey, keys: context.keys)
-      license.signature = try Authority.sign(license.signedOctets, .licenseSigning, context.keys)
+      license.signature = try Authority.sign(license.signedOctets, .licenseSigning, as: key, context.keys)
       return .certificate(license)
     case .conversion:
       var license = try ConversionLicenseMaker.make(
         number: number, request, strength, centerID: center, issuedAt: now, individualKey: individualKey,
         masterKey: contentKey, keys: context.keys)
-      license.signature = try Authority.sign(license.signedOctets, .licenseSigning, context.keys)
+      license.signature = try Authority.sign(license.signedOctets, .licenseSigning, as: key, context.keys)
       return .conversion(license)
     }
   }

@@ -54,14 +54,16 @@ public struct Notices: Sendable {
     }
   }
 
-  /// The notices of a holder with numbers beyond `number`, oldest first, at most ``pageLimit``; from now on they count as
+  /// The notices of a holder with numbers beyond `number`, oldest first, at most `limit`; from now on they count as
   /// delivered.
-  public func fetch(of serial: CardSerial, after number: UInt32 = 0) async throws(CenterError) -> [SealedNotice] {
+  public func fetch(
+    of serial: CardSerial, after number: UInt32 = 0, limit: Int = Notices.pageLimit
+  ) async throws(CenterError) -> [SealedNotice] {
     let context = context
     return try await context.database.write { transaction in
       let rows = try transaction.run(
         "SELECT number, record, delivered_at FROM notices WHERE card = $1 AND number > $2 ORDER BY number LIMIT $3",
-        [.blob(serial.octets), .number(number), .number(Notices.pageLimit)])
+        [.blob(serial.octets), .number(number), .number(limit)])
       let now = context.clock.now()
       for row in rows where try row.optionalNumber("delivered_at", as: UInt64.self) == nil {
         let number = try row.integer("number")
@@ -105,12 +107,23 @@ public struct Notices: Sendable {
     try await context.database.read { try Notices.records($0, of: serial) }
   }
 
+  /// At most `limit` of them, those with numbers beyond `number`.
+  public func records(
+    of serial: CardSerial, after number: UInt32, limit: Int
+  ) async throws(CenterError) -> [NoticeRecord] {
+    try await context.database.read { try Notices.records($0, of: serial, after: number, limit: limit) }
+  }
+
   static let operation = "Sending a notice"
 
-  static func records(_ transaction: any Transaction, of serial: CardSerial) throws -> [NoticeRecord] {
+  static func records(
+    _ transaction: any Transaction, of serial: CardSerial, after number: UInt32 = 0, limit: Int = .max
+  ) throws -> [NoticeRecord] {
     try transaction.run(
-      "SELECT number, made_at, delivered_at, read_at FROM notices WHERE card = $1 ORDER BY number",
-      [.blob(serial.octets)]
+      """
+      SELECT number, made_at, delivered_at, read_at FROM notices WHERE card = $1 AND number > $2 ORDER BY number LIMIT $3
+      """,
+      [.blob(serial.octets), .number(number), .number(limit)]
     ).map { row in
       let isRead = try row.optionalNumber("read_at", as: UInt64.self) != nil
       let isDelivered = try row.optionalNumber("delivered_at", as: UInt64.self) != nil

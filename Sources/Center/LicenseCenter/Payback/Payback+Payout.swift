@@ -15,6 +15,16 @@ public struct PaybackGrant: Hashable, Sendable {
   public var grantedAt: UInt64
 }
 
+extension PaybackGrant {
+  init(_ row: SQLRow) throws {
+    rule = try row.number("rule")
+    kind = try row.value("kind") { PaybackKind(rawValue: $0) }
+    occasion = try row.text("occasion")
+    amount = try row.money("amount")
+    grantedAt = try row.number("granted_at")
+  }
+}
+
 /// From what is granted to what the holder has in hand.
 extension Payback {
   /// What was granted to a holder, oldest first.
@@ -27,11 +37,7 @@ extension Payback {
       """
       SELECT g.*, r.kind FROM payback_grants g JOIN payback_rules r ON r.id = g.rule WHERE g.card = $1 ORDER BY g.id
       """, [.blob(serial.octets)]
-    ).map { row in
-      PaybackGrant(
-        rule: try row.number("rule"), kind: try row.value("kind") { PaybackKind(rawValue: $0) },
-        occasion: try row.text("occasion"), amount: try row.money("amount"), grantedAt: try row.number("granted_at"))
-    }
+    ).map(PaybackGrant.init)
   }
 
   /// What is granted to a holder and not paid out yet; below nothing when more was paid out than still stands.

@@ -104,13 +104,14 @@ public struct Payback: Sendable {
     }
   }
 
-  /// Says what a point is worth from now on: so many minor units of a currency.
-  public func setWorth(ofPoint worth: Money) async throws(CenterError) {
+  /// Says what a point is worth from now on: so many minor units of a currency. The same operation again changes nothing.
+  public func setWorth(ofPoint worth: Money, operation: OperationID? = nil) async throws(CenterError) {
     guard worth.minorUnits > 0, worth.currency != .points else {
       throw CenterError(.invalid, "Setting the worth of a point", remedy: "Name a positive amount of money.")
     }
     let context = context
-    try await context.database.write { transaction in
+    let order = [Array(worth.description.utf8)]
+    try await context.write(once: operation, "Setting the worth of a point", order) { transaction in
       try transaction.run(
         """
         INSERT INTO point_worth (currency, minor_units) VALUES ($1, $2)
@@ -118,6 +119,15 @@ public struct Payback: Sendable {
         """, [.text(worth.currency.code), .integer(worth.minorUnits)])
       try AuditLog.append(
         transaction, at: context.clock.now(), "payback.worth", subject: "point", detail: worth.description)
+    }
+  }
+
+  /// What a point is worth, one amount for each currency that it can be exchanged into.
+  public func worths() async throws(CenterError) -> [Money] {
+    try await context.database.read { transaction in
+      try transaction.run("SELECT minor_units, currency FROM point_worth ORDER BY currency").map {
+        try $0.money("minor_units")
+      }
     }
   }
 

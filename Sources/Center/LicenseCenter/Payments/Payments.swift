@@ -14,18 +14,22 @@ public struct Payments: Sendable {
 
   static let operation = "Collecting a payment"
 
-  /// Files a holder's means of payment, in place of an earlier one. Payments under way keep theirs.
+  /// Files a holder's means of payment, in place of an earlier one. Payments under way keep theirs. The same operation again
+  /// changes nothing.
   ///
   /// - Throws: ``CenterError/Code/conflict`` when the centre has no payment processor, ``CenterError/Code/invalid`` for a
   ///   means of payment that is none of this processor's.
-  public func file(_ method: PaymentMethod, for serial: CardSerial) async throws(CenterError) {
+  public func file(
+    _ method: PaymentMethod, for serial: CardSerial, operation name: OperationID? = nil
+  ) async throws(CenterError) {
     let operation = "Filing a means of payment"
     let processor = try processor(operation)
     guard processor.accepts(method) else {
       throw CenterError(.invalid, operation, remedy: "The processor \(processor.name) knows no such means of payment.")
     }
     let context = context
-    try await context.database.write { transaction in
+    let order = [serial.octets, Array(method.token.utf8)]
+    try await context.write(once: name, operation, order) { transaction in
       _ = try CardRow.issued(transaction, serial)
       let sealed = try context.vault.seal(
         Secret(copying: Array(method.token.utf8)), .paymentMethod, row: serial.octets)
@@ -40,10 +44,10 @@ public struct Payments: Sendable {
     }
   }
 
-  /// Forgets a holder's means of payment; further bills stay on the account.
-  public func forgetMethod(of serial: CardSerial) async throws(CenterError) {
+  /// Forgets a holder's means of payment; further bills stay on the account. The same operation again changes nothing.
+  public func forgetMethod(of serial: CardSerial, operation name: OperationID? = nil) async throws(CenterError) {
     let context = context
-    try await context.database.write { transaction in
+    try await context.write(once: name, "Forgetting a means of payment", [serial.octets]) { transaction in
       let gone = try transaction.run(
         "DELETE FROM payment_methods WHERE card = $1 RETURNING processor", [.blob(serial.octets)])
       guard !gone.isEmpty else { return }

@@ -102,7 +102,7 @@ public struct CopyRights: Sendable {
   }
 
   /// The copy right that was set before, as long as it is good for anything.
-  private static func earlier(
+  static func earlier(
     _ transaction: any Transaction, _ context: CenterContext, code: Int64
   ) throws -> CopyRight? {
     guard let row = try transaction.first("SELECT * FROM copy_rights WHERE parent = $1", [.integer(code)]) else {

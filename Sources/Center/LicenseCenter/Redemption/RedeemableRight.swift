@@ -28,18 +28,15 @@ struct RedeemableRight {
   ) throws -> RedeemableRight? {
     var rows: [SQLRow] = []
     for pepper in keys.versions(of: .codePepper) {
-      let lookup = try CodeSales.lookup(code, pepper: pepper, keys)
       // Joined to one row that is always there, so that codes which are found bring no more rows than others.
       rows += try transaction.run(
         """
-        SELECT c.id, c.state, c.software_id, c.expiry, NULL AS copy_right, NULL AS copies, NULL AS taken
+        SELECT COALESCE(c.id, p.id) AS id, COALESCE(c.state, p.state) AS state,
+        COALESCE(c.software_id, p.software_id) AS software_id, COALESCE(c.expiry, p.expiry) AS expiry,
+        r.id AS copy_right, r.copies, r.taken
         FROM (SELECT 1 AS one) q LEFT JOIN codes c ON c.lookup = $1
-        """, [.blob(lookup)])
-      rows += try transaction.run(
-        """
-        SELECT c.id, c.state, c.software_id, c.expiry, r.id AS copy_right, r.copies, r.taken
-        FROM (SELECT 1 AS one) q LEFT JOIN copy_rights r ON r.lookup = $1 LEFT JOIN codes c ON c.id = r.parent
-        """, [.blob(lookup)])
+        LEFT JOIN copy_rights r ON r.lookup = $1 LEFT JOIN codes p ON p.id = r.parent
+        """, [.blob(try CodeSales.lookup(code, pepper: pepper, keys))])
     }
     return try rows.first { $0["id"] != .null }.map { try RedeemableRight($0) }
   }

@@ -45,9 +45,9 @@ public struct Redemption: Sendable {
       return .granted(try grant(transaction, ticket, row))
     }
     if begun.isEmpty, right.isFree(at: now), let ticket = tickets.first,
-      let row = try take(transaction, right, ticket, means, at: now)
+      let grant = try take(transaction, right, ticket, means, at: now)
     {
-      return .granted(try grant(transaction, ticket, row))
+      return .granted(grant)
     }
     try bucket.fail(transaction, at: now)
     return wait > 0 ? .tooManyAttempts(retryAfter: wait) : .refused
@@ -144,37 +144,44 @@ public struct Redemption: Sendable {
   private func take(
     _ transaction: any Transaction, _ right: RedeemableRight, _ ticket: DownloadTicket,
     _ means: RedemptionRow.Means, at now: UInt64
-  ) throws -> RedemptionRow? {
+  ) throws -> DownloadGrant? {
     guard let publication = try Publication.newest(transaction, right.softwareID) else {
       throw CenterError(.conflict, Redemption.operation, remedy: "The title is not published yet; try again later.")
     }
     // Who is quicker may be the same client, whose line broke and who asks again: then this is its seat.
-    guard let seat = try right.take(transaction) else { return try RedemptionRow.find(transaction, ticket) }
-    try transaction.run(
+    guard let seat = try right.take(transaction) else {
+      return try RedemptionRow.find(transaction, ticket).map { try grant(transaction, ticket, $0) }
+    }
+    try transaction.tell(
       """
       INSERT INTO redemptions
       (id, ticket, code, copy_right, seat, publication, means, state, delivered, acknowledged, begun_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', 0, 0, $8)
+      VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM redemptions), $1, $2, $3, $4, $5, $6, 'open', 0, 0, $7)
       """,
       [
-        .integer(try transaction.nextNumber(of: "redemption")), .blob(Digest.sha256(ticket.octets)),
-        .integer(right.codeID), .number(right.copies?.identifier), .number(seat), .integer(publication.identifier),
-        .text(means.rawValue), .number(now),
+        .blob(Digest.sha256(ticket.octets)), .integer(right.codeID), .number(right.copies?.identifier), .number(seat),
+        .integer(publication.identifier), .text(means.rawValue), .number(now),
       ])
     try AuditLog.append(
       transaction, at: now, "redeem.begin", subject: right.softwareID,
       detail: "code \(right.codeID), seat \(seat), \(means.rawValue)")
-    return try RedemptionRow.find(transaction, ticket)
+    return try grant(transaction, ticket, publication, acknowledged: 0, expiry: right.expiry)
   }
 
   private func grant(
     _ transaction: any Transaction, _ ticket: DownloadTicket, _ row: RedemptionRow
   ) throws -> DownloadGrant {
-    let title = try TitleRow.get(transaction, row.publication.softwareID).record
+    try grant(transaction, ticket, row.publication, acknowledged: row.acknowledged, expiry: row.expiry)
+  }
+
+  private func grant(
+    _ transaction: any Transaction, _ ticket: DownloadTicket, _ publication: Publication, acknowledged: UInt64,
+    expiry: UInt64?
+  ) throws -> DownloadGrant {
+    let title = try TitleRow.get(transaction, publication.softwareID).record
     return DownloadGrant(
       ticket: ticket, softwareID: title.softwareID, name: title.name, version: title.version, type: title.type,
-      octets: row.publication.octets, digest: row.publication.digest, acknowledged: row.acknowledged,
-      expiry: row.expiry)
+      octets: publication.octets, digest: publication.digest, acknowledged: acknowledged, expiry: expiry)
   }
 }
 

@@ -94,6 +94,21 @@ public struct Refunds: Sendable {
     try await context.database.read { try Refunds.refunds($0, of: serial) }
   }
 
+  /// At most `limit` refunds of a card, oldest first, those that follow the one called `last` if it is given.
+  public func refunds(
+    of serial: CardSerial, after last: OperationID?, limit: Int
+  ) async throws(CenterError) -> [RefundOutcome] {
+    let from =
+      last == nil
+      ? "" : "AND (refunded_at, operation) > (SELECT refunded_at, operation FROM refunds WHERE operation = $3)"
+    return try await context.database.read { transaction in
+      try transaction.run(
+        "SELECT * FROM refunds WHERE card = $1 \(from) ORDER BY refunded_at, operation LIMIT $2",
+        [.blob(serial.octets), .number(limit)] + (last.map { [.blob($0.octets)] } ?? [])
+      ).map(RefundOutcome.init)
+    }
+  }
+
   static func refunds(_ transaction: any Transaction, of serial: CardSerial) throws -> [RefundOutcome] {
     try transaction.run("SELECT * FROM refunds WHERE card = $1 ORDER BY refunded_at, operation", [.blob(serial.octets)])
       .map(RefundOutcome.init)

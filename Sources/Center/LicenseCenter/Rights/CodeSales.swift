@@ -57,13 +57,16 @@ enum CodeOwner {
 /// Makes codes and keeps them: a keyed hash for look-up, and a sealed copy only as long as the code must still reach a
 /// card or paper.
 enum CodeSales {
-  /// Makes `count` codes for `owner`.
+  /// Makes `count` codes for `owner`, sold with `card`: a code goes with the version of a generation key that the card
+  /// has.
   static func make(
     _ transaction: any Transaction, _ context: CenterContext, count: Int, title: TitleRecord,
-    conditions: CodeConditions, state: CodeSaleState, owner: CodeOwner
+    conditions: CodeConditions, state: CodeSaleState, owner: CodeOwner, card: CardRow
   ) throws -> [RetrievalCode] {
     let pepper = try context.keys.currentVersion(of: .codePepper)
-    let generationRoot = try context.keys.currentVersion(of: .generation, number: conditions.generationKey)
+    let generationRoot =
+      try card.generationRoots[conditions.generationKey]
+      ?? context.keys.currentVersion(of: .generation, number: conditions.generationKey)
     let codes = (0..<count).map { _ in RetrievalCode(from: context.random) }
     for (position, code) in codes.enumerated() {
       let lookup = try lookup(code, pepper: pepper, context.keys)

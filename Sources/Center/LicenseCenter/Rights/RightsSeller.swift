@@ -68,7 +68,7 @@ public struct RightsSeller: Sendable {
         throw CenterError(
           .limitReached, operation, remedy: "At most \(remaining) more codes may be sold with this card.")
       }
-      let number = try RightsSeller.record(transaction, context, order, digest, title)
+      let number = try RightsSeller.record(transaction, context, order, digest, title, card)
       return try RightsSeller.sheet(transaction, context, number: number)
     }
   }
@@ -104,7 +104,7 @@ public struct RightsSeller: Sendable {
 
   private static func record(
     _ transaction: any Transaction, _ context: CenterContext, _ order: SealSheetOrder, _ digest: [UInt8],
-    _ title: TitleRecord
+    _ title: TitleRecord, _ card: CardRow
   ) throws -> Int64 {
     let number = try transaction.nextNumber(of: "seal sheet")
     let now = context.clock.now()
@@ -119,7 +119,7 @@ public struct RightsSeller: Sendable {
       ])
     _ = try CodeSales.make(
       transaction, context, count: Int(order.quantity), title: title, conditions: order.conditions, state: .unused,
-      owner: .sheet(number))
+      owner: .sheet(number), card: card)
     try transaction.run(
       "UPDATE cards SET charged_codes = charged_codes + $2 WHERE serial = $1",
       [.blob(order.cardSerial.octets), .number(order.quantity)])

@@ -17,13 +17,16 @@ struct TitleRow {
       pressedAt: try row.optionalNumber("pressed_at"))
   }
 
+  static func find(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitleRow? {
+    try transaction.first("SELECT * FROM titles WHERE software_id = $1", [.blob(softwareID.octets)]).map(TitleRow.init)
+  }
+
   static func get(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitleRow {
-    let row = try transaction.first("SELECT * FROM titles WHERE software_id = $1", [.blob(softwareID.octets)])
-    guard let row else {
+    guard let title = try find(transaction, softwareID) else {
       throw CenterError(
         .notFound, "Looking up the title \(softwareID)", remedy: "Register it first, or check the software id.")
     }
-    return try TitleRow(row)
+    return title
   }
 }
 

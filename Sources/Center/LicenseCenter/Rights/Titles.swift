@@ -30,8 +30,12 @@ public struct Titles: Sendable {
 
   /// Registers a title; the centre makes its software id, and its content key: a random Kd, or Ka from KM and the
   /// software id.
+  ///
+  /// - Parameter operationID: repeating it registers nothing more. The software id is made from it, or else at random.
+  /// - Throws: ``CenterError/Code/conflict`` when the operation was done before with another title.
   public func register(
-    name: String, version: String, type: TitleType, seller: String, price: Money, profile: CopyProfile = .certificate
+    name: String, version: String, type: TitleType, seller: String, price: Money, profile: CopyProfile = .certificate,
+    operationID: OperationID? = nil
   ) async throws(CenterError) -> TitleRecord {
     let operation = "Registering the title"
     guard price.currency != .points else {
@@ -40,7 +44,7 @@ public struct Titles: Sendable {
     guard !seller.isEmpty, seller.utf8.count <= 128 else {
       throw CenterError(.invalid, operation, remedy: "Name the seller in at most 128 octets.")
     }
-    guard let softwareID = SoftwareID(octets: context.random.octets(SoftwareID.octetCount)) else {
+    guard let softwareID = SoftwareID(octets: newID(operationID)) else {
       throw CenterError(.invalid, operation, remedy: "The random source gave no 16 octets.")
     }
     let record = TitleRecord(
@@ -55,6 +59,12 @@ public struct Titles: Sendable {
     }
     let context = context
     try await context.database.write { transaction in
+      if operationID != nil, let earlier = try TitleRow.find(transaction, record.softwareID) {
+        guard earlier.record.isRegistered(as: record) else {
+          throw CenterError(.conflict, operation, remedy: "This operation was done before with another title.")
+        }
+        return
+      }
       let now = context.clock.now()
       try transaction.run(
         """
@@ -71,6 +81,13 @@ public struct Titles: Sendable {
         transaction, at: now, "title.register", subject: record.softwareID, detail: "\(price), \(profile.rawValue)")
     }
     return record
+  }
+
+  /// 16 octets that no other title has: whoever chose the operation's name at random chose them.
+  private func newID(_ operationID: OperationID?) -> [UInt8] {
+    guard let operationID else { return context.random.octets(SoftwareID.octetCount) }
+    let name = typedOctets("title", [context.facts.centerID.octets, operationID.octets])
+    return Array(Digest.sha256(name).prefix(SoftwareID.octetCount))
   }
 
   /// The key that a title is sealed under on master discs, for the machine that presses it: Kd, or Ka.
@@ -128,6 +145,15 @@ public struct Titles: Sendable {
         detail: "\(catalogue.titles.count) titles")
     }
     return signed
+  }
+}
+
+extension TitleRecord {
+  /// Whether it was registered as `other` is; that it was pressed since does not count.
+  fileprivate func isRegistered(as other: TitleRecord) -> Bool {
+    var (one, other) = (self, other)
+    (one.pressedAt, other.pressedAt) = (nil, nil)
+    return one == other
   }
 }
 

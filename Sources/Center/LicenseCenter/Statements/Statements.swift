@@ -26,15 +26,16 @@ public struct Statements: Sendable {
     }
   }
 
-  /// The codes sold with a card, in the order of their making, those with numbers beyond `number`; at most
-  /// ``pageLimit``.
-  public func codes(of serial: CardSerial, after number: UInt64 = 0) async throws(CenterError) -> [CodeLine] {
+  /// The codes sold with a card, in the order of their making, those with numbers beyond `number`; at most `limit`.
+  public func codes(
+    of serial: CardSerial, after number: UInt64 = 0, limit: Int = Statements.pageLimit
+  ) async throws(CenterError) -> [CodeLine] {
     try await context.database.read { transaction in
       try transaction.run(
         """
         SELECT k.*, c.number AS charge_number FROM \(CodeSales.ofCard) LEFT JOIN charges c ON c.id = k.charge
         WHERE k.id > $2 ORDER BY k.id LIMIT $3
-        """, [.blob(serial.octets), .number(number), .number(Statements.pageLimit)]
+        """, [.blob(serial.octets), .number(number), .number(limit)]
       ).map(CodeLine.init)
     }
   }

@@ -1,6 +1,7 @@
 import Cryptography
 import Formats
 import Foundation
+import Identifiers
 import Octets
 import SecureChannel
 
@@ -66,11 +67,13 @@ public struct Webhooks: Sendable {
   }
 
   /// Has a receiver told nothing more. Saying so again changes nothing.
-  public func end(_ number: Int64) async throws(CenterError) { try await move(number, to: .ended, "webhook.end") }
+  public func end(_ number: Int64, operation: OperationID? = nil) async throws(CenterError) {
+    try await move(number, to: .ended, "webhook.end", operation)
+  }
 
-  /// Has a suspended receiver told of what it missed.
-  public func resume(_ number: Int64) async throws(CenterError) {
-    try await move(number, to: .active, "webhook.resume")
+  /// Has a suspended receiver told of what it missed. The same operation again changes nothing.
+  public func resume(_ number: Int64, operation: OperationID? = nil) async throws(CenterError) {
+    try await move(number, to: .active, "webhook.resume", operation)
   }
 
   /// Every webhook, oldest first.
@@ -81,9 +84,12 @@ public struct Webhooks: Sendable {
     }
   }
 
-  private func move(_ number: Int64, to state: Webhook.State, _ action: String) async throws(CenterError) {
+  private func move(
+    _ number: Int64, to state: Webhook.State, _ action: String, _ operation: OperationID?
+  ) async throws(CenterError) {
     let context = context
-    try await context.database.write { transaction in
+    let order = [Array(action.utf8), bigEndian(UInt64(bitPattern: number))]
+    try await context.write(once: operation, Webhooks.operation, order) { transaction in
       guard let row = try transaction.first("SELECT * FROM webhooks WHERE number = $1", [.integer(number)]) else {
         throw CenterError(.notFound, Webhooks.operation, remedy: "Check the webhook's number.")
       }
@@ -101,9 +107,10 @@ public struct Webhooks: Sendable {
   }
 
   private static func isAcceptable(_ text: String) -> Bool {
-    guard text.utf8.count <= 2048, let url = URL(string: text), let host = url.host(), !host.isEmpty else {
-      return false
-    }
+    // A name and a password would stand in every log on the way, and what is behind # goes nowhere.
+    guard text.utf8.count <= 2048, let url = URL(string: text), let host = url.host(), !host.isEmpty,
+      url.user() == nil, url.password() == nil, url.fragment() == nil
+    else { return false }
     return url.scheme == "https" || url.scheme == "http" && ["127.0.0.1", "localhost", "[::1]", "::1"].contains(host)
   }
 }

@@ -34,7 +34,7 @@ struct CardTime: AsyncParsableCommand {
       return try output.write(CardPlan(serial, "tell the card the time", commands))
     }
     let time = try await center.use { center in
-      let (time, signature) = try center.cardTime.sign(for: serial, challenge: try card.challenge())
+      let (time, signature) = try await center.cardTime.sign(for: serial, challenge: try card.challenge())
       try card.setTime(time, signature: signature)
       return time
     }

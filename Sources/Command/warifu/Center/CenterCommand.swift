@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cryptography
 import Formats
+import Foundation
 import LicenseCenter
 import Octets
 
@@ -9,8 +10,11 @@ struct CenterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "center", abstract: "The licence centre: a folder with keys, database and certificates.",
     subcommands: [
-      CenterInit.self, CenterInfo.self, CenterVerify.self, CenterTitle.self, CenterCard.self,
-      CenterDrive.self,
+      CenterInit.self, CenterInfo.self, CenterServe.self, CenterVerify.self, CenterAudit.self, CenterTitle.self,
+      CenterSignIn.self, CenterCard.self, CenterStatement.self, CenterNotices.self, CenterProvide.self, CenterRecover.self,
+      CenterRetire.self, CenterRefund.self, CenterPayback.self, CenterPayments.self, CenterClients.self,
+      CenterWebhooks.self, CenterDrive.self, CenterKeys.self, CenterBackup.self, CenterRestore.self, CenterDoctor.self,
+      CenterAcceptClock.self,
     ])
 }
 
@@ -22,8 +26,13 @@ struct CenterInit: AsyncParsableCommand {
       The folder appears complete or not at all. Its keys are sealed under the passphrase: whoever loses it loses the \
       centre.
 
+      The database is a file in the folder, unless --database names one on a PostgreSQL server, which must be empty. Its \
+      URL is remembered in the folder, its password is not.
+
       Example:
         warifu center init center --name "Corner Shop" --passphrase file:passphrase
+        warifu center init center --name "Corner Shop" --passphrase file:passphrase \\
+          --database postgres://warifu@db.example/center
       """)
 
   @Argument(help: "The folder to make.")
@@ -33,17 +42,22 @@ struct CenterInit: AsyncParsableCommand {
   var name: String
 
   @OptionGroup var passphrase: PassphraseOptions
+  @OptionGroup var database: DatabaseOptions
   @OptionGroup var output: OutputOptions
 
   /// The most octets of a name: certificates hold 64 (X.520, ub-common-name), with a role behind it.
   private static let nameLimit = 53
 
   func run() async throws {
+    try ProcessSecrecy.begin()
     try checkName()
     try NewPath.checkFolder(of: folder)
+    let location = try database.location()
+    let remembered = try database.remembered()
     let secret = try passphrase.read(confirming: true)
     let made = try await CenterFolder.create(
-      at: folder, name: name, passphrase: secret, random: SystemRandom(), clock: SystemClock())
+      at: folder, name: name, passphrase: secret, database: location, random: SystemRandom(), clock: SystemClock())
+    if let remembered { try made.keep(CenterSettings(database: remembered)) }
     try output.write(CenterReport(try made.facts(), folder: folder))
   }
 }
@@ -86,18 +100,38 @@ struct CenterVerify: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check ledger and audit log from their first record on.",
     discussion: """
-      Prints the head of the audit log. Whoever keeps it elsewhere notices any change behind it.
+      The log is held against every head of it that the centre signed and keeps in audit.heads, beside the database. \
+      Whoever keeps a copy of that file elsewhere and gives it with --heads notices even a folder that was written anew \
+      as a whole.
 
       Example:
         warifu center verify --center center --passphrase file:passphrase
       """)
 
+  @Option(help: ArgumentHelp("A copy of audit.heads that was kept elsewhere.", valueName: "file"))
+  var heads: String?
+
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let head = try await center.use { try await $0.verify() }
+    let kept = try keptHeads()
+    let head = try await center.use { try await $0.verify(against: kept) }
     try output.write(AuditReport(records: head.sequence, head: Hex.encode(head.hash)))
+  }
+}
+
+extension CenterVerify {
+  private func keptHeads() throws -> [SignedAuditHead] {
+    guard let heads else { return [] }
+    guard let text = try? String(contentsOfFile: heads, encoding: .utf8) else {
+      throw Failure(.badInput, "cannot read \(heads)", remedy: "give a copy of the centre's audit.heads")
+    }
+    let kept = text.split(separator: "\n").compactMap { SignedAuditHead(line: $0) }
+    guard !kept.isEmpty else {
+      throw Failure(.badInput, "there is no signed head in \(heads)", remedy: "give a copy of the centre's audit.heads")
+    }
+    return kept
   }
 }
 

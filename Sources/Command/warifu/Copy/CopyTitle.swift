@@ -21,11 +21,13 @@ struct CopyCertify: AsyncParsableCommand {
   var master: String?
 
   @OptionGroup var copy: CopyOptions
+  @OptionGroup var center: CenterFolderOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let session = try copy.session(readOnly: true)
-    let titles = try master.map { try LicensedMaster.insert($0, anchor: session.anchor).catalogue.titles }
+    let anchor = session.anchor.believing(center.authorities)
+    let titles = try master.map { try LicensedMaster.insert($0, anchor: anchor).catalogue.titles }
     let names = try titles?.map(NamedTitle.init) ?? session.volume.namedTitles()
     let softwareID = try copy.title.resolve(among: names, in: master == nil ? "the disc" : "the master disc")
     let license = try session.certify(softwareID)
@@ -56,11 +58,13 @@ struct CopyTitle: AsyncParsableCommand {
 
   @OptionGroup var expected: ProfileOptions
   @OptionGroup var copy: CopyOptions
+  @OptionGroup var center: CenterFolderOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let session = try copy.session(readOnly: false)
-    let master = try LicensedMaster.insert(master, anchor: session.anchor)
+    let anchor = session.anchor.believing(center.authorities)
+    let master = try LicensedMaster.insert(master, anchor: anchor)
     let names = master.catalogue.titles.map(NamedTitle.init)
     let softwareID = try copy.title.resolve(among: names, in: "the master disc")
     if expected.profile != nil { try expected.check(try session.titleLicense(for: softwareID)) }

@@ -13,7 +13,9 @@ extension CenterError: FailureConvertible {
   private var exitStatus: ExitStatus {
     switch code {
     case .invalid, .notFound, .notCertified, .damaged: .badInput
-    case .conflict, .limitReached, .cardRefused, .refused, .tooManyAttempts, .keyReused, .paymentDeclined: .failed
+    case .conflict, .limitReached, .cardRefused, .refused, .tooManyAttempts, .keyReused, .paymentDeclined,
+      .clockSetBack:
+      .failed
     case .cardUnreachable, .unknownOutcome: .transport
     case .storage, .paymentUnknown: .unavailable
     case .cancelled: .interrupted

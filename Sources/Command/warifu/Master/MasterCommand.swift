@@ -41,9 +41,10 @@ struct MasterList: AsyncParsableCommand {
         throw Failure(
           .usage, "nothing says whose signature is good", remedy: "give --card-file, or --center")
       }
-      return try TrustAnchor(card: try card.open(), time: time)
+      return try TrustAnchor(card: try card.open(), time: time).believing(center.authorities)
     }
     let facts = try center.folder().facts()
     return try TrustAnchor(authority: facts.authorityCertificate, license: facts.licenseCertificate, time: time)
+      .believing(center.authorities)
   }
 }

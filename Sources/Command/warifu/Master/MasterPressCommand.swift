@@ -17,6 +17,9 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
       A title is sealed for the one way of copying it that it was registered for: by certificate code, where master and \
       copy are the same ciphertext, or by conversion keys, where each copy is encrypted for its own disc.
 
+      A pressed title is on the disc alone. With --publish, or later by 'warifu center title publish', the centre keeps \
+      a sealed copy that codes buy for download.
+
       The image needs as much scratch space again, in its folder or in the one that TMPDIR names.
 
       Example:
@@ -42,6 +45,9 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
   @Option(help: "How the titles are copied: certificate or conversion. New ones without it by certificate.")
   var profile: CopyProfile?
 
+  @Flag(help: "Put the titles up for download, too, by those who have codes.")
+  var publish = false
+
   @OptionGroup var center: CenterOptions
   @OptionGroup var output: OutputOptions
 
@@ -59,8 +65,26 @@ struct MasterPressCommand: AsyncParsableCommand, PreparesProcess {
     let manager = manager ?? "/proc/self/exe"
     let sources = try title.map { try SourceFile($0.path) }
     _ = try SourceFile(manager)
-    let catalogue = try await center.use { try await press(sources, at: $0, manager: manager) }
-    try output.write(MasterReport(catalogue, image: image))
+    let catalogue = try await center.use { center in
+      let catalogue = try await press(sources, at: center, manager: manager)
+      if publish { try await publish(catalogue, at: center) }
+      return catalogue
+    }
+    try output.write(MasterReport(catalogue, image: image, isPublished: publish))
+  }
+
+  /// After the image is whole: what is up for download is on a disc as well.
+  private func publish(_ catalogue: MasterCatalogue, at center: Center) async throws {
+    for (specification, title) in zip(title, catalogue.titles) {
+      do {
+        _ = try await center.titleStore.publish(title.softwareID, from: specification.path)
+      } catch {
+        var failure = error.failure
+        failure.sentence += "; the image is whole, publish with 'warifu center title publish'"
+        throw failure
+      }
+    }
+    try await center.titleStore.removeOutdated()
   }
 
   /// Nothing is registered before everything that can be known beforehand is in order, and each title only when its turn

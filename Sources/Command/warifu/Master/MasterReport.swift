@@ -28,8 +28,11 @@ struct MasterReport: Report {
   let center: String
   let pressedAt: UInt64
   let titles: [Title]
+  /// Whether they are up for download now; nothing where that was not asked.
+  let published: Bool?
 
-  init(_ catalogue: MasterCatalogue, image: String) {
+  init(_ catalogue: MasterCatalogue, image: String, isPublished: Bool? = nil) {
+    published = isPublished
     self.image = image
     name = catalogue.name
     center = catalogue.centerID.description
@@ -37,8 +40,12 @@ struct MasterReport: Report {
     titles = catalogue.titles.map(Title.init)
   }
 
+  private var download: [(String, String)] {
+    published.map { [("Download", $0 ? "published" : "not published; see 'warifu center title publish'")] } ?? []
+  }
+
   var text: String {
-    Columns.fields([("Disc", name), ("Centre", center), ("Pressed", Words.time(pressedAt))]) + "\n"
+    Columns.fields([("Disc", name), ("Centre", center), ("Pressed", Words.time(pressedAt))] + download) + "\n"
       + Columns.table(
         ["SOFTWARE ID", "TYPE", "SIZE", "PRICE", "TITLE"],
         titles.map { [$0.softwareID, $0.type, Words.size($0.octets), $0.price, "\($0.name) \($0.titleVersion)"] })

@@ -37,4 +37,9 @@ public struct AccessPermit: Hashable, Sendable {
   public let softwareID: SoftwareID?
   /// By which exchange.
   public let session: AccessSession
+
+  /// A permit.
+  public init(client: AccessClientID, role: AccessRole, softwareID: SoftwareID?, session: AccessSession) {
+    (self.client, self.role, self.softwareID, self.session) = (client, role, softwareID, session)
+  }
 }

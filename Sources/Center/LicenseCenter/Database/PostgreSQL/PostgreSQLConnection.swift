@@ -15,6 +15,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
   private var statements: [StatementKey: String] = [:]
   /// Statements ever planned: no name is taken twice.
   private var statementCount = 0
+  /// Statements that were sent and not waited for; while there are any, the connection is in libpq's pipeline mode.
+  private var underWay = 0
   /// The newest error, until ``forgetError()``.
   private(set) var error: PostgreSQLError?
 
@@ -53,6 +55,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
   /// Runs statements without parameters, and answers what the last of them did and the first value it answered.
   @discardableResult
   func control(_ sql: String) throws -> (command: String, value: String?) {
+    try settle()
     let result = try check(PQexec(connection, sql))
     defer { PQclear(result) }
     let hasValue = PQntuples(result) > 0 && PQgetisnull(result, 0, 0) == 0
@@ -61,18 +64,73 @@ final class PostgreSQLConnection: @unchecked Sendable {
 
   /// Runs one statement, planned once for each connection, and answers its rows.
   func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
-    let name = try statement(StatementKey(sql: sql, types: values.map(\.postgreSQLType)))
-    let parameters = PostgreSQLParameters(values)
-    let result = try check(
-      parameters.withPointers { pointers, lengths, formats in
-        PQexecPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
-      })
+    try send(sql, values)
+    guard let result = try collect() else { return [] }
     defer { PQclear(result) }
     return PostgreSQLResult(result: result).rows
   }
 
+  /// Sends one statement, planned once for each connection, on its way with whatever is waited for next. When it fails,
+  /// that does.
+  func send(_ sql: String, _ values: [SQLValue]) throws {
+    let name = try statement(StatementKey(sql: sql, types: values.map(\.postgreSQLType)))
+    let parameters = PostgreSQLParameters(values)
+    let isSent = parameters.withPointers { pointers, lengths, formats in
+      (underWay > 0 || PQenterPipelineMode(connection) == 1)
+        && PQsendQueryPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1) == 1
+    }
+    guard isSent else { throw lost() }
+    underWay += 1
+  }
+
+  /// Waits for everything that was sent.
+  ///
+  /// - Throws: what the first of it failed by.
+  func settle() throws { PQclear(try collect()) }
+
+  /// Waits for everything that was sent, and answers the last statement's result, which belongs to the caller.
+  private func collect() throws -> OpaquePointer? {
+    guard underWay > 0 else { return nil }
+    let count = underWay
+    underWay = 0
+    guard PQpipelineSync(connection) == 1 else { throw lost() }
+    var last: OpaquePointer?
+    var failure: (any Error)?
+    var isDone = false
+    defer { if !isDone { PQclear(last) } }
+    for _ in 0..<count {
+      let result = PQgetResult(connection)
+      if failure == nil {
+        PQclear(last)
+        last = nil
+        do { last = try check(result) } catch { failure = error }
+      } else {
+        // What stands behind an error is only said to be skipped.
+        PQclear(result)
+      }
+      // Behind each result stands a null pointer.
+      guard result != nil, PQgetResult(connection) == nil else { throw lost() }
+    }
+    let end = PQgetResult(connection)
+    let isWhole = PQresultStatus(end) == PGRES_PIPELINE_SYNC
+    PQclear(end)
+    guard isWhole, PQexitPipelineMode(connection) == 1 else { throw lost() }
+    if let failure { throw failure }
+    isDone = true
+    return last
+  }
+
+  /// The line broke while statements were under way.
+  private func lost() -> PostgreSQLError {
+    let failure = PostgreSQLError(isLineBroken: true)
+    error = failure
+    return failure
+  }
+
   private func statement(_ key: StatementKey) throws -> String {
     if let name = statements[key] { return name }
+    // Planning is not for a pipeline.
+    try settle()
     if statements.count >= PostgreSQLConnection.mostStatements {
       try control("DEALLOCATE ALL")
       statements = [:]

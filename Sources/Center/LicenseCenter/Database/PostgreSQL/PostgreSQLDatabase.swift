@@ -21,6 +21,13 @@ public struct PostgreSQLDatabase: Database {
   public init(
     _ address: PostgreSQLAddress, readerCount: Int = 4, patience: Duration = .seconds(15)
   ) async throws(CenterError) {
+    try await self.init(address, readerCount: readerCount, patience: patience, schema: nil)
+  }
+
+  /// The same, but with the schema only as far as it was once.
+  init(
+    _ address: PostgreSQLAddress, readerCount: Int = 4, patience: Duration = .seconds(15), schema: Int?
+  ) async throws(CenterError) {
     let writer = PostgreSQLWriter(address, patience: patience)
     let writing = DispatchQueue(label: "centre writes")
     self.writer = writer
@@ -32,7 +39,7 @@ public struct PostgreSQLDatabase: Database {
     }
     if case .failure(let error) = prepared { throw CenterError(error, during: "Opening \(address)") }
     do {
-      try await write { try Schema.migrate($0, .postgreSQL) }
+      try await write { try Schema.migrate($0, .postgreSQL, upTo: schema) }
     } catch {
       try? close()
       throw error

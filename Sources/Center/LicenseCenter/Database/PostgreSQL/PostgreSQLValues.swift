@@ -94,12 +94,10 @@ struct PostgreSQLResult {
   let result: OpaquePointer
 
   var rows: [SQLRow] {
-    let columns = (0..<PQnfields(result)).map { column in
-      (number: column, name: PQfname(result, column).map { String(cString: $0) } ?? "", type: PQftype(result, column))
-    }
+    let count = PQnfields(result)
+    let names = (0..<count).map { PQfname(result, $0).map { String(cString: $0) } ?? "" }
     return (0..<PQntuples(result)).map { row in
-      let values = columns.map { column in (column.name, value(row, column.number, column.type)) }
-      return SQLRow(Dictionary(values, uniquingKeysWith: { first, _ in first }))
+      SQLRow(columns: names, values: (0..<count).map { value(row, $0, PQftype(result, $0)) })
     }
   }
 

@@ -44,8 +44,16 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
     try watching { try connection.run(sql, values) }
   }
 
+  func tell(_ sql: String, _ values: [SQLValue]) throws { try watching { try connection.send(sql, values) } }
+
+  func settle() throws { try watching { try connection.settle() } }
+
+  /// On its way with whatever comes next.
   func setMark(isFirst: Bool) throws {
-    _ = try watching { try connection.control(isFirst ? "SAVEPOINT mark" : "RELEASE mark; SAVEPOINT mark") }
+    try watching {
+      if !isFirst { try connection.send("RELEASE mark", []) }
+      try connection.send("SAVEPOINT mark", [])
+    }
   }
 
   func returnToMark() throws { _ = try watching { try connection.control("ROLLBACK TO mark") } }
@@ -70,6 +78,8 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
   }
 
   var condition: TransactionCondition {
+    // Whoever asks has the error, or will have it as the condition.
+    if line.current != nil { try? settle() }
     if mustRepeat { return .repeatable }
     return switch line.current?.transaction {
     case PQTRANS_INTRANS: .open
@@ -125,5 +135,5 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; LOCK TABLE write_turn IN EXCLUSIVE MODE"
 
   /// The advisory lock of ``prepare()``: the first octets of "warifu".
-  private static let preparation = 0x7761_7269_6675
+  static let preparation = 0x7761_7269_6675
 }

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// `center-rig serve` in a process of its own, which may be killed in front of one of its writes.
-final class ServerProcess: Sendable {
+final class RigServer: Sendable {
   struct Failure: Error, CustomStringConvertible { var description: String }
 
   /// Where it listens; `nil` if it was killed before it did.
@@ -14,15 +14,15 @@ final class ServerProcess: Sendable {
   /// - Parameters:
   ///   - database: the URL of its database; that in its folder if left out.
   ///   - write: in front of which of its writes it is killed, from 0.
-  static func start(_ folder: String, database: String? = nil, killAt write: Int? = nil) async throws -> ServerProcess {
-    let (path, shim) = (try ServerProcess.path(), try ServerProcess.shim.get())
+  static func start(_ folder: String, database: String? = nil, killAt write: Int? = nil) async throws -> RigServer {
+    let (path, shim) = (try RigServer.path(), try RigServer.shim.get())
     let (events, told) = AsyncThrowingStream.makeStream(of: (Int?, Int32).self)
     let ended = Mutexed<Bool>()
     let ending = Task { () -> (wasKilled: Bool, complaint: String) in
       try await onThread {
         let process = Process()
         process.executableURL = URL(filePath: path)
-        process.arguments = ["serve", folder, database ?? "file"]
+        process.arguments = ["serve", folder, "0"] + [database].compactMap { $0 }
         process.environment = ProcessInfo.processInfo.environment.merging(
           ["LD_PRELOAD": shim, "WARIFU_KILL_AT": String(write ?? -1)]) { $1 }
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())
@@ -50,7 +50,7 @@ final class ServerProcess: Sendable {
         return (wasKilled, complaint)
       }
     }
-    for try await (port, identifier) in events { return ServerProcess(port, identifier, ending, ended) }
+    for try await (port, identifier) in events { return RigServer(port, identifier, ending, ended) }
     throw Failure(description: "the server did not start")
   }
 

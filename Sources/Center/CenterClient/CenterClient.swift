@@ -1,0 +1,101 @@
+import AsyncHTTPClient
+import Cryptography
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// A licence centre on the network, as a program asks it.
+///
+/// What the centre answers is never trusted: answers have sizes, and say what they should or are an error. Requests are
+/// sent again, under the same key, until the centre answers or the time is over.
+public final class CenterClient: Sendable {
+  /// Where the centre is: scheme, host and port.
+  public let address: CenterAddress
+  let http: HTTPClient
+  let patience: Patience
+  let random: any RandomSource
+
+  /// A client of the centre at `address`.
+  ///
+  /// - Parameters:
+  ///   - authorities: a PEM file with the certificates that the server's must come from; `nil` for the system's own.
+  ///   - random: makes keys and nonces.
+  /// - Throws: ``CenterClientError/Code/file`` when the file has no certificates.
+  private init(
+    _ address: CenterAddress, authorities: String?, patience: Patience, random: any RandomSource
+  ) throws(CenterClientError) {
+    self.address = address
+    self.patience = patience
+    self.random = random
+    var configuration = HTTPClient.Configuration(
+      redirectConfiguration: .disallow,
+      timeout: .init(connect: TimeAmount(patience.connectTime), read: TimeAmount(patience.requestTime)))
+    configuration.httpVersion = .http1Only
+    if let authorities {
+      var tls = TLSConfiguration.makeClientConfiguration()
+      do {
+        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authorities))
+      } catch {
+        throw CenterClientError(
+          .file, "Reading the authorities' certificates", remedy: "Give a PEM file with at least one certificate.")
+      }
+      configuration.tlsConfiguration = tls
+    }
+    http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }
+
+  /// Lends a client of the centre at `address`, and closes its connections whatever happens.
+  public static func use<R>(
+    _ address: CenterAddress, authorities: String? = nil, patience: Patience = Patience(),
+    random: any RandomSource = SystemRandom(), _ body: (CenterClient) async throws -> R
+  ) async throws -> R {
+    let client = try CenterClient(address, authorities: authorities, patience: patience, random: random)
+    let result: R
+    do {
+      result = try await body(client)
+    } catch {
+      try? await client.http.shutdown()
+      throw error
+    }
+    try? await client.http.shutdown()
+    return result
+  }
+}
+
+/// Where a centre is on the network.
+public struct CenterAddress: Hashable, Sendable, CustomStringConvertible {
+  /// Scheme, host and port, without a stroke at the end.
+  public let text: String
+
+  /// The centre at this URL.
+  ///
+  /// - Throws: ``CenterClientError/Code/invalid`` unless it is `https://` with a host, or `http://` on this machine: tokens
+  ///   do not go over a network in clear.
+  public init(_ text: String) throws(CenterClientError) {
+    let trimmed = text.hasSuffix("/") ? String(text.dropLast()) : text
+    guard let parts = URLComponents(string: trimmed), let host = parts.host, !host.isEmpty, parts.user == nil,
+      parts.password == nil, parts.path.isEmpty, parts.query == nil, parts.fragment == nil,
+      let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme)
+    else {
+      throw CenterClientError(
+        .invalid, "Looking for the centre", remedy: "Give its address as https://HOST or https://HOST:PORT.")
+    }
+    let isHere = host == "localhost" || host == "[::1]" || host == "::1" || host.hasPrefix("127.")
+    guard scheme == "https" || isHere else {
+      throw CenterClientError(
+        .invalid, "Looking for the centre",
+        remedy: "Give an address that begins with https://; plain HTTP goes to this machine alone.")
+    }
+    self.text = trimmed
+  }
+
+  /// Whether `text` is meant to be an address rather than a folder.
+  public static func isAddress(_ text: String) -> Bool {
+    let start = text.prefix(8).lowercased()
+    return start.hasPrefix("https://") || start.hasPrefix("http://")
+  }
+
+  /// The address.
+  public var description: String { text }
+}

@@ -1,0 +1,238 @@
+import CardDriver
+import CenterServer
+import Cryptography
+import Formats
+import Foundation
+import ISO7816
+import Identifiers
+import Octets
+import Testing
+
+@testable import LicenseCenter
+
+/// Steps that come late, twice, elsewhere or out of order are refused without harm, and what is dropped ends by time.
+@Suite struct StepRefusalTests {
+  @Test func P6_stepsOutOfOrderAreRefusedWithoutHarm() async throws {
+    let bench = try await RelayBench()
+    try await bench.serve { port in
+      let host = try Host(bench, port)
+      let first = try await host.begin()
+      #expect(first.status == 200 && host.next(first)?.step == 0)
+      #expect(try await host.begin().body == first.body, "repeated before anything came of it")
+      let response = try host.ask(first)
+      // Nobody waits for step 1 yet; nor does anybody else's conversation, or another operation, take step 0.
+      expectProblem(try await host.send(first, response, step: 1), .outOfStep, 409)
+      expectProblem(try await host.send(first, response, dialogue: String(repeating: "0", count: 32)), .dialogueOver, 409)
+      expectProblem(try await host.send(first, response, operation: TestServer.key()), .dialogueOver, 409)
+      expectProblem(try await host.send(first, response, as: "holder"), .dialogueOver, 409)
+      expectProblem(try await host.send(first, response, as: "stranger"), .dialogueOver, 409)
+      let second = try await host.send(first, response)
+      #expect(second.status == 200 && host.next(second)?.step == 1)
+      #expect(try await host.send(first, response).body == second.body, "a lost answer is told again")
+      expectProblem(try await host.send(first, [0x6A, 0x82]), .outOfStep, 409)
+      expectProblem(try await host.send(first, response + [0x90, 0x00]), .outOfStep, 409)
+      var turn = second
+      while host.next(turn) != nil {
+        let response = try host.ask(turn)
+        let following = try await host.send(turn, response)
+        expectProblem(try await host.send(first, host.ignored), .outOfStep, 409)
+        #expect(try await host.send(turn, response).body == following.body, "the last one too")
+        turn = following
+      }
+      #expect(turn.json?["charge"]?["state"] == "booked")
+      #expect(try await host.begin().json == turn.json)
+      try await bench.expectAgreement(charges: 1, codes: 5)
+      let charge = try await host.get("/v1/charges/\(host.operation)", as: "auditor")
+      #expect(charge.json == turn.json?["charge"])
+      expectProblem(try await host.get("/v1/charges/\(host.operation)", as: "stranger"), .forbidden, 403)
+      expectProblem(try await host.get("/v1/charges/\(TestServer.key())", as: "auditor"), .notFound, 404)
+    }
+  }
+
+  /// Attack 8: what was recorded of one charge is sent again, within it, in the next conversation, and in the next charge.
+  @Test func P6_attack8_recordedResponsesChargeNothing() async throws {
+    let bench = try await RelayBench()
+    try await bench.serve { port in
+      let host = try Host(bench, port)
+      var recorded: [[UInt8]] = []
+      var turn = try await host.begin()
+      while host.next(turn) != nil {
+        let response = try host.ask(turn)
+        recorded.append(response)
+        turn = try await host.send(turn, response)
+      }
+      #expect(turn.json?["charge"]?["state"] == "booked")
+      // The whole of it again, for another charge: no card is there at all.
+      for start in recorded.indices {
+        let replayer = try Host(bench, port)
+        var turn = try await replayer.begin()
+        for index in 0... {
+          guard replayer.next(turn) != nil else { break }
+          // An honest card up to one message, the record from there on.
+          turn = try await replayer.send(
+            turn, index < start ? try replayer.ask(turn) : recorded[min(index, recorded.count - 1)])
+        }
+        #expect(turn.status == 409 && turn.json?["charge"] == nil, "from message \(start)")
+        // The charge that was opened on the way is taken by the card itself, or was never opened.
+        try await replayer.finish()
+      }
+      let charges = try await bench.center.charging.charges(of: bench.serial).count(where: { $0.state == .booked })
+      try await bench.expectAgreement(charges: charges, codes: 5 * charges)
+      _ = try await bench.center.verify()
+    }
+  }
+
+  /// Nobody goes on with it: the conversation ends by time, and the charge is carried on in another one.
+  @Test func P6_droppedConversationEndsByTime() async throws {
+    let bench = try await RelayBench()
+    var limits = ServerLimits()
+    limits.relay.stepTime = .milliseconds(300)
+    try await bench.serve(limits: limits) { port in
+      let host = try Host(bench, port)
+      var turn = try await host.begin()
+      var steps = 0
+      while let next = host.next(turn) {
+        // Every one is left alone once; from the charge on it is open meanwhile.
+        try await Task.sleep(for: .milliseconds(900))
+        expectProblem(try await host.send(turn, try host.ask(turn)), .dialogueOver, 409, "step \(next.step)")
+        turn = try await host.begin()
+        for _ in 0...steps {
+          guard host.next(turn) != nil else { break }
+          turn = try await host.send(turn, try host.ask(turn))
+        }
+        steps += 1
+      }
+      #expect(steps > 4 && turn.json?["charge"]?["state"] == "booked")
+      try await bench.expectAgreement(charges: 1, codes: 5)
+    }
+  }
+
+  @Test func P6_conversationsAreLimited() async throws {
+    let bench = try await RelayBench()
+    let (other, serial) = try await RelayBench.issuedCard(at: bench.center)
+    var limits = ServerLimits()
+    limits.relay.dialoguesPerCaller = 1
+    limits.relay.dialogues = 2
+    limits.relay.steps = 3
+    try await bench.serve(limits: limits) { port in
+      let (first, second) = (try Host(bench, port), try Host(bench, port, other, serial))
+      var turn = try await first.begin()
+      let refused = try await second.begin()
+      expectProblem(refused, .tooMany, 429)
+      #expect(refused.headers["retry-after"] != nil)
+      // Another order for the same card takes the place of the first.
+      let third = try Host(bench, port)
+      let begun = try await third.begin()
+      #expect(begun.status == 200)
+      expectProblem(try await first.send(turn, try first.ask(turn)), .dialogueOver, 409)
+      // A conversation has only so many steps.
+      turn = begun
+      for _ in 0..<3 { turn = try await third.send(turn, try third.ask(turn)) }
+      expectProblem(turn, .card, 409)
+      #expect(try await second.begin().status == 200)
+    }
+    try await bench.expectAgreement(charges: 0, codes: 0)
+  }
+
+  /// Holders charge their own card and nobody else's; others no card at all.
+  @Test func P6_onlyTheHolderAndTheCounterCharge() async throws {
+    let bench = try await RelayBench()
+    try await bench.serve { port in
+      for (name, kind, status) in [
+        ("stranger", Problem.Kind.forbidden, 403), ("auditor", .forbidden, 403), ("nobody", .unauthenticated, 401),
+      ] {
+        let host = try Host(bench, port, as: name)
+        expectProblem(try await host.begin(), kind, status)
+      }
+      for body: JSON in [
+        ["card": .text(bench.serial.description), "softwareID": .text(bench.title.softwareID.description), "quantity": 0],
+        ["card": "00", "softwareID": .text(bench.title.softwareID.description), "quantity": 1],
+        [:],
+      ] {
+        expectProblem(
+          try await post(port, "/v1/charges", body, as: "counter", key: TestServer.key()), .invalid, 400)
+      }
+    }
+    try await bench.expectAgreement(charges: 0, codes: 0)
+  }
+}
+
+private func post(_ port: Int, _ target: String, _ body: JSON, as name: String, key: String?) async throws -> RawAnswer {
+  let request = ClientRequest(
+    method: "POST", target: target, token: TestServer.tokens[name], key: key,
+    body: String(decoding: body.encoded, as: UTF8.self))
+  return try await converse(with: port) { connection in
+    connection.send(request.text)
+    return try connection.answer()
+  }
+}
+
+/// A host that relays by hand.
+private final class Host {
+  let operation = TestServer.key().uppercased()
+  private let bench: RelayBench
+  private let port: Int
+  private let serial: CardSerial
+  private let name: String
+  private let connection: CardConnection
+  /// A response that no step waits for.
+  let ignored: [UInt8] = [0x90, 0x00]
+
+  init(_ bench: RelayBench, _ port: Int, as name: String = "counter") throws {
+    (self.bench, self.port, self.name, serial) = (bench, port, name, bench.serial)
+    connection = try CardConnection(bench.card)
+  }
+
+  init(_ bench: RelayBench, _ port: Int, _ card: some APDUTransport, _ serial: CardSerial) throws {
+    (self.bench, self.port, name, self.serial) = (bench, port, "counter", serial)
+    connection = try CardConnection(card)
+  }
+
+  func begin() async throws -> RawAnswer {
+    let body: JSON = [
+      "card": .text(serial.description), "softwareID": .text(bench.title.softwareID.description), "quantity": 5,
+    ]
+    return try await post(port, "/v1/charges", body, as: name, key: operation)
+  }
+
+  func next(_ turn: RawAnswer) -> (dialogue: String, step: Int, command: [UInt8])? {
+    guard let next = turn.json?["next"], case .text(let dialogue)? = next["dialogue"],
+      case .integer(let step)? = next["step"], case .text(let command)? = next["command"],
+      let octets = Data(base64Encoded: command)
+    else { return nil }
+    return (dialogue, Int(step), [UInt8](octets))
+  }
+
+  /// Has the card answer.
+  func ask(_ turn: RawAnswer) throws -> [UInt8] {
+    let command = try #require(self.next(turn)).command
+    return try connection.exchange(CommandAPDU(parsing: command.span.bytes), operation: "relay").encoded
+  }
+
+  func send(
+    _ turn: RawAnswer, _ response: [UInt8], step: Int? = nil, dialogue: String? = nil, operation: String? = nil,
+    as other: String? = nil
+  ) async throws -> RawAnswer {
+    let current = try #require(self.next(turn))
+    let body: JSON = [
+      "dialogue": .text(dialogue ?? current.dialogue), "step": .integer(Int64(step ?? current.step)),
+      "response": .text(Data(response).base64EncodedString()),
+    ]
+    return try await post(
+      port, "/v1/charges/\(operation ?? self.operation)/steps", body, as: other ?? name, key: nil)
+  }
+
+  func get(_ target: String, as name: String) async throws -> RawAnswer {
+    let request = ClientRequest(target: target, token: TestServer.tokens[name])
+    return try await converse(with: port) { connection in
+      connection.send(request.text)
+      return try connection.answer()
+    }
+  }
+
+  /// Carries the charge on with the card itself, to the end.
+  func finish() async throws {
+    var turn = try await begin()
+    while next(turn) != nil { turn = try await send(turn, try ask(turn)) }
+  }
+}
