@@ -50,6 +50,8 @@ DOORS = {
     # The centre over HTTP, and its pages.
     "Sources/Center/CenterServer": WIRE | HOST | WEB | NIO | {
         "Cryptography", "Formats", "ChallengeAccess", "LicenseCenter", "Mustache", "CQREncode",
+        # Files are read on threads that are not those of tasks.
+        "NIOPosix",
     },
     # Asks a centre over HTTP, and relays to a card: nothing of the server in it.
     "Sources/Center/CenterClient": WIRE | HOST | {

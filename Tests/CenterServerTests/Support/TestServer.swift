@@ -82,6 +82,9 @@ final class TestServer: Sendable {
   private let holderCard = OwnedCard()
   private let listening = Mutex(0)
 
+  /// The holder's card.
+  var holder: CardSerial? { holderCard.value }
+
   /// Where it listens.
   var port: Int { listening.withLock { $0 } }
 

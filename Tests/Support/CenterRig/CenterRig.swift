@@ -10,8 +10,8 @@ import Octets
 /// `center-rig redeem FOLDER KEY` redeems the code on its standard input at the centre in FOLDER, in ranges, to the end;
 /// `center-rig provide FOLDER OPERATION PATH` has it provided off-line; with `center-rig storm FOLDER CLIENTS` so many
 /// clients at once go for all codes, and each line names one that a client has to the end; `center-rig publish FOLDER TITLE
-/// FILE` publishes; `center-rig serve FOLDER PORT [DATABASE]` serves a counter whose token is the line behind the passphrase
-/// until it is killed. Standard input has a line with
+/// FILE` publishes; `center-rig serve FOLDER PORT [DATABASE]` serves until it is told to stop, whoever logs in and a counter
+/// whose token is the line behind the passphrase, if there is one. Standard input has a line with
 /// the passphrase and one with each code. Every answer of the centre is printed as soon as it is there.
 @main
 enum CenterRig {
@@ -26,9 +26,10 @@ enum CenterRig {
 
   private static func run(_ arguments: [String]) async throws {
     guard arguments.count >= 4, let passphrase = readLine() else { exit(64) }
-    if arguments[1] == "serve", let port = Int(arguments[3]), let token = readLine() {
+    if arguments[1] == "serve", let port = Int(arguments[3]) {
       return try await serve(
-        arguments[2], port, database: arguments.count > 4 ? arguments[4] : nil, passphrase: passphrase, token: token)
+        arguments[2], port, database: arguments.count > 4 ? arguments[4] : nil, passphrase: passphrase,
+        token: readLine())
     }
     let codes = try AnyIterator { readLine() }.map { try RetrievalCode(typed: $0) }
     let center = try await CenterFolder(arguments[2]).open(

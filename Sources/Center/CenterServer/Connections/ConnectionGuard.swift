@@ -26,6 +26,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
   private let limits: ServerLimits
   private let refusal: Problem?
+  private let draining: Draining
   private let report: @Sendable (Problem) -> RefusedAnswer
 
   private var arrival = Arrival.nothing
@@ -46,9 +47,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
   /// - Parameters:
   ///   - refusal: why this connection gets nothing else, if it does.
+  ///   - draining: whether the server is stopping, which answers say before their connection hears of it.
   ///   - report: counts a problem that no endpoint saw, and makes its answer.
-  init(_ limits: ServerLimits, refusal: Problem?, report: @escaping @Sendable (Problem) -> RefusedAnswer) {
+  init(
+    _ limits: ServerLimits, refusal: Problem?, draining: Draining,
+    report: @escaping @Sendable (Problem) -> RefusedAnswer
+  ) {
     self.limits = limits
+    self.draining = draining
     self.refusal = refusal
     self.report = report
   }
@@ -137,7 +143,8 @@ extension ConnectionGuard {
       guard response.status.kind != .informational else { return context.write(data, promise: promise) }
       isAnswering = true
       // What is left of a request that was answered early is not read: it may be endless.
-      closesAfterAnswer = isQuiescing || isLast && unanswered == 1 || arrival == .body && unanswered == 1
+      closesAfterAnswer =
+        isQuiescing || draining.hasBegun || isLast && unanswered == 1 || arrival == .body && unanswered == 1
       if closesAfterAnswer { response.headerFields[.connection] = "close" }
       context.write(wrapOutboundOut(.head(response)), promise: promise)
     case .body:

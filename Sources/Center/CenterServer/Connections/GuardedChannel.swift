@@ -13,6 +13,7 @@ struct GuardedChannel: ServerChildChannel {
   let limits: ServerLimits
   let connections: ConnectionTable
   let identity: TLSIdentity?
+  let draining: Draining
   let report: @Sendable (Problem) -> RefusedAnswer
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -33,7 +34,7 @@ struct GuardedChannel: ServerChildChannel {
     HTTP1Channel(
       responder: responder,
       configuration: .init(
-        additionalChannelHandlers: [ConnectionGuard(limits, refusal: refusal, report: report)],
+        additionalChannelHandlers: [ConnectionGuard(limits, refusal: refusal, draining: draining, report: report)],
         httpDecoderConfiguration: .init(
           maxHeaderFieldSize: limits.headerOctets, maxHeaderListSize: limits.headerOctets,
           maxHeaderFieldCount: limits.headerFields)))

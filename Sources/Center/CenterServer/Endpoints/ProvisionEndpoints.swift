@@ -119,7 +119,7 @@ enum ProvisionEndpoints {
       body: .named(
         "SeatRecovery",
         .object([
-          .init("code", .text(.plain(1...64)), "The code, or the code for copying."),
+          .init("code", .text(.ascii(1...64)), "The code, or the code for copying."),
           .init("seat", seat, "Which seat: 0 for that of the code itself, from 1 on for those of copies."),
         ])),
       answer: .json(

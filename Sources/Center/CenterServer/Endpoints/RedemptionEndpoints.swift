@@ -140,7 +140,7 @@ extension RedemptionEndpoints {
     "Code",
     .object([
       .init(
-        "code", .text(.plain(1...64)),
+        "code", .text(.ascii(1...64)),
         "16 symbols and a check symbol as they are on the sheet; case, spaces and hyphens do not matter.")
     ]))
 

@@ -29,10 +29,10 @@ struct RangedFile: Sendable {
   /// The header fields by which a client asks for a part.
   static let parameters: [Endpoint.Parameter] = [
     .header(
-      "Range", .text(.plain(1...200)),
+      "Range", .text(.ascii(0...200)),
       "Which octets: bytes=0-999, bytes=1000- or bytes=-500. Anything else, and several ranges, get the whole file."),
     .header(
-      "If-Range", .text(.plain(1...200)), "The entity tag of what is there already; the whole file if it is not that."),
+      "If-Range", .text(.ascii(0...200)), "The entity tag of what is there already; the whole file if it is not that."),
   ]
 
   /// What answers it.

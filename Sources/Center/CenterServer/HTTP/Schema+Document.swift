@@ -78,6 +78,11 @@ extension Schema.TextKind {
         "type": "string", "pattern": #"^[^\u0000-\u001F\u007F-\u009F]*$"#,
         "minLength": .integer(Int64(characters.lowerBound)), "maxLength": .integer(Int64(characters.upperBound)),
       ]
+    case .ascii(let octets):
+      [
+        "type": "string", "pattern": "^[ -~]*$", "minLength": .integer(Int64(octets.lowerBound)),
+        "maxLength": .integer(Int64(octets.upperBound)),
+      ]
     }
   }
 

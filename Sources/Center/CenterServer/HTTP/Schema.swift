@@ -54,6 +54,8 @@ public indirect enum Schema: Sendable {
     case capitals(Int)
     /// So many characters (Unicode scalars) without control characters.
     case plain(ClosedRange<Int>)
+    /// So many printable characters of ASCII, spaces among them.
+    case ascii(ClosedRange<Int>)
   }
 }
 
@@ -135,6 +137,8 @@ extension Schema.TextKind {
     case .plain(let characters):
       return characters.contains(text.unicodeScalars.count)
         && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+    case .ascii(let octets):
+      return octets.contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
     }
   }
 
@@ -155,6 +159,7 @@ extension Schema.TextKind {
       "\(prefix.isEmpty ? "" : "\(prefix) and ")\(Schema.TextKind.count(octets)) in hexadecimal digits"
     case .base64(let octets): "\(Schema.TextKind.count(octets)) in base64"
     case .choice(let words): "one of \(words.joined(separator: ", "))"
+    case .ascii(let octets): "\(octets.lowerBound) to \(octets.upperBound) printable characters of ASCII"
     case .capitals(let count): "\(count) capital letters"
     case .plain(let characters):
       "a text of \(characters.lowerBound) to \(characters.upperBound) characters without control characters"

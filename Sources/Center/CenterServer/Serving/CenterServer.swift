@@ -89,12 +89,13 @@ public struct CenterServer: Service {
   /// Serves until the task's graceful shutdown, or a signal where the options say so; then takes no more connections and
   /// returns when every request that was being served has its answer, or their time is over.
   public func run() async throws {
+    let draining = Draining()
     let application = Application(
       responder: responder,
       server: HTTPServerBuilder { [options, connections, journal] responder in
         GuardedChannel(
           responder: responder, limits: options.limits, connections: connections, identity: options.identity,
-          report: { journal.refuse($0) })
+          draining: draining, report: { journal.refuse($0) })
       },
       configuration: .init(address: .hostname(options.host, port: options.port), serverName: nil),
       onServerRunning: { [onListening] channel in
@@ -106,6 +107,7 @@ public struct CenterServer: Service {
     if options.obeysSignals, let identity = options.identity {
       services.append(CertificateWatch(identity: identity, logger: journal.logger))
     }
+    services.append(draining)
     var configuration = ServiceGroupConfiguration(
       services: services, gracefulShutdownSignals: options.obeysSignals ? [.sigterm, .sigint] : [],
       logger: journal.logger)

@@ -2,11 +2,13 @@
 //
 // Counted is what changes files: write and pwrite to a regular file, ftruncate, rename, unlink, and the syncs, since what
 // stands between two of them is what a crash can show. Whatever happens between two such calls leaves the files alike.
+// A send is counted as well: that is what libpq writes to a database server with, and no other code here uses it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -46,6 +48,11 @@ ssize_t pwrite(int descriptor, const void *octets, size_t count_, off_t offset) 
 ssize_t pwrite64(int descriptor, const void *octets, size_t count_, off64_t offset) {
   count_file(descriptor);
   return ((ssize_t(*)(int, const void *, size_t, off64_t))real("pwrite64"))(descriptor, octets, count_, offset);
+}
+
+ssize_t send(int descriptor, const void *octets, size_t count_, int flags) {
+  count();
+  return ((ssize_t(*)(int, const void *, size_t, int))real("send"))(descriptor, octets, count_, flags);
 }
 
 int ftruncate(int descriptor, off_t length) {
