@@ -121,7 +121,7 @@ struct Download: ~Copyable {
       let key = try DownloadContent.unwrap(wrapped, for: ticket, softwareID)
       let output = try Download.make(temporary)
       written = try open(into: output, key: key, softwareID)
-      if type == .program { guard fchmod(output.fileDescriptor, 0o700) == 0 else { throw CocoaError(.fileWriteUnknown) } }
+      if type == .program, fchmod(output.fileDescriptor, 0o700) != 0 { throw CocoaError(.fileWriteUnknown) }
       try output.synchronize()
       try output.close()
     } catch let error as CenterClientError {
