@@ -152,7 +152,7 @@ import Testing
 private func withDescriptor(of path: String, replacedBy other: String, _ flags: Int32, _ body: () throws -> Void) throws
 {
   let descriptor = try #require(
-    (0..<1024).first { number in
+    (0..<65_536).first { number in
       var target = [CChar](repeating: 0, count: 4096)
       let length = readlink("/proc/self/fd/\(number)", &target, 4095)
       return length > 0 && String(decoding: target.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self) == path

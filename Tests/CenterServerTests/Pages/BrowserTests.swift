@@ -142,7 +142,7 @@ import Testing
   /// P6 (Fig 27 S10 to S13) at the counter: an emulated card in the reader, charged, looked at by its own driver.
   @Test func P6_aCardIsChargedAtTheCounter() async throws {
     try await PageServer.run { server in
-      server.card.delay = .milliseconds(40)
+      server.card.delay = .milliseconds(300)
       try await Browser.run { browser in
         try await browser.signIn(server, .counter)
         try await browser.fill("#serial", "\(server.serial)")

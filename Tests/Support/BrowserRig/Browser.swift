@@ -163,14 +163,19 @@ public struct Browser: Sendable {
 
   /// Clicks what leads to another page, and waits until that is there.
   public func follow(_ selector: String) async throws {
-    let page = try await element("html")
+    let before = try await document()
     try await click(selector)
-    for _ in 0..<100 {
-      // Whatever belongs to the page before is gone with it.
-      guard (try? await command("GET", "/element/\(page)/name")) != nil else { break }
+    for _ in 0..<600 {
+      // While one page gives way to the next, the driver knows none.
+      if let now = try? await document(), now != before, (try? await has("footer")) == true { return }
       try await Task.sleep(for: .milliseconds(50))
     }
-    for _ in 0..<600 where (try? await has("footer")) != true { try await Task.sleep(for: .milliseconds(50)) }
+    throw Failure(description: "\(selector) led nowhere")
+  }
+
+  /// What tells one loading of a page from the next: when it began.
+  private func document() async throws -> String {
+    try await script("return String(performance.timeOrigin)") as? String ?? ""
   }
 
   /// Types into a field that is emptied first.
