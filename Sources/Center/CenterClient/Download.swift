@@ -11,6 +11,8 @@ struct Download: ~Copyable {
   /// More than any centre can seal: 2^40.
   static let mostOctets: UInt64 = 1 << 40
 
+  private static let operation = "Redeeming a code"
+
   private let path: String
   private var part: FileHandle?
   /// How many octets arrived.
@@ -38,7 +40,7 @@ struct Download: ~Copyable {
     guard let key = OperationID(octets: random.octets(OperationID.octetCount)) else {
       throw Download.failed("No key could be made.")
     }
-    let file = try Download.make(keyPath)
+    let file = try NewFile.create(keyPath, during: Download.operation)
     do {
       try file.write(contentsOf: Data(key.description.utf8))
       try file.synchronize()
@@ -52,7 +54,9 @@ struct Download: ~Copyable {
   /// Opens the octets that arrived before, if any did.
   mutating func open() throws(CenterClientError) {
     do {
-      if !FileManager.default.fileExists(atPath: partPath) { try Download.make(partPath).close() }
+      if !FileManager.default.fileExists(atPath: partPath) {
+        try NewFile.create(partPath, during: Download.operation).close()
+      }
       let file = try FileHandle(forUpdating: URL(fileURLWithPath: partPath))
       octets = try file.seekToEnd()
       part = file
@@ -88,21 +92,12 @@ struct Download: ~Copyable {
   /// Holds what arrived against the digest that the centre told before; where it is something else, lets go of all of it.
   mutating func check(_ digest: [UInt8]) throws(CenterClientError) {
     do {
-      guard try pieceDigest() != digest else { return }
+      guard try sealed().digest() != digest else { return }
     } catch {
       throw Download.failed("\(partPath) cannot be read; check the disk, then run it again to carry on.")
     }
     try truncate(to: 0)
     throw Download.failed("What arrived is not what the centre sealed; run it again to fetch it anew.")
-  }
-
-  private func pieceDigest() throws -> [UInt8] {
-    var digest = PieceDigest()
-    try part?.seek(toOffset: 0)
-    while let piece = try part?.read(upToCount: PieceDigest.pieceOctets), !piece.isEmpty {
-      piece.withUnsafeBytes { digest.update($0) }
-    }
-    return digest.finalize()
   }
 
   /// Opens the sealed octets into the file that was asked for, and clears the others away.
@@ -113,56 +108,21 @@ struct Download: ~Copyable {
   mutating func finish(
     wrapped: [UInt8], _ ticket: DownloadTicket, _ softwareID: SoftwareID, _ type: TitleType
   ) throws(CenterClientError) -> UInt64 {
-    let temporary = path + ".opening"
-    unlink(temporary)
-    defer { unlink(temporary) }
-    let written: UInt64
-    do {
+    let sealed = try sealed()
+    let written = try NewFile.make(
+      path, isProgram: type == .program, during: Download.operation,
+      mismatch: "What arrived is not what the centre sealed; ask who sold the code."
+    ) { output in
       let key = try DownloadContent.unwrap(wrapped, for: ticket, softwareID)
-      let output = try Download.make(temporary)
-      written = try open(into: output, key: key, softwareID)
-      if type == .program, fchmod(output.fileDescriptor, 0o700) != 0 { throw CocoaError(.fileWriteUnknown) }
-      try output.synchronize()
-      try output.close()
-    } catch let error as CenterClientError {
-      throw error
-    } catch is CryptoError {
-      throw Download.failed("What arrived is not what the centre sealed; ask who sold the code.")
-    } catch {
-      throw Download.failed("\(path) cannot be written; check the disk, then run it again to carry on.")
-    }
-    guard link(temporary, path) == 0 else {
-      throw Download.failed("There is a file at \(path) already; give another name.")
+      return try sealed.open(into: output, under: key, of: softwareID)
     }
     forget()
     return written
   }
 
-  private func open(into output: FileHandle, key: borrowing Secret, _ softwareID: SoftwareID) throws -> UInt64 {
-    guard let part else { throw CryptoError.notAuthentic }
-    let shape = DownloadContent.parameters
-    let count = try shape.segmentCount(ciphertextLength: octets)
-    try part.seek(toOffset: 0)
-    let header = try part.read(upToCount: StreamingAEAD.headerOctets) ?? Data()
-    var opener = try StreamOpener(
-      key: key, associatedData: DownloadContent.associatedData(softwareID), header: [UInt8](header), parameters: shape)
-    var buffer = [UInt8](repeating: 0, count: shape.segmentOctets)
-    defer { for index in buffer.indices { buffer[index] = 0 } }
-    var written: UInt64 = 0
-    for number in 0..<count {
-      guard let index = UInt32(exactly: number) else { throw CryptoError.notAuthentic }
-      let range = try shape.ciphertextRange(ofSegment: index, ciphertextLength: octets)
-      try part.seek(toOffset: range.lowerBound)
-      let sealed = [UInt8](try part.read(upToCount: Int(range.count)) ?? Data())
-      let length = try sealed.withUnsafeBytes { sealed in
-        try buffer.withUnsafeMutableBytes { output in
-          try opener.open(segment: index, sealed, isLast: number == count - 1, into: output)
-        }
-      }
-      try output.write(contentsOf: Data(buffer[..<length]))
-      written += UInt64(length)
-    }
-    return written
+  private func sealed() throws(CenterClientError) -> SealedTitle {
+    guard let part else { throw Download.failed("\(partPath) is gone; run it again to fetch it anew.") }
+    return SealedTitle(file: part, octets: octets)
   }
 
   /// Clears away what a run leaves for the next one.
@@ -171,14 +131,7 @@ struct Download: ~Copyable {
     unlink(keyPath)
   }
 
-  /// A new file that is its owner's alone.
-  private static func make(_ path: String) throws(CenterClientError) -> FileHandle {
-    let descriptor = Glibc.open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw failed("\(path) cannot be made; check that its folder is there and writable.") }
-    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-  }
-
   private static func failed(_ remedy: String) -> CenterClientError {
-    CenterClientError(.file, "Redeeming a code", remedy: remedy, mayHaveChanged: true)
+    CenterClientError(.file, operation, remedy: remedy, mayHaveChanged: true)
   }
 }

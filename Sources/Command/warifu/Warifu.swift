@@ -17,7 +17,7 @@ struct Warifu: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       CenterCommand.self, CardCommand.self, DiscCommand.self, MasterCommand.self, CopyCommand.self, RunCommand.self,
-      ShowCommand.self, RedeemCommand.self, ReaderCommand.self, BatchCommand.self, APDUCommand.self,
+      ShowCommand.self, RedeemCommand.self, OpenCommand.self, ReaderCommand.self, BatchCommand.self, APDUCommand.self,
       CompletionsCommand.self, ManualCommand.self,
     ])
 

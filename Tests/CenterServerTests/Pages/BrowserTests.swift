@@ -1,5 +1,6 @@
 import BrowserRig
 import CardDriver
+import CenterClient
 import ChallengeAccess
 import Cryptography
 import Formats
@@ -55,8 +56,13 @@ import Testing
         #expect(try await browser.text(".facts").contains(Hex.encode(digest.finalize())))
         // What was saved opens: the file is the seller's to the octet.
         try await browser.click("main .card a.button")
-        let key = try await browser.download("Hanafuda-1.0.sealed.key")
-        #expect(try DownloadKey(key).open(sealed) == server.content)
+        _ = try await browser.download("Hanafuda-1.0.sealed.key")
+        let saved = browser.downloads.appending(path: "Hanafuda-1.0.sealed").path
+        let opened = server.folder.appending(path: "opened").path
+        let title = try HandedOverTitle.open(download: saved, keyFile: saved + ".key", into: opened)
+        #expect(title.softwareID == server.title.softwareID)
+        #expect(FileManager.default.contents(atPath: opened).map { Array($0) } == server.content)
+        #expect(FileManager.default.isExecutableFile(atPath: opened), "it is a program")
         // Another browser has nothing by the address.
         try await browser.forgetCookies()
         try await browser.open(address)
@@ -286,24 +292,6 @@ import Testing
         }
       }
     }
-  }
-}
-
-/// What the key file of a page says.
-private struct DownloadKey: Decodable {
-  var softwareID: String
-  var ticket: String
-  var wrappedContentKey: Data
-
-  init(_ octets: [UInt8]) throws { self = try JSONDecoder().decode(DownloadKey.self, from: Data(octets)) }
-
-  func open(_ sealed: [UInt8]) throws -> [UInt8] {
-    let title = try #require(SoftwareID(softwareID))
-    let ticket = try #require(DownloadTicket(text: ticket))
-    let key = try DownloadContent.unwrap(Array(wrappedContentKey), for: ticket, title)
-    return try DownloadContent.parameters.open(
-      sealed, key: key, associatedData: DownloadContent.associatedData(title)
-    ).withBytes { $0.octets }
   }
 }
 

@@ -220,6 +220,65 @@ import Testing
     #expect(try await Program.run([path]).output == "installed and run\n")
   }
 
+  /// What the counter handed over (P9, P8), and everything that must not open.
+  @Test func P9_whatTheCounterHandedOverIsOpenedWithItsCode() async throws {
+    let bench = try await RelayBench()
+    let content = (0..<1_200_000).map { UInt8(truncatingIfNeeded: $0 * 13 >> 4) }
+    let code = try await code(for: content, bench)
+    let file = bench.folder.appending(path: "handed-over")
+    let operation = try #require(OperationID(octets: bench.random.octets(16)))
+    _ = try await bench.center.offlineCounter.provide(code, operation: operation, to: file.path)
+    let output = bench.folder.appending(path: "opened").path
+    let key = try bench.center.facts.licenseKey
+    let foreign = try SigningKey(random: bench.random).verificationKey
+    func open(_ code: RetrievalCode, _ keys: [VerificationKey]) async -> CenterClientError? {
+      await failure {
+        _ = try HandedOverTitle.open(
+          provision: file.path, code: code, under: keys, at: 1_800_000_000, isProgram: true, into: output)
+      }
+    }
+    #expect(await open(RetrievalCode(from: bench.random), [key])?.code == .file)
+    #expect(await open(code, [foreign])?.code == .file)
+    let whole = try Data(contentsOf: file)
+    for octet in [whole.count - 1, whole.count / 2, 600] {
+      var changed = whole
+      changed[octet] ^= 1
+      try changed.write(to: file)
+      #expect(await open(code, [key])?.code == .file, "octet \(octet)")
+    }
+    try whole.prefix(700_000).write(to: file)
+    #expect(await open(code, [key])?.code == .file)
+    try Data().write(to: file)
+    #expect(await open(code, [key])?.code == .file)
+    #expect(
+      !FileManager.default.fileExists(atPath: output) && !FileManager.default.fileExists(atPath: output + ".opening"))
+    try whole.write(to: file)
+    let title = try HandedOverTitle.open(
+      provision: file.path, code: code, under: [foreign, key], at: 1_800_000_000, isProgram: true, into: output)
+    #expect(title.softwareID == bench.title.softwareID && title.octets == UInt64(content.count))
+    #expect(FileManager.default.contents(atPath: output).map { [UInt8]($0) } == content)
+    #expect(await open(code, [key])?.code == .file, "nothing is written over")
+  }
+
+  @Test func cardGetsItsHolderASignInCode() async throws {
+    let bench = try await RelayBench()
+    try await bench.serve(logsIn: true) { port in
+      try await use(port) { client in
+        let token = try await client.logIn(with: try WarifuCard(CardConnection(bench.card)))
+        let code = try await client.signInCode(as: token)
+        try await client.logOut(token)
+        let attempt = try #require(OperationID(octets: bench.random.octets(16)))
+        let answer = try await bench.center.signIn.signIn(
+          try SignInCode(typed: code.text), operation: attempt, from: "here")
+        guard case .granted(let session) = answer else {
+          Issue.record("\(answer)")
+          return
+        }
+        #expect(session.identity.role == .holder)
+      }
+    }
+  }
+
   /// Stopped in the middle, by its user or by a kill: the same command goes on, and nothing is fetched twice.
   @Test func P17_stoppedDownloadGoesOn() async throws {
     let bench = try await RelayBench()

@@ -7,6 +7,6 @@ struct CardCommand: AsyncParsableCommand {
     subcommands: [
       CardNew.self, CardInsert.self, CardIssue.self, CardInfo.self, CardCharge.self, CardReceipt.self, CardCodes.self,
       CardHandOver.self, CardSheet.self, CardPIN.self, CardPINUnblock.self, CardKeys.self, CardTime.self,
-      CardLock.self, CardUnlock.self, CardTerminate.self,
+      CardLock.self, CardUnlock.self, CardTerminate.self, CardSignIn.self,
     ])
 }

@@ -109,6 +109,7 @@ struct DownloadPages: Sendable {
     }
     let document: JSON = [
       "softwareID": .text(grant.softwareID.description), "ticket": .text(ticket.text),
+      "type": .text(grant.type.rawValue),
       "wrappedContentKey": .base64(wrapped), "octets": .integer(Int64(clamping: grant.octets)),
       "digest": .base64(grant.digest),
     ]
