@@ -1,30 +1,16 @@
 import CardEmulator
-import Foundation
 import PCSCRig
-import Synchronization
 
-/// The daemon of this test process, and its readers, each lent to one test at a time.
+/// The readers of this test process's daemon.
 enum Slots {
-  /// With as many readers as pcscd has at most, programs that watch them all for new ones besides (pcsc_scan does)
-  /// watch one thing too many.
-  private static let count = 8
-
-  private static let daemon = Result {
-    let daemon = try PrivateDaemon.start(slots: count)
-    daemon.adopt()
-    return daemon
-  }
-  private static let free = Mutex(Array(0..<count))
-
   /// The daemon; fails with the reason why there is none.
-  static func theDaemon() throws -> PrivateDaemon { try daemon.get() }
+  static func theDaemon() throws -> PrivateDaemon { try AdoptedDaemon.get() }
 
-  /// Lends an empty reader. Fewer tests run at once than there are readers.
+  /// Lends an empty reader.
   static func withReader<R>(_ body: (Slot) throws -> R) throws -> R {
-    let daemon = try theDaemon()
-    guard let slot = free.withLock({ $0.popLast() }) else { throw NoFreeReader() }
-    defer { free.withLock { $0.append(slot) } }
-    return try body(Slot(name: daemon.readers[slot], port: daemon.ports[slot]))
+    let reader = try AdoptedDaemon.borrow()
+    defer { AdoptedDaemon.giveBack(reader) }
+    return try body(Slot(name: reader.name, port: reader.port))
   }
 
   /// Lends a reader with a card in it.
@@ -37,8 +23,6 @@ enum Slots {
     }
   }
 }
-
-struct NoFreeReader: Error {}
 
 /// One reader of the daemon.
 struct Slot {

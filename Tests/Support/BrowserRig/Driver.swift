@@ -10,8 +10,19 @@ final class Driver: Sendable {
 
   private init(port: Int, process: Int32) { (self.port, self.process) = (port, process) }
 
+  /// It ended before it listened, as it does when somebody takes the port that it found free.
+  private struct Ended: Error { var said: String }
+
   /// Starts one and waits until it says where it listens.
   static func start(in folder: URL) async throws -> Driver {
+    var said = ""
+    for _ in 1...5 {
+      do { return try await startOnce(in: folder) } catch let ended as Ended { said = ended.said }
+    }
+    throw Browser.Failure(description: "chromedriver ended: \(said)")
+  }
+
+  private static func startOnce(in folder: URL) async throws -> Driver {
     let log = folder.appending(path: "driver.log")
     guard FileManager.default.createFile(atPath: log.path, contents: nil) else {
       throw Browser.Failure(description: "no folder")
@@ -36,7 +47,7 @@ final class Driver: Sendable {
       {
         return Driver(port: port, process: program.processIdentifier)
       }
-      guard program.isRunning else { throw Browser.Failure(description: "chromedriver ended: \(said)") }
+      guard program.isRunning else { throw Ended(said: said) }
       try await Task.sleep(for: .milliseconds(100))
     }
     kill(program.processIdentifier, SIGKILL)
