@@ -62,9 +62,8 @@ test: swift packages-to-build packages-to-test python ## Run every test, the lon
 # An optimised build of its own, which tests may look into.
 optimised := -c release -Xswiftc -enable-testing --scratch-path .build/soak
 
-# What drives a browser or somebody else's tester says no more about our code when it is optimised.
 test-release: swift packages-to-build packages-to-test python ## Run them in a release build: the optimiser can be wrong
-	SKIP='BrowserTests|SchemathesisTests' $(run-tests) .build/test-release.log $(optimised)
+	$(run-tests) .build/test-release.log $(optimised)
 
 soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \

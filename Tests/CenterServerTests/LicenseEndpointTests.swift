@@ -90,7 +90,7 @@ import Testing
       #expect(try await server.state() == state)
       // The same key of another caller is another key; the operation is not, and the centre says so.
       let counter = try await server.post("/v1/licenses", body(card, title, medium: "M-09"), as: "counter", key: key)
-      expectProblem(counter, .conflict, 409)
+      expectProblem(counter, .keyReused, 422)
     }
   }
 

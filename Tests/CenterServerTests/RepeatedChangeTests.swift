@@ -15,10 +15,22 @@ import Testing
     var method: String
     var target: String
     var body: JSON?
-    var status = 200
+    /// What its body says otherwise in another request.
+    var otherwise: [String: JSON]
+    var status: Int
 
-    init(_ operation: String, _ method: String, _ target: String, _ body: JSON? = nil, status: Int = 200) {
-      (self.operation, self.method, self.target, self.body, self.status) = (operation, method, target, body, status)
+    init(
+      _ operation: String, _ method: String, _ target: String, _ body: JSON? = nil, otherwise: [String: JSON] = [:],
+      status: Int = 200
+    ) {
+      (self.operation, self.method, self.target, self.body) = (operation, method, target, body)
+      (self.otherwise, self.status) = (otherwise, status)
+    }
+
+    /// The body of the other request; `nil` if there is none.
+    var otherBody: JSON? {
+      guard !otherwise.isEmpty, case .object(let members)? = body else { return nil }
+      return .object(members.merging(otherwise) { $1 })
     }
   }
 
@@ -29,10 +41,14 @@ import Testing
     let key = TestServer.key()
     server.answers.forgets.withLock { $0 = true }
     let first = try await server.send(change.method, change.target, change.body, key: key)
-    server.answers.forgets.withLock { $0 = false }
     #expect(first.status == change.status, "\(change.operation): \(first.text)")
     try await between()
     let count = try await server.auditCount()
+    if let body = change.otherBody {
+      let other = try await server.send(change.method, change.target, body, key: key)
+      expectProblem(other, .keyReused, 422, "\(change.operation), with another request: \(other.text)")
+    }
+    server.answers.forgets.withLock { $0 = false }
     let again = try await server.send(change.method, change.target, change.body, key: key)
     #expect(again.status == first.status && again.body == first.body, "\(change.operation): \(again.text)")
     #expect(try await server.auditCount() == count, "\(change.operation) was done twice")
@@ -56,24 +72,30 @@ import Testing
           "registerTitle", "POST", "/v1/titles",
           [
             "name": "a", "version": "1", "type": "data", "seller": "S", "price": .yen(7), "profile": "conversion",
-          ], status: 201))
-      _ = try await make(Change("setPointWorth", "PUT", "/v1/payback/worth", ["worth": .yen(3)]))
+          ], otherwise: ["version": "2"], status: 201))
+      _ = try await make(
+        Change("setPointWorth", "PUT", "/v1/payback/worth", ["worth": .yen(3)], otherwise: ["worth": .yen(4)]))
       _ = try await make(
         Change(
-          "addPaybackRule", "POST", "/v1/payback/rules", ["kind": "bulk", "reward": ["amount": .yen(50)]], status: 201))
+          "addPaybackRule", "POST", "/v1/payback/rules", ["kind": "bulk", "reward": ["amount": .yen(50)]],
+          otherwise: ["reward": ["amount": .yen(51)]], status: 201))
       _ = try await make(
         Change(
           "addPaybackRule", "POST", "/v1/payback/rules", ["kind": "points", "reward": ["pointFor": .yen(100)]],
-          status: 201))
+          otherwise: ["reward": ["pointFor": .yen(101)]], status: 201))
       _ = try await make(
         Change(
           "noteIntroduction", "POST", "/v1/payback/introductions",
           ["card": own, "introducer": .text(older.description)]))
       _ = try await make(
-        Change("deposit", "POST", "/v1/ledger/deposits", ["card": own, "amount": .yen(1000)]))
+        Change(
+          "deposit", "POST", "/v1/ledger/deposits", ["card": own, "amount": .yen(1000)],
+          otherwise: ["amount": .yen(999)]))
       let sheet = try await make(
         Change(
-          "sellSheet", "POST", "/v1/codes/sheets", TestServer.sheetOrder(5, of: title, to: card), status: 201))
+          "sellSheet", "POST", "/v1/codes/sheets", TestServer.sheetOrder(5, of: title, to: card),
+          otherwise: ["quantity": 6],
+          status: 201))
       _ = try await make(
         Change(
           "makeCodeKey", "POST", "/v1/codes/keys", ["code": sheet.list("codes")[0], "kind": "right"]))
@@ -81,18 +103,23 @@ import Testing
       _ = try await make(
         Change("filePaymentMethod", "PUT", "/v1/cards/\(card)/payment-method", ["token": "simulated"]))
       let collected = try await make(
-        Change("collectDebt", "POST", "/v1/payments", ["card": own, "currency": "JPY"], status: 201))
+        Change(
+          "collectDebt", "POST", "/v1/payments", ["card": own, "currency": "JPY"], otherwise: ["currency": "EUR"],
+          status: 201))
       #expect(collected["amount"] == .yen(500))
       #expect(try await server.center.ledger.balance(of: .holder(card), in: .yen).minorUnits == 0)
       _ = try await make(
         Change(
-          "payOut", "POST", "/v1/payback/payouts", ["card": own, "amount": .yen(50), "destination": "account"]))
+          "payOut", "POST", "/v1/payback/payouts", ["card": own, "amount": .yen(50), "destination": "account"],
+          otherwise: ["amount": .yen(49)]))
       _ = try await make(
         Change(
-          "exchangePoints", "POST", "/v1/payback/exchanges", ["card": own, "points": 10, "currency": "JPY"]))
+          "exchangePoints", "POST", "/v1/payback/exchanges", ["card": own, "points": 10, "currency": "JPY"],
+          otherwise: ["points": 9]))
       _ = try await make(
         Change(
-          "refundCodes", "POST", "/v1/refunds", ["card": own, "sheet": 1, "destination": "account"], status: 201))
+          "refundCodes", "POST", "/v1/refunds", ["card": own, "sheet": 1, "destination": "account"],
+          otherwise: ["destination": "cash"], status: 201))
       _ = try await make(Change("endPaybackRule", "POST", "/v1/payback/rules/1/end"))
       let bill = Bill(reference: "test:1", holder: card, amount: Money(minorUnits: 9, currency: .yen))
       try await server.center.payments.authorise(bill)
@@ -100,9 +127,12 @@ import Testing
       _ = try await make(Change("voidPayment", "POST", "/v1/payments/\(payment.payment)/void"))
       _ = try await make(Change("reconcilePayments", "POST", "/v1/payments/reconcile"))
       _ = try await make(Change("forgetPaymentMethod", "DELETE", "/v1/cards/\(card)/payment-method"))
-      _ = try await make(Change("sendNotice", "POST", "/v1/notices", ["card": own, "text": "t"], status: 201))
       _ = try await make(
-        Change("registerWebhook", "POST", "/v1/webhooks", ["url": "http://127.0.0.1:9/w"], status: 201))
+        Change("sendNotice", "POST", "/v1/notices", ["card": own, "text": "t"], otherwise: ["text": "u"], status: 201))
+      _ = try await make(
+        Change(
+          "registerWebhook", "POST", "/v1/webhooks", ["url": "http://127.0.0.1:9/w"],
+          otherwise: ["url": "http://127.0.0.1:9/v"], status: 201))
       _ = try await server.center.context.database.write { try $0.run("UPDATE webhooks SET state = 'suspended'", []) }
       _ = try await make(Change("resumeWebhook", "POST", "/v1/webhooks/1/resume"))
       _ = try await make(Change("endWebhook", "DELETE", "/v1/webhooks/1"))

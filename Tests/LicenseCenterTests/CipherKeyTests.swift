@@ -247,7 +247,7 @@ extension WarifuCard {
     #expect(try await keys.make(order) == pair)
     var swapped = order
     (swapped.first, swapped.second) = (order.second, order.first)
-    await expectFailure(.conflict) { _ = try await keys.make(swapped) }
+    await expectFailure(.keyReused) { _ = try await keys.make(swapped) }
     let another = try await keys.make(
       SharedKeyOrder(operationID: try test.operationID(), first: a.serial, second: b.serial))
     #expect(another.number != pair.number && another.wrappedForFirst != pair.wrappedForFirst)

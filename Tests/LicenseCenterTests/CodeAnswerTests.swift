@@ -73,34 +73,30 @@ import Testing
     for (dud, log) in logs { #expect(log == reference, "\(dud)") }
   }
 
-  /// The distribution of times is shown; what each takes when the machine has nothing else to do lies close together.
-  ///
-  /// A machine that does have something else to do is measured again: a difference that is the code's own stays.
+  /// The distribution of times is shown. What else the machine does only ever lengthens a time, so that the shortest tenth
+  /// of each kind is what is compared: on an idle machine they lie within a microsecond or two of each other.
   @Test func wrongCodesTakeTheSameTime() async throws {
     let (bench, duds) = try await duds()
-    let rounds = Randomness("times of wrong codes").soak(40, full: 1_000)
-    var (least, most) = (0.0, Double.infinity)
-    for _ in 0..<8 where most >= 2 * least + 200 {
-      var times: [Dud: [Double]] = [:]
-      for _ in 0..<rounds {
-        for (dud, code) in duds {
-          let request = RedemptionRequest(code: code, key: bench.key())
-          let time = try await ContinuousClock().measure { _ = try await bench.center.redemption.begin(request) }
-          times[dud, default: []].append(time / .microseconds(1))
-        }
+    var chance = Randomness("times of wrong codes")
+    let rounds = chance.soak(120, full: 1_000)
+    let clock = ContinuousClock()
+    var times: [Dud: [Double]] = [:]
+    for _ in 0..<rounds {
+      for dud in Dud.allCases.shuffled(using: &chance.generator) {
+        let request = RedemptionRequest(code: try #require(duds[dud]), key: bench.key())
+        let time = try await clock.measure { _ = try await bench.center.redemption.begin(request) }
+        times[dud, default: []].append(time / .microseconds(1))
       }
-      for (dud, list) in times.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-        let figures = [0.1, 0.5, 0.9].map { Int(Self.quantile($0, of: list)) }
-        print("wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs")
-      }
-      let short = times.values.map { Self.quantile(0.1, of: $0) }
-      (least, most) = (short.min() ?? 0, short.max() ?? 0)
     }
-    #expect(most < 2 * least + 200, "tenths from \(least) to \(most) µs")
-  }
-
-  private static func quantile(_ part: Double, of list: [Double]) -> Double {
-    list.sorted()[Int(Double(list.count - 1) * part)]
+    var tenths: [Double] = []
+    for dud in Dud.allCases {
+      let sorted = try #require(times[dud]).sorted()
+      let figures = [0.1, 0.5, 0.9].map { Int(sorted[Int(Double(sorted.count - 1) * $0)]) }
+      print("wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs")
+      tenths.append(sorted[sorted.count / 10])
+    }
+    let (least, most) = (tenths.min() ?? 0, tenths.max() ?? 0)
+    #expect(most < 1.25 * least + 25, "tenths from \(least) to \(most) µs")
   }
 
   @Test func P8_codeDiesAtItsDateInEveryState() async throws {

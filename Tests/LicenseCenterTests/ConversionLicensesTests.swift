@@ -82,7 +82,7 @@ import Testing
     #expect(try await test.center.copyLicenses.licenses(of: test.serial).isEmpty)
     var changed = first
     changed.mediumID = try #require(MediumID(octets: [9]))
-    await expectFailure(.conflict) { _ = try await licenses.license(changed) }
+    await expectFailure(.keyReused) { _ = try await licenses.license(changed) }
     _ = try await test.center.verify()
   }
 

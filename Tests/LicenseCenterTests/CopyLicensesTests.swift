@@ -146,7 +146,7 @@ import Testing
     _ = try await test.center.copyLicenses.license(request)
     var sameName = request
     sameName.mediumID = try #require(MediumID(octets: [9]))
-    await expectFailure(.conflict) { _ = try await test.center.copyLicenses.license(sameName) }
+    await expectFailure(.keyReused) { _ = try await test.center.copyLicenses.license(sameName) }
     var otherTerms = try self.request(test, title)
     otherTerms.terms = .unlimited
     await expectFailure(.conflict) { _ = try await test.center.copyLicenses.license(otherTerms) }

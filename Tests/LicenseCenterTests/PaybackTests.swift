@@ -182,7 +182,7 @@ extension TestCenter {
     #expect(try await exchange(4) == Money(minorUnits: 80, currency: .yen))
     try await payback.setWorth(ofPoint: Money(minorUnits: 30, currency: .yen))
     #expect(try await exchange(4) == Money(minorUnits: 80, currency: .yen), "as it was decided")
-    await expectFailure(.conflict) { _ = try await exchange(1) }
+    await expectFailure(.keyReused) { _ = try await exchange(1) }
     #expect(try await test.payback(in: .points) == 1)
     #expect(try await test.payback() == 80)
     _ = try await test.center.verify()
@@ -202,7 +202,7 @@ extension TestCenter {
     await expectFailure(.limitReached) { try await pay(501, .account, operation) }
     await expectFailure(.conflict, "300 are owed") { try await pay(100, .cash, operation) }
     for _ in 0..<3 { try await pay(400, .account, operation) }
-    await expectFailure(.conflict) { try await pay(100, .account, operation) }
+    await expectFailure(.keyReused) { try await pay(100, .account, operation) }
     #expect(try await test.balance(.holder(test.serial)) == 100)
     try await pay(100, .cash, try test.operationID())
     await expectFailure(.limitReached) { try await pay(1, .cash, try test.operationID()) }
@@ -218,7 +218,7 @@ extension TestCenter {
     let (rule, operation) = (try PaybackRule(.bulk, .amount(PaybackTests.reward)), try test.operationID())
     let made = try await payback.add(rule, operation: operation)
     #expect(try await payback.add(rule, operation: operation) == made)
-    await expectFailure(.conflict) {
+    await expectFailure(.keyReused) {
       _ = try await payback.add(try PaybackRule(.bulk, .share(perMille: 1)), operation: operation)
     }
     try await test.sell(1, of: title)

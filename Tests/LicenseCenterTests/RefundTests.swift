@@ -39,7 +39,7 @@ import Testing
     }
     var changed = order
     changed.destination = .cash
-    await expectFailure(.conflict) { _ = try await test.center.refunds.refund(changed) }
+    await expectFailure(.keyReused) { _ = try await test.center.refunds.refund(changed) }
     #expect(try await test.center.refunds.refunds(of: test.serial) == [outcome])
     _ = try await test.center.verify()
   }

@@ -36,7 +36,7 @@ import Testing
     test.clock.advance(by: 5)
     let again = try await test.center.signIn.offer(.holder, to: holder, operation: operation)
     #expect(again.code == offer.code && again.expiresAt == offer.expiresAt)
-    await expectFailure(.conflict) {
+    await expectFailure(.keyReused) {
       _ = try await test.center.signIn.offer(.counter, to: nil, operation: operation)
     }
     let other = try await test.center.signIn.offer(.holder, to: holder, operation: try test.operationID())

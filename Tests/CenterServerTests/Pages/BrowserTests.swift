@@ -127,7 +127,7 @@ import Testing
         #expect(!text.contains("It is on paper"))
         // Every QR code on the paper leads to the page where it is redeemed.
         let picture = server.folder.appending(path: "sheet").path
-        _ = try await Program.run(["pdftoppm", "-r", "300", "-png", printed.path, picture])
+        _ = try await Program.run(["pdftoppm", "-r", "150", "-png", printed.path, picture])
         var read: Set<Substring> = []
         for page in 1...2 {
           let said = try await Program.run(["zbarimg", "-q", "--raw", "\(picture)-\(page).png"]).output

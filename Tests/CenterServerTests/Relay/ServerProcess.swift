@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import TestSupport
 
 /// A server in a process of its own, which is killed and started again on the same port.
 final class ServerProcess: Sendable {
@@ -46,12 +47,9 @@ final class ServerProcess: Sendable {
 
   private func start(killAt write: Int?) throws {
     let server = Process()
-    server.executableURL = URL(filePath: try ServerProcess.program())
+    server.executableURL = URL(filePath: try RigProgram.path())
     server.arguments = arguments
-    if let write {
-      server.environment = ProcessInfo.processInfo.environment.merging(
-        ["LD_PRELOAD": try ServerProcess.shim.get(), "WARIFU_KILL_AT": "\(write)"]) { $1 }
-    }
+    if let write { server.environment = try RigProgram.killing(at: write) }
     let (input, output) = (Pipe(), Pipe())
     server.standardInput = input
     server.standardOutput = output
@@ -89,30 +87,5 @@ final class ServerProcess: Sendable {
     }
     guard result else { throw Failure(description: "no port") }
     return Int(UInt16(bigEndian: address.sin_port))
-  }
-
-  /// The program, beside the test bundle.
-  private static func program() throws -> String {
-    let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    for candidate in sequence(first: folder, next: { $0.deletingLastPathComponent() }).prefix(4) {
-      let path = candidate.appending(path: "center-rig").path
-      if FileManager.default.isExecutableFile(atPath: path) { return path }
-    }
-    throw Failure(description: "center-rig is not built")
-  }
-
-  /// The shim, made once by the C compiler and kept as long as this process lives.
-  private static let shim = Result {
-    let source = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../../Support/CenterRig/Shim/kill-shim.c").standardizedFileURL
-    let path = NSTemporaryDirectory() + "warifu-relay-kill-\(ProcessInfo.processInfo.processIdentifier).so"
-    let compiler = Process()
-    compiler.executableURL = URL(filePath: "/usr/bin/env")
-    compiler.arguments = ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", path, source.path, "-ldl"]
-    try compiler.run()
-    compiler.waitUntilExit()
-    guard compiler.terminationStatus == 0 else { throw Failure(description: "the shim cannot be made") }
-    atexit { unlink(NSTemporaryDirectory() + "warifu-relay-kill-\(getpid()).so") }
-    return path
   }
 }

@@ -168,6 +168,11 @@ private func post(_ port: Int, _ target: String, _ body: JSON, as name: String, 
   }
 }
 
+/// No conversation was quick enough to get there before its time was over.
+private struct Unreached: Error {
+  let steps: Int
+}
+
 /// A host that relays by hand.
 private final class Host {
   let operation = TestServer.key().uppercased()
@@ -198,7 +203,7 @@ private final class Host {
 
   /// A new conversation, gone on with for so many steps or to its end.
   func reach(_ steps: Int) async throws -> RawAnswer {
-    while true {
+    for _ in 1...20 {
       var turn = try await begin()
       for _ in 0..<steps {
         guard next(turn) != nil else { break }
@@ -207,6 +212,7 @@ private final class Host {
       // On a busy machine its time may be over before it is used.
       if turn.status != 409 { return turn }
     }
+    throw Unreached(steps: steps)
   }
 
   func next(_ turn: RawAnswer) -> (dialogue: String, step: Int, command: [UInt8])? {

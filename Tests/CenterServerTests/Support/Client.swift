@@ -23,10 +23,12 @@ struct ClientRequest: Sendable {
 
 extension TestServer {
   /// Sends a request over a connection of its own, and answers what came back.
-  func ask(_ request: ClientRequest) async throws -> RawAnswer {
+  ///
+  /// - Parameter patience: how long the answer is waited for, in seconds.
+  func ask(_ request: ClientRequest, patience: Double = 20) async throws -> RawAnswer {
     try await converse(with: port) { connection in
       connection.send(request.text)
-      return try connection.answer(isHead: request.method == "HEAD")
+      return try connection.answer(patience: patience, isHead: request.method == "HEAD")
     }
   }
 

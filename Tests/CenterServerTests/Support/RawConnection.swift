@@ -77,7 +77,7 @@ final class RawConnection {
   }
 
   /// The next answer.
-  func answer(patience: Double = 120, isHead: Bool = false) throws -> RawAnswer {
+  func answer(patience: Double = 20, isHead: Bool = false) throws -> RawAnswer {
     while true {
       if let (answer, count) = RawAnswer.parse(unread, isHead: isHead) {
         unread.removeFirst(count)

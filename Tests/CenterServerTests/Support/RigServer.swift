@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// `center-rig serve` in a process of its own, which may be killed in front of one of its writes.
 final class RigServer: Sendable {
@@ -15,7 +16,7 @@ final class RigServer: Sendable {
   ///   - database: the URL of its database; that in its folder if left out.
   ///   - write: in front of which of its writes it is killed, from 0.
   static func start(_ folder: String, database: String? = nil, killAt write: Int? = nil) async throws -> RigServer {
-    let (path, shim) = (try RigServer.path(), try RigServer.shim.get())
+    let (path, environment) = (try RigProgram.path(), try RigProgram.killing(at: write))
     let (events, told) = AsyncThrowingStream.makeStream(of: (Int?, Int32).self)
     let ended = Mutexed<Bool>()
     let ending = Task { () -> (wasKilled: Bool, complaint: String) in
@@ -23,8 +24,7 @@ final class RigServer: Sendable {
         let process = Process()
         process.executableURL = URL(filePath: path)
         process.arguments = ["serve", folder, "0"] + [database].compactMap { $0 }
-        process.environment = ProcessInfo.processInfo.environment.merging(
-          ["LD_PRELOAD": shim, "WARIFU_KILL_AT": String(write ?? -1)]) { $1 }
+        process.environment = environment
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
@@ -81,29 +81,4 @@ final class RigServer: Sendable {
 
   /// Waits for its end, and says whether it was killed.
   func end() async throws -> Bool { try await ending.value.wasKilled }
-
-  /// The program, beside the test bundle.
-  private static func path() throws -> String {
-    let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    for candidate in sequence(first: folder, next: { $0.deletingLastPathComponent() }).prefix(4) {
-      let path = candidate.appending(path: "center-rig").path
-      if FileManager.default.isExecutableFile(atPath: path) { return path }
-    }
-    throw Failure(description: "center-rig is not built")
-  }
-
-  /// The shim, made once by the C compiler and kept as long as this process lives.
-  private static let shim = Result {
-    let source = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../../Support/CenterRig/Shim/kill-shim.c").standardizedFileURL
-    let path = NSTemporaryDirectory() + "warifu-server-kill-\(ProcessInfo.processInfo.processIdentifier).so"
-    let compiler = Process()
-    compiler.executableURL = URL(filePath: "/usr/bin/env")
-    compiler.arguments = ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", path, source.path, "-ldl"]
-    try compiler.run()
-    compiler.waitUntilExit()
-    guard compiler.terminationStatus == 0 else { throw Failure(description: "the shim cannot be made") }
-    atexit { unlink(NSTemporaryDirectory() + "warifu-server-kill-\(getpid()).so") }
-    return path
-  }
 }

@@ -16,10 +16,10 @@ extension PrivateDaemon {
       var state = SCARD_READERSTATE()
       state.szReader = name
       while true {
-        let result = SCardGetStatusChange(context, 60_000, &state, 1)
+        let result = SCardGetStatusChange(context, 10_000, &state, 1)
         guard result == 0 else {
           throw PrivateDaemonError(
-            "\(reader) did not change in 60 s: \(String(cString: pcsc_stringify_error(result))).")
+            "\(reader) did not change in 10 s: \(String(cString: pcsc_stringify_error(result))).")
         }
         if state.dwEventState & wanted != 0 { return }
         state.dwCurrentState = state.dwEventState

@@ -28,7 +28,7 @@ public struct SignInDesk: Sendable {
   ///   this once. A holder is a card.
   /// - Throws: ``CenterError/Code/invalid`` for a role that nobody has at a browser, ``CenterError/Code/notFound`` for a
   ///   client that the centre does not know, ``CenterError/Code/denied(_:)`` for one that may not have the role,
-  ///   ``CenterError/Code/conflict`` when the operation was done before otherwise.
+  ///   ``CenterError/Code/keyReused`` when the operation was done before otherwise.
   public func offer(
     _ role: AccessRole, to client: AccessClientID?, operation: OperationID
   ) async throws(CenterError) -> SignInOffer {
@@ -47,7 +47,7 @@ public struct SignInDesk: Sendable {
       if let row = try SignInDesk.row(transaction, code, context.keys) {
         guard try row.octets("client") == client.octets, try row.text("role") == role.name else {
           throw CenterError(
-            .conflict, SignInDesk.offering, remedy: "This operation was done before for somebody else.")
+            .keyReused, SignInDesk.offering, remedy: "This operation was done before for somebody else.")
         }
         return SignInOffer(code: code, role: role, client: client, expiresAt: try row.number("expires_at"))
       }

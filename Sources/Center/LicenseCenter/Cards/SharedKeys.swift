@@ -38,7 +38,8 @@ public struct SharedKeys: Sendable {
   /// Makes K3 and wraps it under keys of both cards. The centre keeps the wraps alone: nobody can ask it for K3.
   ///
   /// - Throws: ``CenterError/Code/invalid`` for a card and itself, ``CenterError/Code/notFound`` and
-  ///   ``CenterError/Code/conflict`` for one that is not someone's, or an operation id that was used for other cards.
+  ///   ``CenterError/Code/conflict`` for one that is not someone's, ``CenterError/Code/keyReused`` for an operation id that
+  ///   was used for other cards.
   public func make(_ order: SharedKeyOrder) async throws(CenterError) -> SharedKeyPair {
     let operation = "Making a key for cards \(order.first) and \(order.second)"
     guard order.first != order.second else {
@@ -51,7 +52,7 @@ public struct SharedKeys: Sendable {
       {
         let pair = try SharedKeyPair(row)
         guard pair.first == order.first, pair.second == order.second else {
-          throw CenterError(.conflict, operation, remedy: "This operation was done before for other cards.")
+          throw CenterError(.keyReused, operation, remedy: "This operation was done before for other cards.")
         }
         return pair
       }

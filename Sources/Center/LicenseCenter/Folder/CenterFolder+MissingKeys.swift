@@ -91,7 +91,9 @@ extension KeyPurpose {
     case .conversionRoot:
       try transaction.first("SELECT 1 FROM titles WHERE conversion_root IS NOT NULL LIMIT 1") != nil
     case .downloadTicket: try transaction.first("SELECT 1 FROM redemptions LIMIT 1") != nil
-    case .clientLookup: try transaction.first("SELECT 1 FROM idempotent_answers LIMIT 1") != nil
+    case .clientLookup:
+      try transaction.first("SELECT 1 FROM idempotent_answers LIMIT 1") != nil
+        || transaction.first("SELECT 1 FROM notices WHERE request IS NOT NULL LIMIT 1") != nil
     default: false
     }
   }

@@ -9,6 +9,11 @@ enum ClientLookup {
     }
   }
 
+  /// What the counter wrote in a notice, that under the newest key first: a text is guessed too easily for a bare digest.
+  static func notices(_ text: String, _ keys: KeyStore) throws -> [[UInt8]] {
+    try keys.versions(of: .clientLookup).map { try value("notice", [Array(text.utf8)], $0, keys) }
+  }
+
   /// The name of one who tries codes. A rotation gives everybody a new one, and so a new start.
   static func attempts(_ kind: String, _ name: String, _ keys: KeyStore) throws -> [UInt8] {
     try value("attempts", [Array(kind.utf8), Array(name.utf8)], try keys.currentVersion(of: .clientLookup), keys)

@@ -208,7 +208,7 @@ extension Ledger {
           && row.text("currency") == posting.1.currency.code && row.integer("amount") == posting.1.minorUnits
       }
     guard isSame else {
-      throw CenterError(.conflict, "Booking", remedy: "This operation was booked before with other content.")
+      throw CenterError(.keyReused, "Booking", remedy: "This operation was booked before with other content.")
     }
   }
 }

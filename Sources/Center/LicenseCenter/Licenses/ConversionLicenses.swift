@@ -13,8 +13,8 @@ public struct ConversionLicenses: Sendable {
   /// same octets and costs nothing. It has no date, since the card that opens the keys is shown none.
   ///
   /// - Throws: ``CenterError/Code/notFound`` for an unknown card, or an unknown title: then no key is made and nothing
-  ///   billed; ``CenterError/Code/conflict`` when the operation id was used for another request, or the title is sold by
-  ///   certificate; ``CenterError/Code/invalid`` for any terms but ``LicenseTerms/unlimited``. The request is on record
+  ///   billed; ``CenterError/Code/keyReused`` when the operation id was used for another request;
+  ///   ``CenterError/Code/conflict`` when the title is sold by certificate; ``CenterError/Code/invalid`` for any terms but ``LicenseTerms/unlimited``. The request is on record
   ///   even then, unless its card is unknown.
   public func license(_ request: LicenseRequest) async throws(CenterError) -> ConversionLicense {
     guard case .conversion(let license) = try await LicenseDesk(context: context).serve(request, as: .conversion)

@@ -13,8 +13,8 @@ public struct CopyLicenses: Sendable {
   /// same octets and costs nothing. Once it has expired by the centre's clock, another operation with later terms buys a
   /// new one in its place.
   ///
-  /// - Throws: ``CenterError/Code/conflict`` when the operation id was used for another request, the licence was given
-  ///   under other terms and is still good, or the title is sold under conversion keys; ``CenterError/Code/notFound``
+  /// - Throws: ``CenterError/Code/keyReused`` when the operation id was used for another request;
+  ///   ``CenterError/Code/conflict`` when the licence was given under other terms and is still good, or the title is sold under conversion keys; ``CenterError/Code/notFound``
   ///   for an unknown card or title; ``CenterError/Code/invalid`` for terms that this centre cannot give. A request that
   ///   contradicts none before it is on record even then, unless its card is unknown.
   public func license(_ request: LicenseRequest) async throws(CenterError) -> CopyLicense {

@@ -17,7 +17,7 @@ enum LicenseBooks {
     if let earlier {
       guard try LicenseRequest(earlier) == request else {
         throw CenterError(
-          .conflict, LicenseDesk.operation, remedy: "This operation was done before with another request.")
+          .keyReused, LicenseDesk.operation, remedy: "This operation was done before with another request.")
       }
       return
     }

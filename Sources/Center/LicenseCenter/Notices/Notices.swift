@@ -44,13 +44,17 @@ public struct Notices: Sendable {
     let context = context
     return try await context.database.write { transaction in
       let name = "send:\(operation)"
-      if let row = try transaction.first("SELECT number, card FROM notices WHERE operation = $1", [.text(name)]) {
-        guard try row.octets("card") == serial.octets else {
-          throw CenterError(.conflict, Notices.operation, remedy: "This operation was done before for another holder.")
+      let requests = try ClientLookup.notices(text, context.keys)
+      if let row = try transaction.first(
+        "SELECT number, card, request FROM notices WHERE operation = $1", [.text(name)])
+      {
+        let request = try row.optionalOctets("request")
+        guard try row.octets("card") == serial.octets, request.map(requests.contains) ?? true else {
+          throw CenterError(.keyReused, Notices.operation, remedy: "This operation was done before for another notice.")
         }
         return try row.number("number")
       }
-      return try Notices.post(transaction, context, notice, to: serial, operation: name)
+      return try Notices.post(transaction, context, notice, to: serial, operation: name, request: requests.first)
     }
   }
 
@@ -137,7 +141,7 @@ public struct Notices: Sendable {
   @discardableResult
   static func post(
     _ transaction: any Transaction, _ context: CenterContext, _ notice: Notice, to serial: CardSerial,
-    operation name: String? = nil
+    operation name: String? = nil, request: [UInt8]? = nil
   ) throws -> UInt32 {
     guard let number = UInt32(exactly: try transaction.nextNumber(of: "notice")) else {
       throw CenterError(.limitReached, operation, remedy: "All numbers of notices are used up.")
@@ -149,10 +153,13 @@ public struct Notices: Sendable {
       notice, acknowledgement: acknowledgement, number: number, from: context.facts.centerID, to: serial, at: now,
       individualKey: try card.individualKey(context.keys), random: context.random)
     try transaction.run(
-      "INSERT INTO notices (number, operation, card, record, acknowledgement, made_at) VALUES ($1, $2, $3, $4, $5, $6)",
+      """
+      INSERT INTO notices (number, operation, card, record, acknowledgement, made_at, request)
+      VALUES ($1, $2, $3, $4, $5, $6, $7)
+      """,
       [
         .number(number), name.map { .text($0) } ?? .null, .blob(serial.octets), .blob(sealed.encoded),
-        .blob(Digest.sha256(acknowledgement)), .number(now),
+        .blob(Digest.sha256(acknowledgement)), .number(now), request.map { .blob($0) } ?? .null,
       ])
     try AuditLog.append(transaction, at: now, "notice.make", subject: serial, detail: "notice \(number)")
     return number

@@ -126,7 +126,7 @@ extension Payback {
       JOIN accounts a ON a.id = p.account WHERE e.operation = $1 AND p.amount > 0
       """, [.text(operation)])
     guard let amount = try row?.money("amount"), amount.currency == currency else {
-      throw CenterError(.conflict, name, remedy: "This operation was done before with another currency.")
+      throw CenterError(.keyReused, name, remedy: "This operation was done before with another currency.")
     }
     return amount
   }

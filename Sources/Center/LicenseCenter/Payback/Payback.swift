@@ -37,7 +37,7 @@ public struct Payback: Sendable {
         (before.end, asked.end) = (nil, nil)
         guard before == asked else {
           throw CenterError(
-            .conflict, "Making a pay-back rule", remedy: "This operation was done before with another rule.")
+            .keyReused, "Making a pay-back rule", remedy: "This operation was done before with another rule.")
         }
         return earlier
       }

@@ -102,7 +102,7 @@ extension Payments {
   ) throws {
     if let earlier = try PaymentRecord.find(transaction, bill: reference) {
       guard earlier.cardSerial == serial, earlier.amount.currency == currency else {
-        throw CenterError(.conflict, collecting, remedy: "This operation was done before with another order.")
+        throw CenterError(.keyReused, collecting, remedy: "This operation was done before with another order.")
       }
       return
     }

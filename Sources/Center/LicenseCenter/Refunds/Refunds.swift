@@ -123,7 +123,7 @@ public struct Refunds: Sendable {
     guard try row.octets("card") == order.cardSerial.octets, try row.text("source") == sale.source,
       try row.text("destination") == order.destination.rawValue
     else {
-      throw CenterError(.conflict, operation, remedy: "This operation was done before with another order.")
+      throw CenterError(.keyReused, operation, remedy: "This operation was done before with another order.")
     }
     return try RefundOutcome(row)
   }

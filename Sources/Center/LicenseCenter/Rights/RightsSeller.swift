@@ -47,7 +47,7 @@ public struct RightsSeller: Sendable {
       "SELECT id, order_digest FROM seal_sheets WHERE operation = $1", [.blob(order.operationID.octets)])
     guard let earlier else { return nil }
     guard try earlier.octets("order_digest") == digest else {
-      throw CenterError(.conflict, operation, remedy: "This operation was done before with another order.")
+      throw CenterError(.keyReused, operation, remedy: "This operation was done before with another order.")
     }
     return try earlier.integer("id")
   }

@@ -32,7 +32,7 @@ public struct Titles: Sendable {
   /// software id.
   ///
   /// - Parameter operationID: repeating it registers nothing more. The software id is made from it, or else at random.
-  /// - Throws: ``CenterError/Code/conflict`` when the operation was done before with another title.
+  /// - Throws: ``CenterError/Code/keyReused`` when the operation was done before with another title.
   public func register(
     name: String, version: String, type: TitleType, seller: String, price: Money, profile: CopyProfile = .certificate,
     operationID: OperationID? = nil
@@ -61,7 +61,7 @@ public struct Titles: Sendable {
     try await context.database.write { transaction in
       if operationID != nil, let earlier = try TitleRow.find(transaction, record.softwareID) {
         guard earlier.record.isRegistered(as: record) else {
-          throw CenterError(.conflict, operation, remedy: "This operation was done before with another title.")
+          throw CenterError(.keyReused, operation, remedy: "This operation was done before with another title.")
         }
         return
       }

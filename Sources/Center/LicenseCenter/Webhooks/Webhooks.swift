@@ -39,7 +39,7 @@ public struct Webhooks: Sendable {
         "SELECT number, order_digest, secret FROM webhooks WHERE operation = $1", [.blob(operationID.octets)])
       if let earlier {
         guard try earlier.octets("order_digest") == digest else {
-          throw CenterError(.conflict, Webhooks.operation, remedy: "This operation was done before with another URL.")
+          throw CenterError(.keyReused, Webhooks.operation, remedy: "This operation was done before with another URL.")
         }
         let row = bigEndian(UInt64(bitPattern: try earlier.integer("number")))
         let secret = try context.vault.open(try earlier.octets("secret"), .webhookSecret, row: row)

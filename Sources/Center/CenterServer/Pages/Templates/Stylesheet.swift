@@ -172,12 +172,12 @@ enum Stylesheet {
       h1 { font-size: 17pt; margin-bottom: 1mm; }
       .sheet-head .facts { grid-template-columns: 1fr 1fr; }
       .seals { grid-template-columns: 1fr 1fr; margin-top: 4mm; }
-      .seal { min-height: 49mm; }
+      .seal { min-height: 51mm; }
       .outside { padding: 3mm 4mm; }
       .inside { padding: 2mm 3mm 2mm 1mm; gap: 2mm; }
       .inside .code { font-size: 11pt; }
       .seal .hint { font-size: 7.5pt; }
-      .qr { width: 30mm; height: 30mm; }
+      .qr { width: 35mm; height: 35mm; }
       a { color: inherit; text-decoration: none; }
     }
 
