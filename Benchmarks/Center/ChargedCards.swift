@@ -92,8 +92,8 @@ final class ChargedCards: Sendable {
   func charge(callers: Int) async throws -> Duration {
     let (center, title) = (center, title)
     return try await each(of: own, callers) { line in
-      _ = try await center.charging.charge(
-        try ChargedCards.order(line.serial, title), over: Relay(connection: line.connection))
+      let order = try ChargedCards.order(line.serial, title)
+      _ = try await center.charging.charge(order, over: Relay(connection: line.connection))
     }
   }
 
