@@ -73,30 +73,42 @@ import Testing
     for (dud, log) in logs { #expect(log == reference, "\(dud)") }
   }
 
-  /// The distribution of times is shown. What else the machine does only ever lengthens a time, so that the shortest tenth
-  /// of each kind is what is compared: on an idle machine they lie within a microsecond or two of each other.
+  /// The distribution of times is shown.
+  ///
+  /// Whatever else the machine does lengthens any of them, now this one and now that: a difference is the code's own where
+  /// one kind is ahead of the others or behind them again and again, in rounds that ask for each kind once in an order of
+  /// chance. Then its shortest tenth, which has the least of all that, must be that of the others to a few microseconds.
   @Test func wrongCodesTakeTheSameTime() async throws {
     let (bench, duds) = try await duds()
     var chance = Randomness("times of wrong codes")
     let rounds = chance.soak(120, full: 1_000)
     let clock = ContinuousClock()
-    var times: [Dud: [Double]] = [:]
+    var (times, places): ([Dud: [Double]], [Dud: Double]) = ([:], [:])
     for _ in 0..<rounds {
+      var round: [(dud: Dud, time: Double)] = []
       for dud in Dud.allCases.shuffled(using: &chance.generator) {
         let request = RedemptionRequest(code: try #require(duds[dud]), key: bench.key())
         let time = try await clock.measure { _ = try await bench.center.redemption.begin(request) }
-        times[dud, default: []].append(time / .microseconds(1))
+        round.append((dud, time / .microseconds(1)))
+      }
+      for (place, entry) in round.sorted(by: { $0.time < $1.time }).enumerated() {
+        times[entry.dud, default: []].append(entry.time)
+        places[entry.dud, default: 0] += Double(place) / Double(rounds)
       }
     }
-    var tenths: [Double] = []
+    let sorted = times.mapValues { $0.sorted() }
+    let tenths = sorted.mapValues { $0[$0.count / 10] }
+    let least = tenths.values.min() ?? 0
+    // A mean place that is chance's alone strays by this much.
+    let straying = (2 / Double(rounds)).squareRoot()
     for dud in Dud.allCases {
-      let sorted = try #require(times[dud]).sorted()
-      let figures = [0.1, 0.5, 0.9].map { Int(sorted[Int(Double(sorted.count - 1) * $0)]) }
-      print("wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs")
-      tenths.append(sorted[sorted.count / 10])
+      let (list, tenth, place) = (sorted[dud] ?? [], try #require(tenths[dud]), try #require(places[dud]))
+      let figures = [0.1, 0.5, 0.9].map { Int(list[Int(Double(list.count - 1) * $0)]) }
+      print(
+        "wrong code, \(dud.rawValue): 10% \(figures[0]) µs, 50% \(figures[1]) µs, 90% \(figures[2]) µs; place \(place)")
+      let isAlwaysElsewhere = abs(place - 2) > 4 * straying
+      #expect(!isAlwaysElsewhere || tenth < 1.25 * least + 25, "\(dud.rawValue): \(tenth) µs of at least \(least)")
     }
-    let (least, most) = (tenths.min() ?? 0, tenths.max() ?? 0)
-    #expect(most < 1.25 * least + 25, "tenths from \(least) to \(most) µs")
   }
 
   @Test func P8_codeDiesAtItsDateInEveryState() async throws {

@@ -28,7 +28,7 @@ import Testing
       if from == to {
         await expectFailure(.invalid) { _ = try await test.center.context.database.write(transfer) }
       } else if !isSame {
-        await expectFailure(.conflict) { _ = try await test.center.context.database.write(transfer) }
+        await expectFailure(.keyReused) { _ = try await test.center.context.database.write(transfer) }
       } else {
         #expect(try await test.center.context.database.write(transfer) == isNew)
         if isNew {
