@@ -23,6 +23,9 @@ final class ServedCodes: Sendable {
   /// Connections of wrk's.
   static let connections = 256
 
+  /// More than are ever redeemed in a second, so that wrk does not run out of codes.
+  static let mostPerSecond = 25_000
+
   /// Serves on a free port, without the limits of one client.
   init(_ sold: SoldCodes) async throws {
     self.sold = sold

@@ -10,7 +10,7 @@ import Synchronization
 
 /// A centre in a folder of its own below this one, with a published title and codes that were sold for it.
 final class SoldCodes: Sendable {
-  /// How many are sold.
+  /// How many are sold unless somebody needs more.
   static let count = 20_000
 
   let center: Center
@@ -22,8 +22,9 @@ final class SoldCodes: Sendable {
 
   /// - Parameters:
   ///   - location: where the centre's database is.
+  ///   - count: how many codes are sold.
   ///   - isLarge: whether the file holds millions of others' codes, too.
-  init(in location: DatabaseLocation = .file, isLarge: Bool = false) async throws {
+  init(in location: DatabaseLocation = .file, count: Int = SoldCodes.count, isLarge: Bool = false) async throws {
     let folder = FileManager.default.currentDirectoryPath + "/.warifu-bench-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     self.folder = folder
@@ -34,13 +35,13 @@ final class SoldCodes: Sendable {
         database: location, random: SystemRandom(), clock: SystemClock())
       let first = try await made.open(
         passphrase: Secret(copying: passphrase), database: location, random: SystemRandom(), clock: SystemClock())
-      codes = try await SoldCodes.sell(first, folder)
+      codes = try await SoldCodes.sell(count, first, folder)
       guard isLarge else {
         center = first
         return
       }
       try first.close()
-      try ManyCodes.add(to: folder + "/center/center.db", besides: SoldCodes.count)
+      try ManyCodes.add(to: folder + "/center/center.db", besides: count)
       center = try await made.open(
         passphrase: Secret(copying: passphrase), database: location, random: SystemRandom(), clock: SystemClock())
     } catch {
@@ -55,7 +56,7 @@ final class SoldCodes: Sendable {
   }
 
   /// Issues a card, publishes a title, and sells codes for it on sheets.
-  private static func sell(_ center: Center, _ folder: String) async throws -> [RetrievalCode] {
+  private static func sell(_ count: Int, _ center: Center, _ folder: String) async throws -> [RetrievalCode] {
     let made = try EmulatedCard.inMemory(random: SystemRandom())
     let serial = made.production.serial
     try await center.cardIssuer.register(

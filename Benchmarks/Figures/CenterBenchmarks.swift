@@ -41,11 +41,11 @@ enum CenterBenchmarks {
       return [rates.asTimes(goal: .ratioAtMost(1.5))]
     },
     Benchmark(name: "centre: redemptions over HTTP") { plan in
-      let sold = try await SoldCodes()
+      let seconds = plan.httpSeconds
+      let sold = try await SoldCodes(count: seconds * ServedCodes.mostPerSecond)
       let file = try OneTransactionEach(path: sold.file, connections: 1)
       defer { try? file.close() }
       let served = try await ServedCodes(sold)
-      let seconds = plan.httpSeconds
       let figure = try await Comparison(plan: plan).figure(
         "redemptions over HTTP : an endpoint that does nothing", goal: .ratio(0.6),
         ours: { count in
