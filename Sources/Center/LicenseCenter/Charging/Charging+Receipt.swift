@@ -20,8 +20,9 @@ extension Charging {
   /// - Throws: ``CenterError/Code/notCertified`` for a receipt that is not this card's.
   public func receipt(of serial: CardSerial, over relay: any CardRelay) async throws(CenterError) -> VerifiedReceipt? {
     let operation = "Checking the receipt of card \(serial)"
+    let issuerRoot = try await context.database.read { try CardRow.issued($0, serial).issuerRoot }
     let session = try await ChargingSession(
-      context: context, serial: serial, relay: relay, operation: operation)
+      context: context, serial: serial, issuerRoot: issuerRoot, relay: relay, operation: operation)
     return try await session.verifiedReceipt()
   }
 }

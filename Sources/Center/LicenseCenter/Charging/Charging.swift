@@ -21,14 +21,19 @@ public struct Charging: Sendable {
   ///   billed nothing (S13 of the seeds).
   public func charge(_ order: ChargeOrder, over relay: any CardRelay) async throws(CenterError) -> ChargeOutcome {
     let operation = "Charging card \(order.cardSerial)"
-    if let settled = try await earlierOutcome(of: order, operation), settled.state == .booked { return settled }
+    let books = try await books(before: order, operation)
+    if let settled = books.earlier, settled.state == .booked { return settled }
     let session = try await ChargingSession(
-      context: context, serial: order.cardSerial, relay: relay, operation: operation)
-    if let settled = try await session.settleOpenCharge(), settled.operationID == order.operationID {
-      guard settled.state == .booked else { throw session.lastRefusal }
-      return settled
+      context: context, serial: order.cardSerial, issuerRoot: books.issuerRoot, relay: relay, operation: operation)
+    var lastCharge = books.lastCharge
+    if books.hasOpenCharge {
+      if let settled = try await session.settleOpenCharge(), settled.operationID == order.operationID {
+        guard settled.state == .booked else { throw session.lastRefusal }
+        return settled
+      }
+      lastCharge = try await session.lastCharge()
     }
-    let charge = try await open(order, try await session.bookedStatus(), operation)
+    let charge = try await open(order, try await session.status(), after: lastCharge, operation)
     return try await session.complete(charge)
   }
 
@@ -77,32 +82,44 @@ public struct Charging: Sendable {
 }
 
 extension Charging {
-  /// What became of this very order before; another order under its name is a conflict.
-  private func earlierOutcome(of order: ChargeOrder, _ operation: String) async throws(CenterError) -> ChargeOutcome? {
+  /// Where the books stood before a card was asked, read at once.
+  private struct Books {
+    /// What became of this very order before.
+    var earlier: ChargeOutcome?
+    var issuerRoot: UInt32
+    var hasOpenCharge: Bool
+    /// The card's newest charge, ``ChargeRow/last(_:card:)``.
+    var lastCharge: Int64
+  }
+
+  /// Reads the books; another order under the name of one that was begun is a reuse, one that was given up a conflict.
+  private func books(before order: ChargeOrder, _ operation: String) async throws(CenterError) -> Books {
     let digest = Digest.sha256(order.encoded)
-    let earlier = try await context.database.read { transaction in
-      let charge = try ChargeRow.find(transaction, operation: order.operationID)
-      return charge.map { (outcome: $0.outcome, digest: $0.orderDigest) }
+    return try await context.database.read { transaction in
+      let earlier = try ChargeRow.find(transaction, operation: order.operationID)
+      guard earlier.map({ $0.orderDigest == digest }) ?? true else {
+        throw CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
+      }
+      guard earlier?.outcome.state != .voided else {
+        throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
+      }
+      return Books(
+        earlier: earlier?.outcome, issuerRoot: try CardRow.issued(transaction, order.cardSerial).issuerRoot,
+        hasOpenCharge: try ChargeRow.open(transaction, card: order.cardSerial) != nil,
+        lastCharge: try ChargeRow.last(transaction, card: order.cardSerial))
     }
-    guard let earlier else { return nil }
-    guard earlier.digest == digest else {
-      throw CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
-    }
-    guard earlier.outcome.state != .voided else {
-      throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
-    }
-    return earlier.outcome
   }
 
   /// Reserves the codes and notes the charge as open; from here on only the card knows.
   ///
-  /// - Throws: ``CenterError/Code/conflict`` when another charge of the card began since the card was asked: its counter
-  ///   may have moved, and a number that another batch has would never be charged.
+  /// - Throws: ``CenterError/Code/conflict`` when another charge of the card began since the books were read, before the
+  ///   card was asked: its counter may have moved, and a number that another batch has would never be charged.
+  ///   ``CenterError/Code/notCertified`` for a counter that was turned back (an old image of the card), or that counts
+  ///   charges which this centre never sent.
   private func open(
-    _ order: ChargeOrder, _ booked: BookedStatus, _ operation: String
-  ) async throws(CenterError) -> ChargeRow {
+    _ order: ChargeOrder, _ status: CardStatus, after lastCharge: Int64, _ operation: String
+  ) async throws(CenterError) -> OpenedCharge {
     let context = context
-    let status = booked.status
     return try await context.database.write { transaction in
       let card = try CardRow.issued(transaction, order.cardSerial)
       let title = try TitleRow.get(transaction, order.softwareID).record
@@ -110,47 +127,51 @@ extension Charging {
         throw CenterError(.invalid, operation, remedy: "The card was not issued with that generation key.")
       }
       guard try ChargeRow.open(transaction, card: order.cardSerial) == nil,
-        try ChargeRow.last(transaction, card: order.cardSerial) == booked.lastCharge,
-        try ChargeRow.fits(transaction, counter: status.chargeCounter, card)
+        try ChargeRow.last(transaction, card: order.cardSerial) == lastCharge
       else {
         throw CenterError(.conflict, operation, remedy: "Another charge of this card came between; run it again.")
+      }
+      guard try ChargeRow.fits(transaction, counter: status.chargeCounter, card) else {
+        let booked = try card.chargeNumber
+        throw CenterError(
+          .notCertified, operation,
+          remedy: "The card counts \(status.chargeCounter) charges where \(booked) are booked; it may be an old copy.")
       }
       let quantity = try Charging.quantity(
         order, remaining: try card.remainingCodes(transaction), status, operation)
       let identifier = try transaction.nextNumber(of: "charge")
       let now = context.clock.now()
       let number = status.chargeCounter + 1
-      try transaction.run(
+      let codes = CodeSales.make(quantity, context)
+      let batch = try ChargeBatch(
+        number: number, records: codes.map { order.conditions.chargeRecord($0, for: title.softwareID) }
+      ).encoded()
+      let rows = try transaction.run(
         """
         INSERT INTO charges (id, operation, order_digest, card, number, software_id, desired, actual, price, currency,
           batch_digest, state, opened_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open', $12)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open', $12) RETURNING *
         """,
         [
           .integer(identifier), .blob(order.operationID.octets), .blob(Digest.sha256(order.encoded)),
           .blob(order.cardSerial.octets), .number(number), .blob(order.softwareID.octets), .number(order.quantity),
-          .number(quantity), .integer(title.price.minorUnits), .text(title.price.currency.code), .blob([]),
-          .number(now),
+          .number(quantity), .integer(title.price.minorUnits), .text(title.price.currency.code),
+          .blob(Digest.sha256(batch)), .number(now),
         ])
-      let codes = try CodeSales.make(
-        transaction, context, count: quantity, title: title, conditions: order.conditions, state: .reserved,
-        owner: .charge(identifier), card: card)
-      guard let charge = try ChargeRow.find(transaction, operation: order.operationID) else {
+      guard let charge = try rows.first.map(ChargeRow.init) else {
         throw CenterError(.storage, operation, remedy: "Run it again.")
       }
-      let batch = try charge.batch(transaction, context)
-      guard batch.records.count == codes.count else { throw CryptoError.notAuthentic }
-      let rows = try transaction.run(
-        "UPDATE charges SET batch_digest = $2 WHERE id = $1 RETURNING *",
-        [.integer(identifier), .blob(Digest.sha256(try batch.encoded()))])
-      try Payments.open(
+      try CodeSales.enter(
+        codes, transaction, context, title: title, conditions: order.conditions, state: .reserved,
+        owner: .charge(identifier), card: card)
+      let isPaid = try Payments.open(
         transaction, context,
         Bill(
           reference: charge.outcome.bill, holder: order.cardSerial, amount: try charge.outcome.amount))
       try AuditLog.append(
         transaction, at: now, "charge.open", subject: order.cardSerial,
         detail: "number \(number), desired \(order.quantity), actual \(quantity)")
-      return try rows.first.map(ChargeRow.init) ?? charge
+      return OpenedCharge(row: charge, batch: batch, isPaid: isPaid)
     }
   }
 

@@ -6,11 +6,13 @@ import ISO7816
 import Octets
 import SecureChannel
 
-/// A card's status that fits the centre's books, and how far those had come before the card was asked.
-struct BookedStatus {
-  var status: CardStatus
-  /// The card's newest charge, ``ChargeRow/last(_:card:)``.
-  var lastCharge: Int64
+/// A charge as it was opened a moment ago.
+struct OpenedCharge {
+  var row: ChargeRow
+  /// The batch as it goes to the card.
+  var batch: [UInt8]
+  /// Whether a means of payment is on file for it.
+  var isPaid: Bool
 }
 
 /// One certified conversation in which a card is charged, or asked what it holds.
@@ -27,42 +29,30 @@ final class ChargingSession {
 
   /// Certifies the card (S11): SCP03 under the key set that only it and the centre can derive.
   init(
-    context: CenterContext, serial: CardSerial, relay: any CardRelay, operation: String
+    context: CenterContext, serial: CardSerial, issuerRoot: UInt32, relay: any CardRelay, operation: String
   ) async throws(CenterError) {
     self.context = context
     self.serial = serial
     self.relay = relay
     self.operation = operation
     lastRefusal = CenterError(.cardRefused, operation, remedy: "Nothing was charged and nothing billed.")
-    issuerRoot = try await context.database.read { try CardRow.issued($0, serial).issuerRoot }
+    self.issuerRoot = issuerRoot
     dialogue = CardDialogue(relay, random: context.random, operation: operation)
     try await certify()
   }
 
-  /// The card's status, once it fits what the centre booked.
-  ///
-  /// - Throws: ``CenterError/Code/notCertified`` for a counter that was turned back (an old image of the card), or that
-  ///   counts charges which this centre never sent; ``CenterError/Code/conflict`` when a charge is open.
-  func bookedStatus() async throws(CenterError) -> BookedStatus {
+  /// What the card says of itself.
+  func status() async throws(CenterError) -> CardStatus { try await dialogue.status(of: serial) }
+
+  /// The card's newest charge, once none is open: what begins after that shows when the next number is taken.
+  func lastCharge() async throws(CenterError) -> Int64 {
     let (serial, operation) = (serial, operation)
-    // The books are read before the card: a charge that begins after that shows when the next number is taken.
-    let lastCharge = try await context.database.read { transaction in
+    return try await context.database.read { transaction in
       guard try ChargeRow.open(transaction, card: serial) == nil else {
         throw CenterError(.conflict, operation, remedy: "Another charge of this card is under way; run it again.")
       }
       return try ChargeRow.last(transaction, card: serial)
     }
-    let status = try await dialogue.status(of: serial)
-    let (booked, fits) = try await context.database.read { transaction in
-      let card = try CardRow.issued(transaction, serial)
-      return (try card.chargeNumber, try ChargeRow.fits(transaction, counter: status.chargeCounter, card))
-    }
-    guard fits else {
-      throw CenterError(
-        .notCertified, operation,
-        remedy: "The card counts \(status.chargeCounter) charges where \(booked) are booked; it may be an old copy.")
-    }
-    return BookedStatus(status: status, lastCharge: lastCharge)
   }
 
   /// The receipt of the card's last charge, which also settles that charge if it is open.
@@ -96,31 +86,43 @@ final class ChargingSession {
     return try await settled(charge)
   }
 
-  /// Sends an open charge that the card does not have, and books it.
+  /// Sends a charge that was just opened, and books it.
   ///
   /// - Throws: ``CenterError/Code/cardRefused`` when the card would not take it; then it is voided and nothing billed.
-  func complete(_ charge: ChargeRow) async throws(CenterError) -> ChargeOutcome {
-    let outcome = try await settled(charge)
+  func complete(_ charge: OpenedCharge) async throws(CenterError) -> ChargeOutcome {
+    if charge.isPaid, try await voidedUnlessAuthorised(charge.row) != nil { throw lastRefusal }
+    let outcome = try await settled(charge.row, charge.batch)
     guard outcome.state == .booked else { throw lastRefusal }
     return outcome
   }
 
   /// Has the price set aside where a means of payment is on file, sends, then books or, if either was refused, voids.
   private func settled(_ charge: ChargeRow) async throws(CenterError) -> ChargeOutcome {
+    if let voided = try await voidedUnlessAuthorised(charge) { return voided }
     let context = context
+    let batch = try await context.database.read { try charge.batch($0, context).encoded() }
+    return try await settled(charge, batch)
+  }
+
+  /// Has the price set aside; the voided charge if it will never be.
+  private func voidedUnlessAuthorised(_ charge: ChargeRow) async throws(CenterError) -> ChargeOutcome? {
     do {
       try await Payments(context: context).authorise(bill: charge.outcome.bill)
+      return nil
     } catch {
       guard error.code == .paymentDeclined else { throw error }
       lastRefusal = error
       return try await void(charge, "payment declined")
     }
-    let objects = try await context.database.read { transaction in
-      let octets = try charge.batch(transaction, context).encoded()
-      guard Digest.sha256(octets) == charge.batchDigest else { throw CryptoError.notAuthentic }
-      return BERTLV.encode(tag: UInt32(DataTag.chargeBatch.rawValue), value: octets)
+  }
+
+  /// Sends the batch, then books the charge or, if the card refused it, voids it.
+  private func settled(_ charge: ChargeRow, _ batch: [UInt8]) async throws(CenterError) -> ChargeOutcome {
+    guard Digest.sha256(batch) == charge.batchDigest else {
+      throw CenterError(.damaged, operation, remedy: "The codes are not those that were reserved; restore a backup.")
     }
-    let answer = try await dialogue.store(Secret(copying: objects))
+    let object = BERTLV.encode(tag: UInt32(DataTag.chargeBatch.rawValue), value: batch)
+    let answer = try await dialogue.store(Secret(copying: object))
     if answer.status == .ok { return try await settle(charge, by: answer.data) }
     lastRefusal = dialogue.refused(answer.status)
     return try await settleRefused(charge, answer.status)

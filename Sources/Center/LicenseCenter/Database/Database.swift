@@ -71,16 +71,19 @@ extension Transaction {
   func first(_ sql: String, _ values: [SQLValue] = []) throws -> SQLRow? { try run(sql, values).first }
 
   /// The next number of a sequence that starts at 1. A transaction that fails gives it back.
-  func nextNumber(of sequence: String) throws -> Int64 {
+  func nextNumber(of sequence: String) throws -> Int64 { try nextNumbers(1, of: sequence) }
+
+  /// The first of the next `count` numbers of a sequence, all of which are taken.
+  func nextNumbers(_ count: Int, of sequence: String) throws -> Int64 {
     let rows = try run(
       """
-      INSERT INTO counters (name, value) VALUES ($1, 1)
-      ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
+      INSERT INTO counters (name, value) VALUES ($1, $2)
+      ON CONFLICT (name) DO UPDATE SET value = counters.value + $2
       RETURNING value
-      """, [.text(sequence)])
+      """, [.text(sequence), .number(count)])
     guard let row = rows.first else {
       throw CenterError(.storage, "Counting up", remedy: "The database answered nothing; check its version.")
     }
-    return try row.integer("value")
+    return try row.integer("value") - Int64(count) + 1
   }
 }

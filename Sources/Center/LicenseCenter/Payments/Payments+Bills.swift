@@ -13,13 +13,16 @@ struct Bill: Hashable, Sendable {
 /// The steps of a payment, as the offices that sell take them.
 extension Payments {
   /// Notes that a bill will be paid from the means of payment on file, once; does nothing where there is none.
-  static func open(_ transaction: any Transaction, _ context: CenterContext, _ bill: Bill) throws {
+  ///
+  /// - Returns: Whether there is a payment to go on with.
+  @discardableResult
+  static func open(_ transaction: any Transaction, _ context: CenterContext, _ bill: Bill) throws -> Bool {
     guard let processor = context.processor, bill.amount.minorUnits > 0,
       let filed = try transaction.first(
         "SELECT method FROM payment_methods WHERE card = $1 AND processor = $2",
         [.blob(bill.holder.octets), .text(processor.name)]),
       let payment = OperationID(octets: context.random.octets(OperationID.octetCount))
-    else { return }
+    else { return false }
     let method = try context.vault.open(try filed.octets("method"), .paymentMethod, row: bill.holder.octets)
     let now = context.clock.now()
     let opened = try transaction.run(
@@ -32,16 +35,18 @@ extension Payments {
         .blob(try context.vault.seal(method, .payingMethod, row: payment.octets)), .integer(bill.amount.minorUnits),
         .text(bill.amount.currency.code), .number(now),
       ])
-    guard !opened.isEmpty else { return }
-    try AuditLog.append(
-      transaction, at: now, "payment.open", subject: bill.holder, detail: "\(bill.reference), \(bill.amount)")
+    if !opened.isEmpty {
+      try AuditLog.append(
+        transaction, at: now, "payment.open", subject: bill.holder, detail: "\(bill.reference), \(bill.amount)")
+    }
+    return true
   }
 
   /// ``open(_:_:_:)`` in a transaction of its own, then ``authorise(bill:)``.
   func authorise(_ bill: Bill) async throws(CenterError) {
     guard context.processor != nil else { return }
     let context = context
-    try await context.database.write { try Payments.open($0, context, bill) }
+    guard try await context.database.write({ try Payments.open($0, context, bill) }) else { return }
     try await authorise(bill: bill.reference)
   }
 

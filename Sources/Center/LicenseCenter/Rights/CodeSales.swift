@@ -57,27 +57,32 @@ enum CodeOwner {
 /// Makes codes and keeps them: a keyed hash for look-up, and a sealed copy only as long as the code must still reach a
 /// card or paper.
 enum CodeSales {
-  /// Makes `count` codes for `owner`, sold with `card`: a code goes with the version of a generation key that the card
-  /// has.
-  static func make(
-    _ transaction: any Transaction, _ context: CenterContext, count: Int, title: TitleRecord,
+  /// New codes, which are in no books yet.
+  static func make(_ count: Int, _ context: CenterContext) -> [RetrievalCode] {
+    (0..<count).map { _ in RetrievalCode(from: context.random) }
+  }
+
+  /// Enters new codes for `owner`, in their order, sold with `card`: a code goes with the version of a generation key that
+  /// the card has.
+  static func enter(
+    _ codes: [RetrievalCode], _ transaction: any Transaction, _ context: CenterContext, title: TitleRecord,
     conditions: CodeConditions, state: CodeSaleState, owner: CodeOwner, card: CardRow
-  ) throws -> [RetrievalCode] {
+  ) throws {
     let pepper = try context.keys.currentVersion(of: .codePepper)
     let generationRoot =
       try card.generationRoots[conditions.generationKey]
       ?? context.keys.currentVersion(of: .generation, number: conditions.generationKey)
-    let codes = (0..<count).map { _ in RetrievalCode(from: context.random) }
+    let first = try transaction.nextNumbers(codes.count, of: "code")
     for (position, code) in codes.enumerated() {
       let lookup = try lookup(code, pepper: pepper, context.keys)
-      try transaction.run(
+      try transaction.tell(
         """
         INSERT INTO codes (id, lookup, pepper, code, state, software_id, generation_key, generation_root, expiry, uses,
           fresh_time, message_id, price, currency, made_at, position, \(owner.column))
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         """,
         [
-          .integer(try transaction.nextNumber(of: "code")), .blob(lookup), .number(pepper),
+          .integer(first + Int64(position)), .blob(lookup), .number(pepper),
           .blob(try context.vault.seal(Secret(copying: code.octets), .code, row: lookup)), .text(state.rawValue),
           .blob(title.softwareID.octets), .number(conditions.generationKey), .number(generationRoot),
           .number(conditions.expiry), .number(conditions.uses), .number(conditions.needsFreshTime ? 1 : 0),
@@ -85,7 +90,6 @@ enum CodeSales {
           .number(context.clock.now()), .number(position), .integer(owner.identifier),
         ])
     }
-    return codes
   }
 
   /// The codes of `owner`, as long as the centre keeps copies of them.
@@ -203,10 +207,14 @@ extension CodeRecord {
   }
 
   /// The record as it travels to a card.
-  func chargeRecord(_ code: RetrievalCode) -> ChargeRecord {
+  func chargeRecord(_ code: RetrievalCode) -> ChargeRecord { conditions.chargeRecord(code, for: softwareID) }
+}
+
+extension CodeConditions {
+  /// The record of a code under these conditions as it travels to a card.
+  func chargeRecord(_ code: RetrievalCode, for softwareID: SoftwareID) -> ChargeRecord {
     ChargeRecord(
-      code: code.octets, generationKey: conditions.generationKey,
-      flags: conditions.needsFreshTime ? ChargeRecord.needsFreshTime : 0, expiry: conditions.expiry ?? 0,
-      uses: conditions.uses ?? 0, softwareID: softwareID, messageID: conditions.messageID)
+      code: code.octets, generationKey: generationKey, flags: needsFreshTime ? ChargeRecord.needsFreshTime : 0,
+      expiry: expiry ?? 0, uses: uses ?? 0, softwareID: softwareID, messageID: messageID)
   }
 }

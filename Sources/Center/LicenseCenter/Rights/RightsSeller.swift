@@ -117,9 +117,9 @@ public struct RightsSeller: Sendable {
         .integer(number), .blob(order.operationID.octets), .blob(digest), .blob(order.cardSerial.octets),
         .blob(order.softwareID.octets), .text(order.url), .number(order.conditions.expiry), .number(now),
       ])
-    _ = try CodeSales.make(
-      transaction, context, count: Int(order.quantity), title: title, conditions: order.conditions, state: .unused,
-      owner: .sheet(number), card: card)
+    try CodeSales.enter(
+      CodeSales.make(Int(order.quantity), context), transaction, context, title: title, conditions: order.conditions,
+      state: .unused, owner: .sheet(number), card: card)
     try transaction.run(
       "UPDATE cards SET charged_codes = charged_codes + $2 WHERE serial = $1",
       [.blob(order.cardSerial.octets), .number(order.quantity)])
