@@ -55,20 +55,23 @@ demo: swift packages-to-build packages-to-demo ## Show the main job in ./demo: c
 # In a test run `python3` is the one that has the packages above.
 run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" $(house)/run-tests
 
+# The centre's services, on both engines, take about as long as all else.
+beside := --beside '^LicenseCenterTests[.]'
+
 test: swift packages-to-build packages-to-test python ## Run every test, the long ones as a seeded sample
-	$(run-tests) .build/test.log
+	$(run-tests) .build/test.log $(beside)
 	$(run-tests) .build/consumer.log --package-path Tests/Consumer --scratch-path .build/consumer
 
 # An optimised build of its own, which tests may look into.
 optimised := -c release -Xswiftc -enable-testing --scratch-path .build/soak
 
 test-release: swift packages-to-build packages-to-test python ## Run them in a release build: the optimiser can be wrong
-	$(run-tests) .build/test-release.log $(optimised)
+	$(run-tests) .build/test-release.log $(beside) $(optimised)
 
 soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \
 	echo "Seed: $$WARIFU_SEED"; \
-	$(run-tests) .build/soak.log $(optimised)
+	$(run-tests) .build/soak.log $(beside) $(optimised)
 	Tests/Fuzz/run.sh --pdus 10000000 iscsi-pdu iscsi-login
 
 fuzz: swift packages-to-build ## Feed every parser and a whole card with AddressSanitizer, each for SECONDS=n (60)

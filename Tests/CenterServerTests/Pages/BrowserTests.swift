@@ -259,35 +259,25 @@ import Testing
     }
   }
 
-  /// Light and dark, in a wide window, on a telephone (320 px), and zoomed to 200 %.
+  /// Light and dark, in a wide window, on a telephone (320 px), and zoomed to 200 %. Where WARIFU_IMAGES names a folder,
+  /// the pictures of docs/images are made there on the way.
   @Test(arguments: [false, true]) func pagesAreForEverybody(isDark: Bool) async throws {
     try await PageServer.run { server in
       let tour = try await server.furnish()
-      for (width, scale) in [(1100, 1.0), (320, 1.0), (640, 2.0)] {
+      let pictures = ProcessInfo.processInfo.environment["WARIFU_IMAGES"]
+      for (width, scale) in [(960, 1.0), (320, 1.0), (640, 2.0)] {
         var options = Browser.Options()
         (options.width, options.scale, options.isDark) = (width, scale, isDark)
+        if width == 960 { options.height = 720 }
         try await Browser.run(options) { browser in
           try await tour.walk(browser, server) { browser, name in
             let faults = try await browser.accessibilityFaults()
-            #expect(faults.isEmpty, "\(name), \(width) px, \(isDark ? "dark" : "light"): \(faults)")
-          }
-        }
-      }
-    }
-  }
-
-  /// The pictures in docs/images: made where WARIFU_IMAGES names a folder.
-  @Test func picturesAreMade() async throws {
-    guard let folder = ProcessInfo.processInfo.environment["WARIFU_IMAGES"] else { return }
-    try await PageServer.run { server in
-      let tour = try await server.furnish()
-      for isDark in [false, true] {
-        var options = Browser.Options()
-        (options.width, options.height, options.isDark) = (960, 720, isDark)
-        try await Browser.run(options) { browser in
-          try await tour.walk(browser, server) { browser, name in
-            let path = "\(folder)/center-\(name)-\(isDark ? "dark" : "light").png"
-            try Data(try await browser.screenshot()).write(to: URL(fileURLWithPath: path))
+            let scheme = isDark ? "dark" : "light"
+            #expect(faults.isEmpty, "\(name), \(width) px, \(scheme): \(faults)")
+            if width == 960, let pictures {
+              let path = "\(pictures)/center-\(name)-\(scheme).png"
+              try Data(try await browser.screenshot()).write(to: URL(fileURLWithPath: path))
+            }
           }
         }
       }
