@@ -16,7 +16,7 @@ final class OneTransactionEach: LicenseCenter.Database {
     configuration.busyMode = .timeout(60)
     configuration.foreignKeysEnabled = true
     configuration.prepareDatabase { connection in
-      try connection.execute(sql: "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL")
+      try connection.execute(sql: SQLiteDatabase.settings + "; PRAGMA synchronous = FULL")
     }
     self.connections = try (0..<connections).map { _ in try DatabaseQueue(path: path, configuration: configuration) }
   }

@@ -66,13 +66,19 @@ public struct SQLiteDatabase: Database {
     }
   }
 
+  /// How each connection is set up: what is deleted is overwritten; 32 MiB of pages stay in memory, so that the pages of
+  /// look-up values, which are hit by chance, need not be read anew; and the log is folded every 16 MiB.
+  package static let settings = """
+    PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096
+    """
+
   private static var configuration: Configuration {
     var configuration = Configuration()
     configuration.label = "centre"
     configuration.busyMode = .timeout(10)
     configuration.foreignKeysEnabled = true
     configuration.prepareDatabase { connection in
-      try connection.execute(sql: "PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF")
+      try connection.execute(sql: settings)
     }
     return configuration
   }
