@@ -106,7 +106,7 @@ struct Responder: HTTPResponder {
       identity: identity, parameters: parameters, body: .null, operationID: operationID, credential: credential,
       requestID: id, isHead: request.method == .head, origin: context.address.description)
     if let schema = endpoint.body { call.body = try Responder.value(octets, schema) }
-    try call.expectTitleOfIdentity()
+    if !endpoint.isForAnyTitle { try call.expectTitleOfIdentity() }
     guard let operationID else { return try await endpoint.serve(call) }
     let keyed = KeyedRequest(
       scope: identity?.name ?? Responder.scope(of: credential), key: operationID, method: request.method.rawValue,
@@ -117,8 +117,11 @@ struct Responder: HTTPResponder {
   }
 
   private func caller(_ request: Request, _ access: Endpoint.Access) async throws -> (Identity?, [UInt8]) {
-    guard case .roles(let roles) = access else {
-      guard access == .ticket else { return (nil, []) }
+    switch access {
+    case .anyone: return (nil, [])
+    case .anyoneOrKnown:
+      return request.headers[.authorization] == nil ? (nil, []) : try await bearer(request)
+    case .ticket:
       guard let ticket = Responder.credential(request, scheme: "Ticket") else {
         throw Problem(.unauthenticated, "Send the ticket that redeeming a code was answered with.")
       }
@@ -127,16 +130,23 @@ struct Responder: HTTPResponder {
     guard let token = Responder.credential(request, scheme: "Bearer"),
       let identity = try await authenticator.identity(bearing: token)
     else { throw Problem(.unauthenticated, "Send a token that is good.") }
-    guard !identity.roles.isDisjoint(with: roles) else {
-      throw Problem(.forbidden, "Only \(roles.map(\.rawValue).sorted().joined(separator: ", ")) may.")
-    }
     return (identity, token)
   }
 
   /// Whose keys those of somebody without a name are: nobody's, or those of a ticket, which is not kept itself.
   private static func scope(of credential: [UInt8]) -> String {
     credential.isEmpty ? "" : "ticket " + Hex.encode(Digest.sha256(credential))
+    case .roles(let roles):
+      let (identity, token) = try await bearer(request)
+      guard !identity.roles.isDisjoint(with: roles) else {
+        throw Problem(.forbidden, "Only \(roles.map(\.rawValue).sorted().joined(separator: ", ")) may.")
+      }
+      return (identity, token)
   }
+  }
+
+  /// Who sends a token, and the token.
+  private func bearer(_ request: Request) async throws -> (Identity, [UInt8]) {
 
   /// What stands behind the scheme, whose case does not matter (RFC 9110 §11.1).
   private static func credential(_ request: Request, scheme: String) -> [UInt8]? {

@@ -74,7 +74,9 @@ struct PageResponder: Sendable {
     _ id: String
   ) async throws -> PageReply {
     if let session = visitor.cookies[Cookie.session] {
-      visitor.identity = try await authenticator.identity(bearing: Array(session.utf8))
+      let identity = try await authenticator.identity(bearing: Array(session.utf8))
+      // Pages do not ask which title they are about: a token for one title opens none of them.
+      visitor.identity = identity?.softwareID == nil ? identity : nil
     }
     if page.kind == .form { try visitor.expectSameOrigin(request) }
     if case .roles(let roles) = page.access {
