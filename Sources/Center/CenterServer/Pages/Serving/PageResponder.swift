@@ -156,8 +156,10 @@ struct PageResponder: Sendable {
   private func response(_ reply: PageReply, _ visitor: Visitor, _ id: String) throws(Problem) -> Response {
     var headers = PageResponder.headers
     headers[.requestID] = id
-    for cookie in reply.cookies + visitor.newCookies {
-      headers.append(HTTPField(name: .setCookie, value: cookie.text(isSecure: isSecure)))
+    if !reply.isForEverybody {
+      for cookie in reply.cookies + visitor.newCookies {
+        headers.append(HTTPField(name: .setCookie, value: cookie.text(isSecure: isSecure)))
+      }
     }
     if let seconds = reply.refreshSeconds { headers[.refresh] = String(seconds) }
     switch reply.content {
