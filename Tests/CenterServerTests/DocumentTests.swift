@@ -65,6 +65,33 @@ import Testing
     }
   }
 
+  /// A token that the operator hands out is long enough to be random, or nobody's.
+  @Test func aTokenThatCanBeGuessedIsNobodys() {
+    let monitor = Identity(name: "monitor", roles: [.auditor])
+    for (count, isKnown) in [(0, false), (1, false), (31, false), (32, true), (100, true)] {
+      let token = (0..<count).map { UInt8($0) }
+      let tokens = FixedTokens([(token, monitor)])
+      #expect(tokens.identity(bearing: token) == (isKnown ? monitor : nil), "\(count) octets")
+      #expect(tokens.identity(bearing: token + [0]) == nil && tokens.identity(bearing: []) == nil)
+    }
+  }
+
+  /// An error that nobody foresaw may say anything: neither the answer nor the log repeats it.
+  @Test func whatNobodyForesawIsToldToNobody() async throws {
+    struct Unforeseen: Error, CustomStringConvertible { var description: String }
+    let broken = Endpoint(
+      .get, "/broken", "getBroken", "Fails.", access: .anyone, answer: .json(.anything, "Nothing.")
+    ) { _ in throw Unforeseen(description: "the code is 7K3M-9QWX") }
+    try await TestServer.run(further: [broken]) { server in
+      let answer = try await server.get("/broken")
+      expectProblem(answer, .failed, 500)
+      #expect(!answer.text.contains("7K3M"))
+      let lines = server.log.all.filter { $0.contains(answer.headers["request-id"] ?? "?") }
+      #expect(lines.contains { $0.contains("request failed") && $0.contains("Unforeseen") })
+      #expect(!server.log.all.contains { $0.contains("7K3M") })
+    }
+  }
+
   @Test func logHasEveryRequestAndNobody() async throws {
     try await TestServer.run { server in
       let card = try await server.issueCard()

@@ -12,6 +12,8 @@ import Testing
     var method: String
     var target: String
     var credential: String?
+    /// Whether it serves somebody without a credential as well.
+    var servesNobody: Bool
     var wantsKey: Bool
     var wantsBody: Bool
 
@@ -70,6 +72,8 @@ import Testing
           parts: [operation.request(credential: credential, body: operation.wantsBody ? "{}" : nil)],
           kind: .unauthenticated, status: 401)
       }
+    }
+    if good != nil, !operation.servesNobody {
       cases.append(
         Case(
           name: "nobody", parts: [operation.request(credential: nil, body: operation.wantsBody ? "{}" : nil)],
@@ -156,6 +160,7 @@ import Testing
         operations.append(
           Operation(
             name: "\(method) \(path)", method: method.uppercased(), target: target, credential: credential,
+            servesNobody: operation.elements("security").contains([:]),
             wantsKey: operation.elements("parameters").contains { $0["name"] == "Idempotency-Key" },
             wantsBody: operation["requestBody"] != nil))
       }

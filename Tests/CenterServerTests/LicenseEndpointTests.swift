@@ -1,4 +1,3 @@
-import CenterServer
 import Cryptography
 import Formats
 import Foundation
@@ -7,6 +6,7 @@ import Identifiers
 import Synchronization
 import Testing
 
+@testable import CenterServer
 @testable import LicenseCenter
 
 @Suite struct LicenseEndpointTests {
@@ -77,6 +77,44 @@ import Testing
       #expect(try await server.post("/v1/count", [:], as: "counter").json == ["served": 2])
       #expect(served.value == 2)
     }
+  }
+
+  /// What the centre refuses stays refused under its key; what may go better next time is tried again.
+  @Test func onlyWhatStaysTheSameIsKept() async throws {
+    let (refused, failed) = (Mutexed<Int>(), Mutexed<Int>())
+    func endpoint(_ name: String, _ counter: Mutexed<Int>, _ code: CenterError.Code) -> Endpoint {
+      Endpoint(
+        .post, "/v1/\(name)", name, "Fails once.", access: .roles([.counter]), answer: .json(.anything, "How often.")
+      ) { _ in
+        counter.set((counter.value ?? 0) + 1)
+        guard counter.value != 1 else { throw CenterError(code, "Trying", remedy: "See.") }
+        return .json(["served": .integer(Int64(counter.value ?? 0))])
+      }
+    }
+    let busy = Mutexed<Int>()
+    let all = [
+      endpoint("refused", refused, .conflict), endpoint("failed", failed, .storage),
+      endpoint("busy", busy, .tooManyAttempts(retryAfter: 7)),
+    ]
+    try await TestServer.run(further: all) { server in
+      for (name, statuses) in [("refused", [409, 409]), ("failed", [503, 200]), ("busy", [429, 200])] {
+        let key = TestServer.key()
+        var found: [Int] = []
+        for _ in 0..<2 { found.append(try await server.post("/v1/\(name)", [:], as: "counter", key: key).status) }
+        #expect(found == statuses, "\(name)")
+      }
+    }
+    #expect([refused, failed, busy].map(\.value) == [1, 2, 2])
+  }
+
+  /// A request is told from every other one of the same key: by its method, its target and its body, each whole.
+  @Test func everyPartOfARequestTellsItFromOthers() throws {
+    let key = try #require(OperationID(octets: [UInt8](repeating: 1, count: 16)))
+    let requests = [
+      ("POST", "/v1/a", "1"), ("PUT", "/v1/a", "1"), ("POST", "/v1/b", "1"), ("POST", "/v1/a", "2"),
+      ("POST", "/v1/a1", ""), ("POST", "/v1/", "a1"), ("POST/", "v1/a", "1"), ("", "POST/v1/a", "1"),
+    ].map { KeyedRequest(scope: "s", key: key, method: $0.0, target: $0.1, body: Array($0.2.utf8)).digest }
+    #expect(Set(requests).count == requests.count)
   }
 
   @Test func keyWithAnotherRequestIs422() async throws {

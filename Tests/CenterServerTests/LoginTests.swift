@@ -219,6 +219,82 @@ extension TestServer {
     }
   }
 
+  /// A browser's session is for everything that somebody may do; a token for one title is none. It can be given back.
+  @Test func aTokenForOneTitleOpensNoPageAndCanBeGivenBack() async throws {
+    try await TestServer.run(keepsAnswers: true) { server in
+      let card = try await server.issueCard()
+      let title = try await server.title()
+      let machine = try await LoginMachine.registered(server, roles: [.counter])
+      let token = try await machine.token(server, as: .counter, for: title.softwareID)
+      let whole = try await machine.token(server, as: .counter)
+      func visit(_ path: String, _ token: String) async throws -> Int {
+        try await server.ask(ClientRequest(target: path, headers: ["Cookie": "session=\(token)"])).status
+      }
+      for path in ["/counter", "/counter/cards/\(card)", "/counter/audit", "/counter/payback"] {
+        #expect(try await visit(path, token) == 401, "\(path)")
+        #expect(try await visit(path, whole) == 200, "\(path)")
+      }
+      // A page for anybody takes no notice of it.
+      #expect(try await visit("/redeem", token) == 200)
+      let end = ClientRequest(method: "DELETE", target: "/v1/login/token", token: token)
+      let answer = try await server.ask(end)
+      #expect(answer.json == ["ended": true], "\(answer.text)")
+      expectProblem(try await server.ask(end), .unauthenticated, 401)
+    }
+  }
+
+  /// A charge of the title that the token is for is begun, carried on and looked at with it.
+  @Test func aTokenForOneTitleChargesThatTitle() async throws {
+    try await TestServer.run(keepsAnswers: true) { server in
+      let card = try await server.issueCard()
+      let titles = [try await server.title(), try await server.title()]
+      let machine = try await LoginMachine.registered(server, roles: [.counter])
+      let token = try await machine.token(server, as: .counter, for: titles[0].softwareID)
+      let other = try await machine.token(server, as: .counter, for: titles[1].softwareID)
+      let key = TestServer.key()
+      func ask(_ method: String, _ target: String, _ token: String, _ body: JSON? = nil) async throws -> RawAnswer {
+        try await server.ask(
+          ClientRequest(
+            method: method, target: target, token: token, key: target == "/v1/charges" ? key : nil,
+            body: body.map { String(decoding: $0.encoded, as: UTF8.self) }))
+      }
+      let order: JSON = [
+        "card": .text(card.description), "softwareID": .text(titles[0].softwareID.description), "quantity": 1,
+      ]
+      expectProblem(try await ask("POST", "/v1/charges", other, order), .forbidden, 403)
+      let begun = try await ask("POST", "/v1/charges", token, order)
+      #expect(begun.status == 200, "\(begun.text)")
+      let next = try #require(begun.json?["next"])
+      // The card says that something is wrong with it, and the conversation goes on or ends by that.
+      let step: JSON = [
+        "dialogue": next["dialogue"] ?? .null, "step": next["step"] ?? .null, "response": "bwA=",
+      ]
+      let taken = try await ask("POST", "/v1/charges/\(key)/steps", token, step)
+      #expect(taken.json?["type"] == "urn:warifu:problem:card", "\(taken.text)")
+      // Looked at: of this title, and not of another.
+      let operation = try #require(OperationID(octets: server.random.octets(16)))
+      let relay = try await server.relayOfHolder()
+      _ = try await server.center.charging.charge(
+        try ChargeOrder(
+          operationID: operation, cardSerial: relay.serial, softwareID: titles[0].softwareID, quantity: 1),
+        over: relay.relay)
+      #expect(try await ask("GET", "/v1/charges/\(operation)", token).status == 200)
+      expectProblem(try await ask("GET", "/v1/charges/\(operation)", other), .forbidden, 403)
+    }
+  }
+
+  /// A centre that cannot look says so: whoever hears 401 throws a good token away.
+  @Test func aTokenIsNotRefusedBecauseTheDatabaseIsAway() async throws {
+    try await TestServer.run(keepsAnswers: true) { server in
+      let machine = try await LoginMachine.registered(server, roles: [.counter])
+      let token = try await machine.token(server, as: .counter)
+      try server.center.close()
+      let page = ClientRequest(target: "/counter", headers: ["Cookie": "session=\(token)"])
+      expectProblem(try await server.ask(ClientRequest(target: "/v1/cards", token: token)), .unavailable, 503)
+      #expect(try await server.ask(page).status == 503)
+    }
+  }
+
   /// The centre's own keeping: an answer is repeated as it was, and another request under its key is refused, by another
   /// server over the same database too.
   @Test func answersOutliveTheServer() async throws {
@@ -240,6 +316,14 @@ extension TestServer {
       expectProblem(try await ask("M-02"), .keyReused, 422)
       #expect(try await server.state() == state)
     }
+  }
+}
+
+extension TestServer {
+  /// A new card of the holder, and the way to it.
+  fileprivate func relayOfHolder() async throws -> (serial: CardSerial, relay: EmulatedRelay) {
+    let made = try await issuedCard()
+    return (made.serial, try EmulatedRelay(made.card))
   }
 }
 

@@ -54,6 +54,41 @@ import Testing
     }
   }
 
+  /// RFC 6797: whoever came over TLS once comes over nothing else for a year; over plain HTTP nobody says so.
+  @Test func browsersAreToldToComeOverTLSOnly() async throws {
+    let field = "strict-transport-security"
+    let targets = ["/health", "/v1/titles/none", "/redeem", "/style.css", "/nowhere", "/counter"]
+    let folder = FileManager.default.temporaryDirectory.appending(path: "warifu-tls-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try await makeCertificate(folder, "first.example")
+    var (direct, proxied) = (ServingOptions(), ServingOptions())
+    direct.identity = try TLSIdentity(
+      certificatePath: folder.appending(path: "certificate.pem").path, keyPath: folder.appending(path: "key.pem").path)
+    proxied.isBehindTLS = true
+    try await TestServer.run(direct) { server in
+      for target in targets {
+        let request = ClientRequest(target: target, headers: ["Connection": "close"]).text
+        let answer = try await client(server.port, input: request).lowercased()
+        #expect(answer.contains("\r\n\(field): max-age=31536000\r\n"), "\(target): \(answer)")
+      }
+    }
+    try await TestServer.run(proxied) { server in
+      for target in targets {
+        let answer = try await server.get(target)
+        #expect(answer.headers[field] == "max-age=31536000", "\(target)")
+      }
+      #expect(try await server.get("/redeem").headers["set-cookie"]?.hasSuffix("; Secure") == true)
+    }
+    try await TestServer.run { server in
+      for target in targets {
+        let answer = try await server.get(target)
+        #expect(answer.headers[field] == nil, "\(target)")
+      }
+      #expect(try await server.get("/redeem").headers["set-cookie"]?.contains("Secure") == false)
+    }
+  }
+
   @Test func plainHTTPStaysOnThisMachine() async throws {
     var options = ServingOptions()
     options.host = "0.0.0.0"

@@ -210,6 +210,8 @@ import WarifuTesting
       Mistake(69, "no centre at missing", "center", "serve", "missing"),
       Mistake(64, "two centres", "center", "serve", "missing", "--center", "center"),
       Mistake(64, "--behind-tls", "center", "serve", "center", "--host", "0.0.0.0"),
+      Mistake(64, "'everybody' is no network", "center", "serve", "center", "--trusted-proxy", "everybody"),
+      Mistake(64, "10.0.0.0/8", "center", "serve", "center", "--trusted-proxy", "10.0.0.1/8"),
       Mistake(64, "'70000' is invalid", "center", "serve", "center", "--port", "70000"),
       Mistake(64, "--tls-key", "center", "serve", "center", "--tls-certificate", "nothing.pem"),
       Mistake(66, "missing", "center", "serve", "center", "--tls-certificate", "missing", "--tls-key", "missing"),

@@ -51,6 +51,7 @@ final class PageServer: Sendable {
   let folder: URL
   let center: Center
   let random = SeededRandom(seed: 23)
+  let answers = MemoryAnswers()
   let card: CardInReader
   let serial: CardSerial
   let title: TitleRecord
@@ -95,14 +96,17 @@ final class PageServer: Sendable {
   }
 
   /// Serves while `body` runs, and stops as on SIGTERM.
-  static func run(_ body: (PageServer) async throws -> Void) async throws {
+  ///
+  /// - Parameter keepsAnswers: whether the centre keeps answers, as it does outside of tests; else the test does.
+  static func run(keepsAnswers: Bool = true, _ body: (PageServer) async throws -> Void) async throws {
     let server = try await PageServer()
     let (addresses, told) = AsyncStream.makeStream(of: Int.self)
     var options = ServingOptions()
     options.port = 0
     let card = server.card
+    let answers: any AnswerKeeping = keepsAnswers ? CenterAnswers(server.center) : server.answers
     let service = try CenterServer(
-      server.center, options: options,
+      server.center, options: options, authenticator: CenterAccess(server.center), answers: answers,
       counterReader: CounterReader(name: "Emulated reader") { try card.connect() },
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, random: server.random,
       onListening: { told.yield($0.port ?? 0) })

@@ -31,6 +31,15 @@ import Testing
     }
   }
 
+  /// What a cache between here and the browsers may hand to many has nothing in it that is one browser's own.
+  @Test func whatIsKeptByCachesSetsNoCookie() async throws {
+    try await PageServer.run { server in
+      let style = try await server.visit("/style.css")
+      #expect(style.status == 200 && style.headers["cache-control"] == "max-age=3600")
+      #expect(style.headers["set-cookie"] == nil)
+    }
+  }
+
   @Test func errorsArePagesThatSayWhatToDo() async throws {
     try await PageServer.run { server in
       let lost = try await server.visit("/nowhere", headers: ["Accept": "text/html,application/xhtml+xml"])
@@ -136,6 +145,30 @@ import Testing
     }
   }
 
+  /// The ticket is in a cookie and its page in an address: each alone opens nothing, nor does another download's.
+  @Test func aDownloadBelongsToTheBrowserThatBeganIt() async throws {
+    try await PageServer.run { server in
+      let codes = try await server.codes(2)
+      let (own, cookie) = try await server.download(codes[0])
+      let (other, stranger) = try await server.download(codes[1])
+      #expect(own != other)
+      for part in ["", "/file", "/key"] {
+        for headers in [[:], ["Cookie": stranger]] {
+          let answer = try await server.visit(own + part, headers: headers)
+          #expect(answer.status == 422 && answer.text.contains("another browser"), "\(part)")
+        }
+      }
+      #expect(try await server.visit(own, headers: ["Cookie": cookie]).status == 200)
+      // The key is there only when the code is used.
+      #expect(try await server.visit(own + "/key", headers: ["Cookie": cookie]).status == 409)
+      let (_, key) = try await server.form("/redeem")
+      for action in ["/done", "/return"] {
+        #expect(try await server.send(own + action, "key=\(key)", stranger).status == 400)
+      }
+      #expect(try await server.state(codes[0]) == .inUse)
+    }
+  }
+
   @Test func aSessionEndsWithItsSigningOut() async throws {
     try await PageServer.run { server in
       let (visit, key) = try await server.form("/sign-in")
@@ -169,6 +202,49 @@ import Testing
       }
       let audit = try await server.visit("/counter/audit", headers: ["Cookie": cookie]).text
       #expect(audit.contains("title.publish"))
+    }
+  }
+
+  /// The audit log, page by page from the newest record on: every record once, none left out.
+  @Test func thePagesOfTheAuditLogHaveEveryRecordOnce() async throws {
+    try await PageServer.run { server in
+      for _ in 0..<120 {
+        try await server.center.ledger.deposit(
+          Money(minorUnits: 1, currency: .yen), for: server.serial, operation: try server.operationID())
+      }
+      let cookie = try await server.session(.auditor)
+      let head = try await server.center.audit.head().sequence
+      var (found, pages): ([Int64], Int) = ([], 0)
+      var next: String? = "/counter/audit"
+      while let path = next, pages < 10 {
+        let page = try await server.visit(path, headers: ["Cookie": cookie])
+        #expect(page.status == 200)
+        found += page.text.matches(of: /data-label="Record" class="number">(\d+)</).compactMap { Int64($0.1) }
+        #expect(page.text.contains(">Newest</a>") == (pages > 0))
+        next = page.text.firstMatch(of: /href="([^"]+)">Older</).map { String($0.1) }
+        pages += 1
+      }
+      #expect(found == Array((1...head).reversed()) && pages > 2)
+      for number in ["0", "-1", "x", "99999999999999999999"] {
+        let page = try await server.visit("/counter/audit?before=\(number)", headers: ["Cookie": cookie])
+        #expect(page.status == 400, "\(number)")
+      }
+    }
+  }
+
+  /// A sheet is shown until somebody says that it is on paper; then the page says why it shows nothing.
+  @Test func aSheetThatIsOnPaperIsNotShownAgain() async throws {
+    try await PageServer.run { server in
+      let code = try await server.codes(1)[0]
+      let cookie = try await server.session(.counter)
+      let sheet = try await server.visit("/counter/sheets/1", headers: ["Cookie": cookie])
+      #expect(sheet.status == 200 && sheet.text.contains(code.text) && sheet.headers["cache-control"] == "no-store")
+      let key = try #require(sheet.key(of: "/counter/sheets/1/printed"))
+      let printed = try await server.send("/counter/sheets/1/printed", "key=\(key)", cookie)
+      #expect(printed.status == 303)
+      let again = try await server.visit("/counter/sheets/1", headers: ["Cookie": cookie])
+      #expect(again.status == 409 && again.text.contains("This sheet was printed.") && !again.text.contains(code.text))
+      #expect(try await server.visit("/counter/sheets/2", headers: ["Cookie": cookie]).status == 404)
     }
   }
 }

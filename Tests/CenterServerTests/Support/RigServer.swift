@@ -15,7 +15,10 @@ final class RigServer: Sendable {
   /// - Parameters:
   ///   - database: the URL of its database; that in its folder if left out.
   ///   - write: in front of which of its writes it is killed, from 0.
-  static func start(_ folder: String, database: String? = nil, killAt write: Int? = nil) async throws -> RigServer {
+  ///   - token: what somebody at the counter is known by, if there is somebody.
+  static func start(
+    _ folder: String, database: String? = nil, killAt write: Int? = nil, token: String? = nil
+  ) async throws -> RigServer {
     let (path, environment) = (try RigProgram.path(), try RigProgram.killing(at: write))
     let (events, told) = AsyncThrowingStream.makeStream(of: (Int?, Int32).self)
     let ended = Mutexed<Bool>()
@@ -33,7 +36,8 @@ final class RigServer: Sendable {
           told.finish(throwing: error)
           throw error
         }
-        try? input.fileHandleForWriting.write(contentsOf: Data("correct horse\n".utf8))
+        let lines = ["correct horse", token].compactMap { $0 }.map { $0 + "\n" }.joined()
+        try? input.fileHandleForWriting.write(contentsOf: Data(lines.utf8))
         try? input.fileHandleForWriting.close()
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         told.yield(

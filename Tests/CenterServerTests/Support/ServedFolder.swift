@@ -67,8 +67,9 @@ final class ServedFolder: Sendable {
 
   private static let passphrase = Array("correct horse".utf8)
 
-  func start(killAt write: Int? = nil) async throws -> RigServer {
-    try await RigServer.start(path, database: url, killAt: write)
+  /// - Parameter token: what somebody at the counter is known by, if there is somebody.
+  func start(killAt write: Int? = nil, token: String? = nil) async throws -> RigServer {
+    try await RigServer.start(path, database: url, killAt: write, token: token)
   }
 
   /// Looks into the centre as a program of its own does.

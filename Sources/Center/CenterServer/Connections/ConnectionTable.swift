@@ -17,12 +17,13 @@ final class ConnectionTable: Sendable {
 
   /// Counts a connection that was opened; ``close(_:)`` must follow whatever is answered.
   ///
+  /// - Parameter isProxy: whether it may have as many as there are.
   /// - Returns: why it gets nothing but a refusal, if it does.
-  func open(_ address: ClientAddress) -> Problem? {
+  func open(_ address: ClientAddress, isProxy: Bool = false) -> Problem? {
     state.withLock { state in
       state.total += 1
       state.byAddress[address, default: 0] += 1
-      if state.byAddress[address, default: 0] > limits.connectionsPerAddress {
+      if !isProxy, state.byAddress[address, default: 0] > limits.connectionsPerAddress {
         return Problem(.tooMany, "Close some of your connections first.", retryAfter: 1)
       }
       guard state.total <= limits.connections else {

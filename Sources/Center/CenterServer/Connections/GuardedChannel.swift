@@ -11,14 +11,17 @@ struct GuardedChannel: ServerChildChannel {
 
   let responder: HTTPChannelHandler.Responder
   let limits: ServerLimits
+  let proxies: TrustedProxies
   let connections: ConnectionTable
   let identity: TLSIdentity?
   let draining: Draining
   let report: @Sendable (Problem) -> RefusedAnswer
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-    let address = ClientAddress(channel.remoteAddress)
-    let refusal = connections.open(address)
+    let peer = IPAddress(channel.remoteAddress)
+    let address = ClientAddress(peer)
+    // A proxy comes with the connections of all of its clients.
+    let refusal = connections.open(address, isProxy: peer.map(proxies.contains) ?? false)
     channel.closeFuture.whenComplete { [connections] _ in connections.close(address) }
     return channel.eventLoop.makeCompletedFuture {
       guard let identity else { return }

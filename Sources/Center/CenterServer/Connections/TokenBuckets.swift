@@ -19,6 +19,9 @@ final class TokenBuckets: Sendable {
     self.capacity = max(capacity, 1)
   }
 
+  /// How many addresses are remembered.
+  var count: Int { buckets.withLock { $0.count } }
+
   /// Takes a token from the bucket of `address`.
   ///
   /// - Parameter now: nanoseconds of a clock that never goes back.
@@ -42,12 +45,14 @@ final class TokenBuckets: Sendable {
     return Bucket(tokens: min(burst, tokens), filledAt: now)
   }
 
-  /// Forgets addresses whose bucket is full again, which changes nothing for them. Where there is none, the fullest tenth
-  /// is forgotten: that serves whoever asks least.
+  /// Forgets addresses whose bucket is full again, which changes nothing for them. Where that makes room for less than a
+  /// tenth, the fullest ones are forgotten too, which serves whoever asks least: everybody is looked at here, and not for
+  /// each request.
   private func makeRoom(in buckets: inout [ClientAddress: Bucket], at now: UInt64) {
     buckets = buckets.filter { filled($0.value, at: now).tokens < burst }
-    guard buckets.count >= capacity else { return }
+    let excess = buckets.count - (capacity - max(1, capacity / 10))
+    guard excess > 0 else { return }
     let fullest = buckets.sorted { filled($0.value, at: now).tokens > filled($1.value, at: now).tokens }
-    for (address, _) in fullest.prefix(max(1, capacity / 10)) { buckets[address] = nil }
+    for (address, _) in fullest.prefix(excess) { buckets[address] = nil }
   }
 }

@@ -39,6 +39,7 @@ enum ChargeEndpoints {
     }
   }
 
+  /// Of whatever title: the conversation has a name that only whoever was let begin it knows.
   private static func step(_ desk: RelayDesk) -> Endpoint {
     Endpoint(
       .post, "/v1/charges/{operation}/steps", "takeChargeStep",
@@ -46,7 +47,7 @@ enum ChargeEndpoints {
       access: .roles([.holder, .counter]), parameters: [operation], body: stepSchema,
       answer: .json(turnSchema, "What comes next: another command, or the charge."),
       problems: [.notFound, .conflict, .limitReached, .card, .payment, .unprocessable, .dialogueOver, .outOfStep],
-      repetition: .isHarmless
+      repetition: .isHarmless, isForAnyTitle: true
     ) { call in
       guard let caller = call.identity?.name, case .integer(let step)? = call.body["step"] else {
         throw Problem(.invalid, "There is no step.")
@@ -63,12 +64,13 @@ enum ChargeEndpoints {
     Endpoint(
       .get, "/v1/charges/{operation}", "getCharge", "How a charge stands.",
       access: .roles([.holder, .counter, .auditor]), parameters: [operation],
-      answer: .json(chargeSchema, "The charge."), problems: [.notFound]
+      answer: .json(chargeSchema, "The charge."), problems: [.notFound], isForAnyTitle: true
     ) { call in
       guard let outcome = try await center.charging.outcome(of: try call.text("operation") { OperationID($0) }) else {
         throw Problem(.notFound, "No charge of this name was begun.")
       }
       try call.expectAuthority(over: outcome.cardSerial)
+      try call.expectAuthority(over: outcome.softwareID)
       return .json(document(outcome))
     }
   }

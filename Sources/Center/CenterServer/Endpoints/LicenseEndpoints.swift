@@ -175,6 +175,13 @@ extension Call {
     }
   }
 
+  /// The same where the title is found out first.
+  func expectAuthority(over title: SoftwareID) throws(Problem) {
+    guard identity?.softwareID == nil || identity?.softwareID == title else {
+      throw Problem(.forbidden, "Your token is for another title.")
+    }
+  }
+
   /// Holders act for their own card, others for any.
   func expectAuthority(over card: CardSerial) throws(Problem) {
     guard let identity, identity.roles != [.holder] || identity.card == card else {

@@ -75,7 +75,7 @@ enum LoginEndpoints {
       access: .roles(Set(Role.allCases)),
       answer: .json(
         .named("EndedToken", .object([.init("ended", .boolean, "Whether it was one that can be given back.")])),
-        "It is over."), repetition: .isHarmless
+        "It is over."), repetition: .isHarmless, isForAnyTitle: true
     ) { call in
       guard let token = AccessToken(String(decoding: call.credential, as: UTF8.self)) else {
         return .json(["ended": false])

@@ -18,14 +18,15 @@ enum RedemptionEndpoints {
       """
       Redeems a code, or a code for copying. It is the caller's from then on, who has a ticket to download with. The same \
       code under the same key gets the same ticket. A code that is unknown, in use, used, expired or taken back gets one \
-      answer.
+      answer. Failures are counted for whoever sends a token, else for the address.
       """,
-      access: .anyone, body: codeSchema, answer: .json(grantSchema, "The code is yours.", status: .created),
-      problems: [.refused, .unprocessable, .conflict], repetition: .keepsItsAnswer
+      access: .anyoneOrKnown, body: codeSchema, answer: .json(grantSchema, "The code is yours.", status: .created),
+      problems: [.refused, .unprocessable, .conflict], repetition: .keepsItsAnswer, isForAnyTitle: true
     ) { call in
       let code = try call.retrievalCode
       guard let key = try call.request?.idempotencyKey else { throw Problem(.invalid, "There is no key.") }
-      let request = RedemptionRequest(code: code, key: key, client: RedeemingClient(address: call.origin))
+      let client = RedeemingClient(identity: call.identity?.name, address: call.origin)
+      let request = RedemptionRequest(code: code, key: key, client: client)
       return try await call.once(at: center) { transaction in
         switch try center.redemption.begin(request, in: transaction) {
         case .granted(let grant): return .json(document(grant), status: .created)

@@ -23,6 +23,9 @@ public struct Endpoint: Sendable {
   public var problems: Set<Problem.Kind>
   /// What keeps a repeated request from doing its work twice.
   public var repetition: Repetition
+  /// Whether it serves a caller who asked for access to one title, although its requests name none: where it is no matter of
+  /// titles, or looks itself.
+  public var isForAnyTitle: Bool
   /// Does it. An endpoint that changes something must do it under the operation id that the call has.
   public var serve: @Sendable (Call) async throws -> Reply
 
@@ -30,7 +33,8 @@ public struct Endpoint: Sendable {
   public init(
     _ method: HTTPRequest.Method, _ path: String, _ operation: String, _ summary: String, access: Access,
     parameters: [Parameter] = [], body: Schema? = nil, answer: Answer, problems: Set<Problem.Kind> = [],
-    repetition: Repetition? = nil, serve: @escaping @Sendable (Call) async throws -> Reply
+    repetition: Repetition? = nil, isForAnyTitle: Bool = false,
+    serve: @escaping @Sendable (Call) async throws -> Reply
   ) {
     self.method = method
     self.path = path
@@ -43,6 +47,7 @@ public struct Endpoint: Sendable {
     self.problems = problems
     let changesSomething = method == .post || method == .put || method == .delete || method == .patch
     self.repetition = repetition ?? (changesSomething ? .answerIsKept : .isHarmless)
+    self.isForAnyTitle = isForAnyTitle
     self.serve = serve
   }
 
@@ -64,6 +69,8 @@ public struct Endpoint: Sendable {
   public enum Access: Hashable, Sendable {
     /// Whoever reaches the server.
     case anyone
+    /// Whoever reaches the server. Who sends a token is known by it, and one that is not good is refused.
+    case anyoneOrKnown
     /// Whoever may be one of these.
     case roles(Set<Role>)
     /// Whoever has a download ticket. What it is good for is the endpoint's business.
@@ -137,7 +144,7 @@ public struct Endpoint: Sendable {
 
 /// A request that was found to be as its endpoint wants it.
 public struct Call: Sendable {
-  /// Who calls; `nil` only where anyone may.
+  /// Who calls; `nil` only where anyone may, or has a ticket.
   public var identity: Identity?
   /// The parameters by name.
   public var parameters: [String: JSON]

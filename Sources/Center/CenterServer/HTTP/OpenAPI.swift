@@ -31,6 +31,7 @@ extension Endpoint {
     var kinds: Set<Problem.Kind> = [.malformed, .tooSlow, .tooMany, .headerTooLarge, .failed, .unavailable]
     switch access {
     case .anyone: break
+    case .anyoneOrKnown: kinds.insert(.unauthenticated)
     case .roles: kinds.formUnion([.unauthenticated, .forbidden])
     case .ticket: kinds.formUnion([.unauthenticated, .refused])
     }
@@ -53,6 +54,7 @@ extension Endpoint {
     ]
     switch access {
     case .anyone: members["security"] = []
+    case .anyoneOrKnown: members["security"] = [[:], ["token": []]]
     case .ticket: members["security"] = [["ticket": []]]
     case .roles(let roles):
       members["security"] = [["token": []]]

@@ -12,11 +12,12 @@ import Octets
 /// What is known of a request before it is read.
 struct CallContext: InitializableFromSource {
   let logger: Logger
-  let address: ClientAddress
+  /// The other end of the connection: a client, or a proxy.
+  let peer: IPAddress?
 
   init(source: ApplicationRequestContextSource) {
     logger = source.logger
-    address = ClientAddress(source.channel.remoteAddress)
+    peer = IPAddress(source.channel.remoteAddress)
   }
 }
 
@@ -29,23 +30,35 @@ struct Responder: HTTPResponder {
   let answers: any AnswerKeeping
   let buckets: TokenBuckets
   let journal: Journal
+  /// Whether clients come over TLS.
+  let isSecure: Bool
+  /// Who is believed about whom a request comes from.
+  let proxies: TrustedProxies
   /// Nanoseconds of a clock that never goes back.
   let ticks: @Sendable () -> UInt64
 
   func respond(to request: Request, context: CallContext) async throws -> Response {
+    let address = ClientAddress(proxies.client(of: context.peer, request.headers))
+    var response = await answer(request, from: address)
+    // RFC 6797: whoever came over TLS once shall come over nothing else, for a year.
+    if isSecure { response.headers[.strictTransportSecurity] = "max-age=31536000" }
+    return response
+  }
+
+  private func answer(_ request: Request, from address: ClientAddress) async -> Response {
     let begin = ticks()
     let id = journal.newID()
-    let refusal = buckets.take(context.address, at: begin).map {
+    let refusal = buckets.take(address, at: begin).map {
       Problem(.tooMany, "Send fewer requests.", retryAfter: $0)
     }
-    if isForPage(request) { return await page(request, context, refusal, id, since: begin) }
+    if isForPage(request) { return await page(request, address, refusal, id, since: begin) }
     var operation = "none"
     var response: Response
     do {
       if let refusal { throw refusal }
       let (endpoint, values) = try route(request)
       operation = endpoint.operation
-      let reply = try await answer(request, context, endpoint, values, id)
+      let reply = try await answer(request, from: address, endpoint, values, id)
       if let kind = reply.problem { journal.metrics.count(kind) }
       response = Response(reply, id)
     } catch {
@@ -75,9 +88,9 @@ struct Responder: HTTPResponder {
   }
 
   private func page(
-    _ request: Request, _ context: CallContext, _ refusal: Problem?, _ id: String, since begin: UInt64
+    _ request: Request, _ address: ClientAddress, _ refusal: Problem?, _ id: String, since begin: UInt64
   ) async -> Response {
-    let (response, operation, failure) = await pages.respond(to: request, from: context.address, refusal, id: id)
+    let (response, operation, failure) = await pages.respond(to: request, from: address, refusal, id: id)
     if let failure { journal.note(failure, as: Problem(failure), request: id) }
     journal.note(request.method, operation, response.status, id, nanoseconds: ticks() &- begin)
     return request.method == .head ? response.createHeadResponse() : response
@@ -96,7 +109,7 @@ struct Responder: HTTPResponder {
 
   /// Nothing of a request is believed, and no octet of its body read, before it is known who sends it.
   private func answer(
-    _ request: Request, _ context: CallContext, _ endpoint: Endpoint, _ values: [String: String], _ id: String
+    _ request: Request, from address: ClientAddress, _ endpoint: Endpoint, _ values: [String: String], _ id: String
   ) async throws -> Reply {
     let (identity, credential) = try await caller(request, endpoint.access)
     let parameters = try endpoint.read(path: values, query: request.uri.query, header: request.headers)
@@ -104,9 +117,9 @@ struct Responder: HTTPResponder {
     let octets = try await body(request, endpoint)
     var call = Call(
       identity: identity, parameters: parameters, body: .null, operationID: operationID, credential: credential,
-      requestID: id, isHead: request.method == .head, origin: context.address.description)
+      requestID: id, isHead: request.method == .head, origin: address.description)
     if let schema = endpoint.body { call.body = try Responder.value(octets, schema) }
-    try call.expectTitleOfIdentity()
+    if !endpoint.isForAnyTitle { try call.expectTitleOfIdentity() }
     guard let operationID else { return try await endpoint.serve(call) }
     let keyed = KeyedRequest(
       scope: identity?.name ?? Responder.scope(of: credential), key: operationID, method: request.method.rawValue,
@@ -117,19 +130,29 @@ struct Responder: HTTPResponder {
   }
 
   private func caller(_ request: Request, _ access: Endpoint.Access) async throws -> (Identity?, [UInt8]) {
-    guard case .roles(let roles) = access else {
-      guard access == .ticket else { return (nil, []) }
+    switch access {
+    case .anyone: return (nil, [])
+    case .anyoneOrKnown:
+      return request.headers[.authorization] == nil ? (nil, []) : try await bearer(request)
+    case .ticket:
       guard let ticket = Responder.credential(request, scheme: "Ticket") else {
         throw Problem(.unauthenticated, "Send the ticket that redeeming a code was answered with.")
       }
       return (nil, ticket)
+    case .roles(let roles):
+      let (identity, token) = try await bearer(request)
+      guard !identity.roles.isDisjoint(with: roles) else {
+        throw Problem(.forbidden, "Only \(roles.map(\.rawValue).sorted().joined(separator: ", ")) may.")
+      }
+      return (identity, token)
     }
+  }
+
+  /// Who sends a token, and the token.
+  private func bearer(_ request: Request) async throws -> (Identity, [UInt8]) {
     guard let token = Responder.credential(request, scheme: "Bearer"),
       let identity = try await authenticator.identity(bearing: token)
     else { throw Problem(.unauthenticated, "Send a token that is good.") }
-    guard !identity.roles.isDisjoint(with: roles) else {
-      throw Problem(.forbidden, "Only \(roles.map(\.rawValue).sorted().joined(separator: ", ")) may.")
-    }
     return (identity, token)
   }
 

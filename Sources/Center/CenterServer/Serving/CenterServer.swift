@@ -73,15 +73,17 @@ public struct CenterServer: Service {
       + LoginEndpoints.all(center) + LicenseEndpoints.all(center) + SignInEndpoints.all(center)
       + RedemptionEndpoints.all(center) + CopyRightEndpoints.all(center) + ProvisionEndpoints.all(center)
       + CounterEndpoints.all(center) + ChargeEndpoints.all(center, relays) + further
+    let isSecure = options.identity != nil || options.isBehindTLS
     let pages = PageResponder(
       table: PageTable(Pages.all(center, counterReader)), templates: try PageTemplates(),
       centerName: center.facts.name, bodyLimit: limits.bodyOctets,
-      isSecure: options.identity != nil || options.isBehindTLS, authenticator: authenticator, answers: answers,
+      isSecure: isSecure, authenticator: authenticator, answers: answers,
       random: random)
     responder = Responder(
       routes: RouteTable(endpoints.describingThemselves(as: "Licence centre \(center.facts.name)")), pages: pages,
       limits: limits, authenticator: authenticator, answers: answers,
-      buckets: TokenBuckets(perSecond: limits.requestsPerSecond, burst: limits.burst), journal: journal, ticks: ticks)
+      buckets: TokenBuckets(perSecond: limits.requestsPerSecond, burst: limits.burst), journal: journal,
+      isSecure: isSecure, proxies: TrustedProxies(options.trustedProxies), ticks: ticks)
     self.options = options
     self.onListening = onListening
   }
@@ -94,8 +96,8 @@ public struct CenterServer: Service {
       responder: responder,
       server: HTTPServerBuilder { [options, connections, journal] responder in
         GuardedChannel(
-          responder: responder, limits: options.limits, connections: connections, identity: options.identity,
-          draining: draining, report: { journal.refuse($0) })
+          responder: responder, limits: options.limits, proxies: TrustedProxies(options.trustedProxies),
+          connections: connections, identity: options.identity, draining: draining, report: { journal.refuse($0) })
       },
       configuration: .init(address: .hostname(options.host, port: options.port), serverName: nil),
       onServerRunning: { [onListening] channel in

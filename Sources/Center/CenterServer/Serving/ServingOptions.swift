@@ -8,6 +8,9 @@ public struct ServingOptions: Sendable {
   public var identity: TLSIdentity?
   /// Whether plain HTTP may leave this machine, because something else between here and the clients does TLS.
   public var isBehindTLS = false
+  /// The proxies that are believed when they say, in `Forwarded` (RFC 7239) or `X-Forwarded-For`, whom they pass a request
+  /// on for: limits are counted for those then, and no limit of connections for the proxies. Nobody else is believed.
+  public var trustedProxies: [IPNetwork] = []
   /// How much one client may ask for.
   public var limits = ServerLimits()
   /// Whether the program stops on SIGTERM and SIGINT after what is being served, and reads its certificate again on

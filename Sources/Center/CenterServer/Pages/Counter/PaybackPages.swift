@@ -88,7 +88,7 @@ struct PaybackPages: Sendable {
   }
 
   private func setWorth(_ call: PageCall) async throws -> PageReply {
-    try await center.payback.setWorth(ofPoint: try call.amount())
+    try await center.payback.setWorth(ofPoint: try call.amount(), operation: try call.operation)
     return .seeOther(PaybackPages.path)
   }
 }

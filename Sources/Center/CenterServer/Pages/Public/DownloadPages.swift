@@ -126,10 +126,19 @@ struct DownloadPages: Sendable {
     return .seeOther(DownloadPages.path(of: ticket))
   }
 
-  /// Gives the code back while it is not used.
+  /// Gives the code back while it is not used. The ticket is good for nothing then, so that a form that is sent again is
+  /// known by its key alone: what it did is kept with it.
   private func giveUp(_ call: PageCall) async throws -> PageReply {
-    let ticket = try ticket(call)
-    try await center.seatRecovery.giveUp(ticket)
+    let (ticket, seats) = (try ticket(call), center.seatRecovery)
+    let request = KeyedRequest(
+      scope: "page of ticket " + Hex.encode(Digest.sha256(ticket.octets)), key: try call.operation, method: "POST",
+      target: DownloadPages.path(of: ticket) + "/return", body: [])
+    _ = try await center.idempotency.run(
+      scope: request.scope, key: try request.idempotencyKey, digest: request.digest
+    ) { transaction in
+      try seats.giveUp(ticket, in: transaction)
+      return (303, [])
+    }
     return .seeOther(
       RedeemPages.path, [Cookie(name: Cookie.ticket, value: "", path: DownloadPages.path(of: ticket))])
   }

@@ -106,6 +106,9 @@ struct PageReply: Sendable {
   /// After how many seconds the browser looks again.
   var refreshSeconds: Int?
 
+  /// Whether caches may hand it on, so that nothing in it may be one browser's own.
+  var isForEverybody: Bool { if case .part = content { true } else { false } }
+
   static func html(_ template: String, _ view: View, status: HTTPResponse.Status = .ok) -> PageReply {
     PageReply(status: status, content: .html(template, view))
   }

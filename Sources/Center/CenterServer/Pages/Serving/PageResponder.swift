@@ -74,7 +74,9 @@ struct PageResponder: Sendable {
     _ id: String
   ) async throws -> PageReply {
     if let session = visitor.cookies[Cookie.session] {
-      visitor.identity = try await authenticator.identity(bearing: Array(session.utf8))
+      let identity = try await authenticator.identity(bearing: Array(session.utf8))
+      // Pages do not ask which title they are about: a token for one title opens none of them.
+      visitor.identity = identity?.softwareID == nil ? identity : nil
     }
     if page.kind == .form { try visitor.expectSameOrigin(request) }
     if case .roles(let roles) = page.access {
@@ -154,8 +156,10 @@ struct PageResponder: Sendable {
   private func response(_ reply: PageReply, _ visitor: Visitor, _ id: String) throws(Problem) -> Response {
     var headers = PageResponder.headers
     headers[.requestID] = id
-    for cookie in reply.cookies + visitor.newCookies {
-      headers.append(HTTPField(name: .setCookie, value: cookie.text(isSecure: isSecure)))
+    if !reply.isForEverybody {
+      for cookie in reply.cookies + visitor.newCookies {
+        headers.append(HTTPField(name: .setCookie, value: cookie.text(isSecure: isSecure)))
+      }
     }
     if let seconds = reply.refreshSeconds { headers[.refresh] = String(seconds) }
     switch reply.content {

@@ -48,6 +48,18 @@ struct CenterServe: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "Believe the proxies in this network about whom they pass requests on for; again for each further one.",
+      valueName: "network"),
+    transform: { text in
+      guard let network = IPNetwork(text) else {
+        throw ValidationError("'\(text)' is no network; write it as 10.0.0.0/8 or 2001:db8::/32, or one address")
+      }
+      return network
+    })
+  var trustedProxy: [IPNetwork] = []
+
+  @Option(
+    help: ArgumentHelp(
       "SOURCE of the token of a program that reads /metrics, 32 octets or more.", valueName: "source"))
   var monitorToken: SecretSource?
 
@@ -103,6 +115,7 @@ struct CenterServe: AsyncParsableCommand {
     options.host = host
     options.port = Int(port)
     options.isBehindTLS = isBehindTLS
+    options.trustedProxies = trustedProxy
     if let tlsCertificate, let tlsKey {
       for path in [tlsCertificate, tlsKey] { _ = try SmallFile.read(path, limit: 1 << 20, what: "certificate or key") }
       options.identity = try TLSIdentity(certificatePath: tlsCertificate, keyPath: tlsKey)
