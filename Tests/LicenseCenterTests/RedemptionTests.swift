@@ -161,6 +161,27 @@ import Testing
     #expect(try await bench.center.titleStore.removeOutdated() == 0)
   }
 
+  /// Publishing a long title takes a while, in which a shorter one may come and what is left over be cleared away.
+  @Test func fileThatIsJustBeingPublishedIsNotLeftOver() async throws {
+    let bench = try await RedemptionBench()
+    let (folder, store) = (bench.test.path + "/titles", bench.center.titleStore)
+    let names = { try FileManager.default.contentsOfDirectory(atPath: folder).count }
+    let source = bench.test.folder.appending(path: "long").path
+    try Data(bench.plaintext).write(to: URL(filePath: source))
+    // It took its number before the one that is on record.
+    var file = try SealedTitleFile(
+      of: bench.title.softwareID, from: source, in: folder, name: Publication.fileName(bench.title.softwareID, 0),
+      bench.test.random)
+    #expect(try await store.removeOutdated() == 0)
+    #expect(try names() == 2, "half written")
+    _ = try file.write(under: Secret(random: 32, from: bench.test.random))
+    #expect(try await store.removeOutdated() == 0)
+    #expect(try names() == 2, "written, and not on record yet")
+    _ = consume file
+    #expect(try await store.removeOutdated() == 1)
+    #expect(try names() == 1)
+  }
+
   @Test func codeOfATitleThatIsNotPublishedStaysUnused() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()
