@@ -32,6 +32,30 @@ import Testing
     _ = try await test.center.verify()
   }
 
+  /// One name for two orders: whichever is first, the other hears that the name is taken.
+  @Test func P6_nameOfAnotherOrderThatCameBetweenIsTaken() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let other = try await test.anotherHolder()
+    let order = try test.chargeOrder(title)
+    var rival = order
+    rival.cardSerial = other.serial
+    let (meanwhile, theirs) = (Meanwhile(test: test, title: title, card: other.card), rival)
+    let context = test.center.context
+    let database = HookedDatabase(context.database) {
+      let relay = TestRelay(meanwhile.card ?? meanwhile.test.card)
+      _ = try? await meanwhile.test.center.charging.charge(theirs, over: relay)
+    }
+    let hooked = CenterContext(
+      facts: context.facts, database: database, keys: context.keys, clock: context.clock, random: context.random)
+    await expectFailure(.keyReused) {
+      _ = try await Charging(context: hooked).charge(order, over: TestRelay(test.card))
+    }
+    #expect(other.card.state.codes.count == 5 && test.card.state.codes.isEmpty)
+    #expect(try await test.center.charging.outcome(of: order.operationID)?.cardSerial == other.serial)
+    _ = try await test.center.verify()
+  }
+
   /// The card's word for another batch of an open charge's number proves that it does not have the open one.
   @Test func P6_authenticReceiptOfAnotherBatchVoidsTheOpenCharge() async throws {
     let test = try await TestCenter()
@@ -89,6 +113,8 @@ private enum Rival: CaseIterable {
 private struct Meanwhile: @unchecked Sendable {
   let test: TestCenter
   let title: TitleRecord
+  /// The rival's own, where there is one.
+  var card: ModelCard?
 }
 
 /// A database that lets something else happen before its first write.

@@ -84,6 +84,20 @@ import Testing
     await expectFailure(.conflict, "a copy of a copy") { _ = try await rights.set(copy.ticket, copies: 1) }
   }
 
+  /// Said again after somebody else's word, it does not undo that, and is not done twice.
+  @Test func permissionIsOneForItsOperation() async throws {
+    let bench = try await RedemptionBench()
+    let (rights, title) = (bench.center.copyRights, bench.title.softwareID)
+    let operation = try bench.test.operationID()
+    try await rights.permit(2, of: title, operation: operation)
+    try await rights.permit(5, of: title, operation: try bench.test.operationID())
+    let records = try await bench.center.audit.head().sequence
+    try await rights.permit(2, of: title, operation: operation)
+    await expectFailure(.keyReused) { try await rights.permit(3, of: title, operation: operation) }
+    #expect(try await bench.center.audit.head().sequence == records)
+    #expect(try await bench.test.count("SELECT 1 FROM copy_rules WHERE copies = 5") == 1)
+  }
+
   @Test func P10_copiesDieWithTheCode() async throws {
     let (bench, ticket) = try await redeemed()
     let right = try await bench.center.copyRights.set(ticket, copies: 3)

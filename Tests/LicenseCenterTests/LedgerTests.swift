@@ -28,7 +28,7 @@ import Testing
       if from == to {
         await expectFailure(.invalid) { _ = try await test.center.context.database.write(transfer) }
       } else if !isSame {
-        await expectFailure(.conflict) { _ = try await test.center.context.database.write(transfer) }
+        await expectFailure(.keyReused) { _ = try await test.center.context.database.write(transfer) }
       } else {
         #expect(try await test.center.context.database.write(transfer) == isNew)
         if isNew {
@@ -54,6 +54,24 @@ import Testing
     }
     #expect(try await test.balance(.holder(serial)) == .max)
     try await test.center.ledger.verify()
+  }
+
+  /// Whatever else it says, an operation that was done is another's; and nobody pays in for a card that there is none of.
+  @Test func depositIsOneForItsOperation() async throws {
+    let test = try await TestCenter()
+    let unknown = try #require(CardSerial(octets: test.random.octets(8)))
+    let (amount, operation) = (Money(minorUnits: 5, currency: .yen), try test.operationID())
+    for _ in 0..<2 { try await test.center.ledger.deposit(amount, for: test.serial, operation: operation) }
+    for other in [(Money(minorUnits: 6, currency: .yen), test.serial), (amount, unknown)] {
+      await expectFailure(.keyReused, "\(other)") {
+        try await test.center.ledger.deposit(other.0, for: other.1, operation: operation)
+      }
+    }
+    await expectFailure(.notFound) {
+      try await test.center.ledger.deposit(amount, for: unknown, operation: try test.operationID())
+    }
+    #expect(try await test.balance(.cash) == -5)
+    #expect(try await test.count("SELECT 1 FROM ledger_entries") == 1)
   }
 
   @Test func currenciesStayApart() async throws {

@@ -85,9 +85,7 @@ extension Charging {
       return charge.map { (outcome: $0.outcome, digest: $0.orderDigest) }
     }
     guard let earlier else { return nil }
-    guard earlier.digest == digest else {
-      throw CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
-    }
+    guard earlier.digest == digest else { throw Charging.reused(operation) }
     guard earlier.outcome.state != .voided else {
       throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
     }
@@ -104,6 +102,10 @@ extension Charging {
     let context = context
     let status = booked.status
     return try await context.database.write { transaction in
+      if let earlier = try ChargeRow.find(transaction, operation: order.operationID) {
+        guard earlier.orderDigest == Digest.sha256(order.encoded) else { throw Charging.reused(operation) }
+        throw Charging.overtaken(operation)
+      }
       let card = try CardRow.issued(transaction, order.cardSerial)
       let title = try TitleRow.get(transaction, order.softwareID).record
       guard try card.generationKeys.contains(order.conditions.generationKey) else {
@@ -112,9 +114,7 @@ extension Charging {
       guard try ChargeRow.open(transaction, card: order.cardSerial) == nil,
         try ChargeRow.last(transaction, card: order.cardSerial) == booked.lastCharge,
         try ChargeRow.fits(transaction, counter: status.chargeCounter, card)
-      else {
-        throw CenterError(.conflict, operation, remedy: "Another charge of this card came between; run it again.")
-      }
+      else { throw Charging.overtaken(operation) }
       let quantity = try Charging.quantity(
         order, remaining: try card.remainingCodes(transaction), status, operation)
       let identifier = try transaction.nextNumber(of: "charge")
@@ -152,6 +152,14 @@ extension Charging {
         detail: "number \(number), desired \(order.quantity), actual \(quantity)")
       return try rows.first.map(ChargeRow.init) ?? charge
     }
+  }
+
+  private static func overtaken(_ operation: String) -> CenterError {
+    CenterError(.conflict, operation, remedy: "Another charge of this card came between; run it again.")
+  }
+
+  private static func reused(_ operation: String) -> CenterError {
+    CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
   }
 
   /// How many codes can be charged: the wish, the card's limit (P16), its room, and what it can take in at once.
