@@ -270,6 +270,36 @@ import Testing
     _ = try await test.center.verify()
   }
 
+  /// What nobody knows yet whether it is sold is not ended; what is ended stays so.
+  @Test func P8_codeOfAnOpenChargeIsNotRetired() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    let code = try #require(test.card.state.codes.first.flatMap { RetrievalCode(octets: $0.code) })
+    await expectFailure(.conflict) { try await test.center.seatRecovery.retire(code) }
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    try await test.center.seatRecovery.retire(code)
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    #expect(try await test.center.rightsSeller.record(of: code)?.state == .voided)
+  }
+
+  /// A settlement decides about what is reserved, and about nothing else.
+  @Test func settlementLeavesWhatIsDecidedAlone() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    _ = try await test.center.context.database.write {
+      try $0.run("UPDATE codes SET state = 'voided' WHERE position = 0", [])
+    }
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    #expect(try await test.count("SELECT 1 FROM codes WHERE state = 'voided' AND position = 0") == 1)
+    #expect(try await test.count("SELECT 1 FROM codes WHERE state = 'unused'") == 4)
+  }
+
   /// What a refund pays is decided once: money that comes in later is none of its business.
   @Test func refundAgainPaysNoLaterDepositOut() async throws {
     let test = try await TestCenter()
