@@ -168,6 +168,37 @@ import Testing
     #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
   }
 
+  /// A receipt is the card's word or nothing, for a charge that is booked already too.
+  @Test func P6_receiptIsTheCardsWord() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    #expect(try await test.center.charging.receipt(of: test.serial, over: TestRelay(test.card)) == nil)
+    let outcome = try await test.center.charging.charge(order, over: TestRelay(test.card))
+    let shown = try await test.center.charging.receipt(of: test.serial, over: TestRelay(test.card))
+    #expect(shown?.charge == outcome && shown?.isNews == false)
+    let receipt = try #require(test.card.state.objects[DataTag.chargeReceipt.rawValue])
+    for index in [receipt.startIndex, receipt.endIndex - 1] {
+      test.card.state.objects[DataTag.chargeReceipt.rawValue]?[index] ^= 1
+      await expectFailure(.notCertified, "octet \(index)") {
+        _ = try await test.center.charging.receipt(of: test.serial, over: TestRelay(test.card))
+      }
+      test.card.state.objects[DataTag.chargeReceipt.rawValue] = receipt
+    }
+  }
+
+  /// What somebody did to an open charge's codes in the database goes to no card.
+  @Test func P6_changedBatchIsNotSent() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .before)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    _ = try await test.center.context.database.write { try $0.run("UPDATE codes SET uses = 9 WHERE position = 0", []) }
+    await expectFailure(.damaged) { _ = try await test.center.charging.charge(order, over: TestRelay(test.card)) }
+    #expect(test.card.state.codes.isEmpty)
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+  }
+
   /// An old card image, its counter turned back.
   @Test func rolledBackCardIsNotCharged() async throws {
     let test = try await TestCenter()

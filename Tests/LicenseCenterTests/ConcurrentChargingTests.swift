@@ -56,6 +56,53 @@ import Testing
     _ = try await test.center.verify()
   }
 
+  /// Two counters hear the card's word for one charge, each in a conversation of its own.
+  @Test func P6_chargeIsBookedOnceHoweverManyHearOfIt() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    let (context, serial) = (test.center.context, test.serial)
+    let open = try await context.database.read { try ChargeRow.open($0, card: serial)?.outcome.operationID }
+    #expect(open == order.operationID)
+    for _ in 0..<2 {
+      let state = try await context.database.write { transaction in
+        // Both looked while it was open.
+        var row = try #require(try transaction.first("SELECT * FROM charges", []).map(ChargeRow.init))
+        row.outcome.state = .open
+        return try Charging.book(transaction, context, row).state
+      }
+      #expect(state == .booked)
+    }
+    #expect(try await test.center.cardIssuer.card(serial).codesSold == 5)
+    #expect(try await test.balance(.holder(serial)) == -1500)
+    #expect(try await test.count("SELECT 1 FROM audit_log WHERE action = 'charge.book'") == 1)
+    _ = try await test.center.verify()
+  }
+
+  /// An image of the card that is older than its open charge's turn takes no batch; the card itself does.
+  @Test func P6_oldImageDoesNotSettleAnOpenCharge() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let blank = test.card.state
+    _ = try await test.center.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
+    let card = test.card.state
+    let order = try test.chargeOrder(title)
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .before)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    test.card.state = blank
+    await expectFailure(.notCertified) {
+      _ = try await test.center.charging.charge(order, over: TestRelay(test.card))
+    }
+    #expect(test.card.state.codes.isEmpty)
+    #expect(try await test.center.charging.outcome(of: order.operationID)?.state == .open)
+    test.card.state = card
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    #expect(try await test.balance(.holder(test.serial)) == -3000)
+  }
+
   /// The card's word for another batch of an open charge's number proves that it does not have the open one.
   @Test func P6_authenticReceiptOfAnotherBatchVoidsTheOpenCharge() async throws {
     let test = try await TestCenter()

@@ -95,6 +95,19 @@ import Testing
     await expectFailure(.damaged) { try await test.center.ledger.verify() }
   }
 
+  /// Money out of nothing, on an account whose balance says so too.
+  @Test func verifyFindsAnEntryThatDoesNotBalance() async throws {
+    let test = try await TestCenter()
+    try await test.center.ledger.deposit(
+      Money(minorUnits: 5, currency: .yen), for: test.serial, operation: try test.operationID())
+    _ = try await test.center.context.database.write { transaction in
+      try transaction.run("UPDATE postings SET amount = amount + 1 WHERE line = 1")
+      try transaction.run("UPDATE accounts SET balance = balance + 1 WHERE kind = 'holder'")
+    }
+    #expect(try await test.balance(.holder(test.serial)) == 6)
+    await expectFailure(.damaged) { try await test.center.ledger.verify() }
+  }
+
   @Test(arguments: [
     "UPDATE audit_log SET detail = 'x' WHERE sequence = 2", "DELETE FROM audit_log WHERE sequence = 2",
     "UPDATE audit_log SET sequence = 90 WHERE sequence = 3", "UPDATE audit_log SET time = time + 1 WHERE sequence = 1",

@@ -105,6 +105,36 @@ import Testing
     #expect(try await bench.finish(grant, sealed) == bench.plaintext)
   }
 
+  /// The file's key is given for the last octet, and for no fewer.
+  @Test func P17_lastOctetIsWhatUsesTheCode() async throws {
+    let bench = try await RedemptionBench()
+    let grant = try await bench.begun(bench.codes[0])
+    _ = try await bench.download(grant)
+    let nearly = try await bench.center.redemption.acknowledge(grant.ticket, upTo: grant.octets - 1)
+    #expect(nearly.wrappedContentKey == nil && nearly.acknowledged == grant.octets - 1)
+    #expect(try await bench.state(bench.codes[0]) == .inUse)
+    let done = try await bench.center.redemption.acknowledge(grant.ticket, upTo: grant.octets)
+    #expect(done.wrappedContentKey != nil)
+    #expect(try await bench.state(bench.codes[0]) == .used)
+  }
+
+  /// The date is the last second at which a code is good; a code that is ended gives nobody its key any more.
+  @Test func P8_codeIsGoodAtItsDateAndForNothingOnceItIsEnded() async throws {
+    let bench = try await RedemptionBench(conditions: CodeConditions(expiry: StandingClock().now() + 10))
+    let ended = try await bench.begun(bench.codes[0])
+    _ = try await bench.finish(ended, try await bench.download(ended))
+    try await bench.center.seatRecovery.retire(bench.codes[0])
+    await expectFailure(.refused) { _ = try await bench.center.redemption.progress(ended.ticket) }
+    await expectFailure(.refused) {
+      _ = try await bench.center.redemption.acknowledge(ended.ticket, upTo: ended.octets)
+    }
+    bench.clock.advance(by: 10)
+    let last = try await bench.begun(bench.codes[1])
+    #expect(try await bench.finish(last, try await bench.download(last)) == bench.plaintext)
+    bench.clock.advance(by: 1)
+    #expect(try await bench.begin(bench.codes[2]) == nil)
+  }
+
   @Test func rangesAreAccountedFor() async throws {
     let bench = try await RedemptionBench()
     let grant = try await bench.begun(bench.codes[0])

@@ -160,6 +160,21 @@ import Testing
     for center in [center, other] { try center.close() }
   }
 
+  @Test func anotherProcessorSaysNothingAboutAPayment() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let center = try await test.reopened()
+    try await center.payments.file(try #require(SimulatedMethod(capture: [.answerLost]).method), for: test.serial)
+    let order = try test.sheetOrder(title, quantity: 4)
+    let sheet = try await center.rightsSeller.sell(order)
+    let other = try await test.reopened(payments: .processor(IgnorantProcessor()))
+    #expect(try await other.rightsSeller.sell(order).codes == sheet.codes)
+    #expect(try await other.payments.payments(of: test.serial).map(\.state) == [.capturing])
+    #expect(try await center.payments.reconcile() == Reconciliation(settled: 1, unknown: 0))
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+    for center in [center, other] { try center.close() }
+  }
+
   @Test func whatWasNeverPaidByMeansOfPaymentIsNotPaidBackToOne() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()
