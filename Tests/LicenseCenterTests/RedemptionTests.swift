@@ -277,6 +277,8 @@ import Testing
     let again = try await redemption.begin(RedemptionRequest(code: code, key: key))
     #expect(again == .granted(old))
     #expect(try await redemption.begin(RedemptionRequest(code: code, key: bench.key())) == .refused)
+    let kept = try await Idempotency(context: rotated).answer(scope: "c", key: key, digest: digest)
+    #expect(kept?.body == [7] && kept?.status == 200)
     let answer = try await Idempotency(context: rotated).run(scope: "c", key: key, digest: digest) { _ in (500, []) }
     #expect(answer == IdempotentAnswer(status: 200, body: [7], isRepeated: true))
     guard case .granted(let new) = try await redemption.begin(RedemptionRequest(code: bench.codes[1], key: key)) else {
