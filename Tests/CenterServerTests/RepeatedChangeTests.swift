@@ -159,6 +159,31 @@ import Testing
     }
   }
 
+  /// P10: what may be handed on is said once, and set once, however many copies went out before it is asked for again.
+  @Test func P10_copyRightsAreRepeatableAfterACrash() async throws {
+    try await TestServer.run { server in
+      let wares = try await server.wares(codes: 1)
+      let target = "/v1/copy-rights/\(wares.title.softwareID)"
+      _ = try await repeated(
+        Change("permitCopies", "PUT", target, ["copies": 2], otherwise: ["copies": 3]), server)
+      let ticket = try await server.ticket(wares.codes[0])
+      _ = try await server.finish(ticket, wares.title)
+      let key = TestServer.key()
+      func set(_ copies: Int64) async throws -> RawAnswer {
+        try await server.ask("POST", "/v1/copy-rights", ticket: ticket, body: ["copies": .integer(copies)], key: key)
+      }
+      server.answers.forgets.withLock { $0 = true }
+      let first = try await set(2)
+      #expect(first.status == 201, "\(first.text)")
+      for _ in 0..<2 {
+        _ = try await server.ticket(try RetrievalCode(typed: try #require(first.string("code"))))
+        let again = try await set(2)
+        #expect(again.status == 201 && again.body == first.body, "\(again.text)")
+      }
+      expectProblem(try await set(1), .keyReused, 422)
+    }
+  }
+
   /// A request that was lost on the way comes back after somebody else's: it is not done again.
   @Test func repeatedChangeDoesNotUndoWhatCameBetween() async throws {
     try await TestServer.run { server in

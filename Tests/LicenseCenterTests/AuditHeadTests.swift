@@ -78,6 +78,22 @@ import Testing
     }
   }
 
+  /// Nothing stands before the first record, where the chain does not reach.
+  @Test(arguments: [0, -7]) func recordBeforeTheFirstIsFound(number: Int) async throws {
+    let test = try await center()
+    try await test.center.context.custody?.folder.tamper(test.room) { transaction in
+      try transaction.run(
+        """
+        INSERT INTO audit_log (sequence, time, action, subject, detail, previous, hash)
+        SELECT \(number), time, 'card.custody.order', subject, 'terminated', previous, hash
+        FROM audit_log WHERE sequence = 2
+        """)
+    }
+    await expectFailure(.damaged) { _ = try await test.center.verify() }
+    try test.center.close()
+    await expectFailure(.damaged) { _ = try await open(test) }
+  }
+
   /// What was cut off is noticed without reading the whole log, before anything is added to it.
   @Test func logThatIsNotWhatWasSignedLastIsNotOpened() async throws {
     for sql in ["DELETE FROM audit_log WHERE sequence > 5", "UPDATE audit_log SET detail = 'x' WHERE sequence = 3"] {

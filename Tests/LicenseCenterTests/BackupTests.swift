@@ -267,6 +267,27 @@ import Testing
       try FileManager.default.contentsOfDirectory(atPath: test.folder.path).sorted() == ["backup", "center", "changed"])
   }
 
+  /// Two backups at once to one place: each has the name whole, or is refused; and what a killed one left is no hindrance.
+  @Test func backupIsItsWritersAloneUntilItIsWhole() async throws {
+    let (test, _) = try await center()
+    let backup = test.folder.path + "/backup"
+    let writer = try BackupWriter(
+      path: backup, box: [1, 2], keyVersion: 1, key: Secret(random: 32, from: test.random), random: test.random, "test")
+    try writer.append(.facts, [1])
+    await expectFailure(.conflict) { _ = try await test.center.backUp(to: backup) }
+    #expect(!FileManager.default.fileExists(atPath: backup))
+    try writer.append(.facts, [UInt8](repeating: 2, count: 100_000))
+    try writer.finish()
+    #expect(try Data(contentsOf: URL(filePath: backup)).count > 100_000)
+    await expectFailure(.storage) { _ = try await test.center.backUp(to: backup) }
+    #expect(try Data(contentsOf: URL(filePath: backup)).count > 100_000)
+    try FileManager.default.removeItem(atPath: backup)
+    try Data(repeating: 7, count: 1 << 20).write(to: URL(filePath: backup + ".part"))
+    let contents = try await test.center.backUp(to: backup)
+    let (restored, _) = try await restore(test, backup, to: test.folder.path + "/restored")
+    #expect(restored == contents && !FileManager.default.fileExists(atPath: backup + ".part"))
+  }
+
   @Test func damagedCentreMakesPlaceForItsBackup() async throws {
     let (test, _) = try await center()
     let backup = test.folder.path + "/backup"

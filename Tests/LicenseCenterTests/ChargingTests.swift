@@ -168,6 +168,37 @@ import Testing
     #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
   }
 
+  /// A receipt is the card's word or nothing, for a charge that is booked already too.
+  @Test func P6_receiptIsTheCardsWord() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    #expect(try await test.center.charging.receipt(of: test.serial, over: TestRelay(test.card)) == nil)
+    let outcome = try await test.center.charging.charge(order, over: TestRelay(test.card))
+    let shown = try await test.center.charging.receipt(of: test.serial, over: TestRelay(test.card))
+    #expect(shown?.charge == outcome && shown?.isNews == false)
+    let receipt = try #require(test.card.state.objects[DataTag.chargeReceipt.rawValue])
+    for index in [receipt.startIndex, receipt.endIndex - 1] {
+      test.card.state.objects[DataTag.chargeReceipt.rawValue]?[index] ^= 1
+      await expectFailure(.notCertified, "octet \(index)") {
+        _ = try await test.center.charging.receipt(of: test.serial, over: TestRelay(test.card))
+      }
+      test.card.state.objects[DataTag.chargeReceipt.rawValue] = receipt
+    }
+  }
+
+  /// What somebody did to an open charge's codes in the database goes to no card.
+  @Test func P6_changedBatchIsNotSent() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .before)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    _ = try await test.center.context.database.write { try $0.run("UPDATE codes SET uses = 9 WHERE position = 0", []) }
+    await expectFailure(.damaged) { _ = try await test.center.charging.charge(order, over: TestRelay(test.card)) }
+    #expect(test.card.state.codes.isEmpty)
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+  }
+
   /// An old card image, its counter turned back.
   @Test func rolledBackCardIsNotCharged() async throws {
     let test = try await TestCenter()
@@ -268,6 +299,36 @@ import Testing
     #expect(next.number == 2 && next.state == .booked)
     await #expect(throws: CenterError.self) { _ = try await test.center.charging.refund(next.operationID) }
     _ = try await test.center.verify()
+  }
+
+  /// What nobody knows yet whether it is sold is not ended; what is ended stays so.
+  @Test func P8_codeOfAnOpenChargeIsNotRetired() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    let code = try #require(test.card.state.codes.first.flatMap { RetrievalCode(octets: $0.code) })
+    await expectFailure(.conflict) { try await test.center.seatRecovery.retire(code) }
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    try await test.center.seatRecovery.retire(code)
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    #expect(try await test.center.rightsSeller.record(of: code)?.state == .voided)
+  }
+
+  /// A settlement decides about what is reserved, and about nothing else.
+  @Test func settlementLeavesWhatIsDecidedAlone() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    _ = try await test.center.context.database.write {
+      try $0.run("UPDATE codes SET state = 'voided' WHERE position = 0", [])
+    }
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    #expect(try await test.count("SELECT 1 FROM codes WHERE state = 'voided' AND position = 0") == 1)
+    #expect(try await test.count("SELECT 1 FROM codes WHERE state = 'unused'") == 4)
   }
 
   /// What a refund pays is decided once: money that comes in later is none of its business.

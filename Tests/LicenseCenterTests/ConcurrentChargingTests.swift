@@ -32,6 +32,77 @@ import Testing
     _ = try await test.center.verify()
   }
 
+  /// One name for two orders: whichever is first, the other hears that the name is taken.
+  @Test func P6_nameOfAnotherOrderThatCameBetweenIsTaken() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let other = try await test.anotherHolder()
+    let order = try test.chargeOrder(title)
+    var rival = order
+    rival.cardSerial = other.serial
+    let (meanwhile, theirs) = (Meanwhile(test: test, title: title, card: other.card), rival)
+    let context = test.center.context
+    let database = HookedDatabase(context.database) {
+      let relay = TestRelay(meanwhile.card ?? meanwhile.test.card)
+      _ = try? await meanwhile.test.center.charging.charge(theirs, over: relay)
+    }
+    let hooked = CenterContext(
+      facts: context.facts, database: database, keys: context.keys, clock: context.clock, random: context.random)
+    await expectFailure(.keyReused) {
+      _ = try await Charging(context: hooked).charge(order, over: TestRelay(test.card))
+    }
+    #expect(other.card.state.codes.count == 5 && test.card.state.codes.isEmpty)
+    #expect(try await test.center.charging.outcome(of: order.operationID)?.cardSerial == other.serial)
+    _ = try await test.center.verify()
+  }
+
+  /// Two counters hear the card's word for one charge, each in a conversation of its own.
+  @Test func P6_chargeIsBookedOnceHoweverManyHearOfIt() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    let (context, serial) = (test.center.context, test.serial)
+    let open = try await context.database.read { try ChargeRow.open($0, card: serial)?.outcome.operationID }
+    #expect(open == order.operationID)
+    for _ in 0..<2 {
+      let state = try await context.database.write { transaction in
+        // Both looked while it was open.
+        var row = try #require(try transaction.first("SELECT * FROM charges", []).map(ChargeRow.init))
+        row.outcome.state = .open
+        return try Charging.book(transaction, context, row).state
+      }
+      #expect(state == .booked)
+    }
+    #expect(try await test.center.cardIssuer.card(serial).codesSold == 5)
+    #expect(try await test.balance(.holder(serial)) == -1500)
+    #expect(try await test.count("SELECT 1 FROM audit_log WHERE action = 'charge.book'") == 1)
+    _ = try await test.center.verify()
+  }
+
+  /// An image of the card that is older than its open charge's turn takes no batch; the card itself does.
+  @Test func P6_oldImageDoesNotSettleAnOpenCharge() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let blank = test.card.state
+    _ = try await test.center.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
+    let card = test.card.state
+    let order = try test.chargeOrder(title)
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .before)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    test.card.state = blank
+    await expectFailure(.notCertified) {
+      _ = try await test.center.charging.charge(order, over: TestRelay(test.card))
+    }
+    #expect(test.card.state.codes.isEmpty)
+    #expect(try await test.center.charging.outcome(of: order.operationID)?.state == .open)
+    test.card.state = card
+    #expect(try await test.center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    #expect(try await test.balance(.holder(test.serial)) == -3000)
+  }
+
   /// The card's word for another batch of an open charge's number proves that it does not have the open one.
   @Test func P6_authenticReceiptOfAnotherBatchVoidsTheOpenCharge() async throws {
     let test = try await TestCenter()
@@ -89,6 +160,8 @@ private enum Rival: CaseIterable {
 private struct Meanwhile: @unchecked Sendable {
   let test: TestCenter
   let title: TitleRecord
+  /// The rival's own, where there is one.
+  var card: ModelCard?
 }
 
 /// A database that lets something else happen before its first write.

@@ -37,6 +37,20 @@ import Testing
     await expectFailure(.limitReached) { _ = try await bench.center.copyRights.set(ticket, copies: 3) }
   }
 
+  /// The same client may take the code's own seat and one of its copies, each with a ticket of its own.
+  @Test func P10_copyIsAnotherSeatThanTheCodesOwn() async throws {
+    let bench = try await RedemptionBench()
+    try await bench.center.copyRights.permit(2, of: bench.title.softwareID)
+    let key = bench.key()
+    let own = try #require(try await bench.begin(bench.codes[0], key))
+    _ = try await bench.finish(own, try await bench.download(own))
+    let right = try await bench.center.copyRights.set(own.ticket, copies: 2)
+    let copy = try #require(try await bench.begin(right.code, key))
+    #expect(copy.ticket != own.ticket)
+    #expect(try await bench.center.copyRights.set(own.ticket, copies: 2).taken == 1)
+    #expect(try await bench.finish(copy, try await bench.download(copy)) == bench.plaintext)
+  }
+
   @Test func P10_parallelCopiesAreCounted() async throws {
     let (bench, ticket) = try await redeemed(permitted: 7)
     let right = try await bench.center.copyRights.set(ticket, copies: 7)
@@ -82,6 +96,21 @@ import Testing
     let copy = try await bench.begun(right.code)
     _ = try await bench.finish(copy, try await bench.download(copy))
     await expectFailure(.conflict, "a copy of a copy") { _ = try await rights.set(copy.ticket, copies: 1) }
+    await expectFailure(.conflict, "whose right it is not") { _ = try await rights.set(copy.ticket, copies: 2) }
+  }
+
+  /// Said again after somebody else's word, it does not undo that, and is not done twice.
+  @Test func permissionIsOneForItsOperation() async throws {
+    let bench = try await RedemptionBench()
+    let (rights, title) = (bench.center.copyRights, bench.title.softwareID)
+    let operation = try bench.test.operationID()
+    try await rights.permit(2, of: title, operation: operation)
+    try await rights.permit(5, of: title, operation: try bench.test.operationID())
+    let records = try await bench.center.audit.head().sequence
+    try await rights.permit(2, of: title, operation: operation)
+    await expectFailure(.keyReused) { try await rights.permit(3, of: title, operation: operation) }
+    #expect(try await bench.center.audit.head().sequence == records)
+    #expect(try await bench.test.count("SELECT 1 FROM copy_rules WHERE copies = 5") == 1)
   }
 
   @Test func P10_copiesDieWithTheCode() async throws {
@@ -168,6 +197,20 @@ import Testing
       _ = try await counter.provide(bench.codes[1], operation: operation, to: path)
     }
     _ = try await bench.center.redemption.progress(grant.ticket)
+  }
+
+  /// Who was handed a title over the counter has no download as well, even by the same name; nor the other way round.
+  @Test func P4_nameOfOneMeansIsNoneOfTheOther() async throws {
+    let bench = try await RedemptionBench()
+    let counter = bench.center.offlineCounter
+    let path = bench.test.folder.appending(path: "handed-over").path
+    let operation = try bench.test.operationID()
+    let key = try #require(IdempotencyKey(octets: operation.octets))
+    _ = try await counter.provide(bench.codes[0], operation: operation, to: path)
+    #expect(try await bench.begin(bench.codes[0], key) == nil)
+    _ = try #require(try await bench.begin(bench.codes[1], key))
+    await expectFailure(.refused) { _ = try await counter.provide(bench.codes[1], operation: operation, to: path) }
+    #expect(try await bench.state(bench.codes[1]) == .inUse)
   }
 
   @Test func P17_lostSeatIsTakenBackAndRedeemedAgain() async throws {

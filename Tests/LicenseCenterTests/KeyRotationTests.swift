@@ -115,6 +115,26 @@ import Testing
     try again.close()
   }
 
+  /// Several programs find a rotation that was cut: all of them go on with one and the same edition.
+  @Test func rotationThatWasCutIsFinishedOnce() async throws {
+    let test = try await TestCenter()
+    let folder = CenterFolder(test.path)
+    let before = try Data(contentsOf: URL(filePath: folder.file(.facts)))
+    #expect(try await rotate(.authority, test) == 2)
+    try before.write(to: URL(filePath: folder.file(.facts)))
+    let stale = try folder.facts()
+    let keys = try CenterFolder.unseal(
+      try FolderConstruction.read(folder.file(.keys), "test"), passphrase: Secret(copying: TestCenter.passphrase),
+      "test")
+    let (random, now) = (test.random, test.clock.now())
+    let made = try await withThrowingTaskGroup(of: CenterFacts.self) { group in
+      for _ in 0..<8 { group.addTask { try await folder.finishRotation(stale, keys, random, now: now) } }
+      return try await group.reduce(into: Set<CenterFacts>()) { $0.insert($1) }
+    }
+    #expect(made == [try folder.facts()] && made.first?.formerKeys == [stale.current])
+    #expect(!FileManager.default.fileExists(atPath: folder.file(.facts) + ".new"))
+  }
+
   @Test func rotationsAtOnceLoseNoKey() async throws {
     let test = try await TestCenter()
     let (path, room, random, clock) = (test.path, test.room.location, test.random, test.clock)
@@ -135,6 +155,30 @@ import Testing
     try center.close()
   }
 
+  /// The line to the database breaks after the key store was replaced, and the transaction is run again.
+  @Test func keysAreReplacedWhereTheTransactionIsRunAgain() async throws {
+    let test = try await TestCenter()
+    let (folder, clock) = (CenterFolder(test.path), test.clock)
+    let box = try FolderConstruction.read(folder.file(.keys), "test")
+    let keys = try CenterFolder.unseal(box, passphrase: Secret(copying: TestCenter.passphrase), "test")
+      .rotating(.codePepper, random: test.random)
+    try await folder.replaceKeys(
+      with: keys, insteadOf: box, passphrase: Secret(copying: TestCenter.passphrase), test.random,
+      TwiceDatabase(base: test.center.context.database), "test"
+    ) { try CenterFolder.note(.codePepper, version: 2, $0, at: clock.now()) }
+    let center = try await open(test)
+    #expect(center.context.keys.versions(of: .codePepper) == [2, 1])
+    let notes = "SELECT 1 FROM audit_log WHERE action = 'center.key' AND subject = 'code pepper'"
+    #expect(try await test.count(notes) == 1)
+    try center.close()
+    await expectFailure(.conflict, "somebody else was quicker") {
+      try await folder.replaceKeys(
+        with: keys, insteadOf: box, passphrase: Secret(copying: TestCenter.passphrase), test.random,
+        test.center.context.database, "test"
+      ) { _ in }
+    }
+  }
+
   @Test func passphraseIsChanged() async throws {
     let test = try await TestCenter()
     let folder = CenterFolder(test.path)
@@ -153,4 +197,29 @@ import Testing
     _ = try await center.verify()
     try center.close()
   }
+}
+
+/// A database whose transactions are all lost once, and run again.
+private struct TwiceDatabase: Database {
+  private struct Lost: Error {}
+  let base: any Database
+  var dialect: SQLDialect { base.dialect }
+
+  func read<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    try await base.read(body)
+  }
+
+  func write<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    _ = try? await base.write { transaction -> R in
+      _ = try body(transaction)
+      throw Lost()
+    }
+    return try await base.write(body)
+  }
+
+  func close() throws(CenterError) { try base.close() }
 }

@@ -56,6 +56,24 @@ import Testing
     try await test.center.ledger.verify()
   }
 
+  /// Whatever else it says, an operation that was done is another's; and nobody pays in for a card that there is none of.
+  @Test func depositIsOneForItsOperation() async throws {
+    let test = try await TestCenter()
+    let unknown = try #require(CardSerial(octets: test.random.octets(8)))
+    let (amount, operation) = (Money(minorUnits: 5, currency: .yen), try test.operationID())
+    for _ in 0..<2 { try await test.center.ledger.deposit(amount, for: test.serial, operation: operation) }
+    for other in [(Money(minorUnits: 6, currency: .yen), test.serial), (amount, unknown)] {
+      await expectFailure(.keyReused, "\(other)") {
+        try await test.center.ledger.deposit(other.0, for: other.1, operation: operation)
+      }
+    }
+    await expectFailure(.notFound) {
+      try await test.center.ledger.deposit(amount, for: unknown, operation: try test.operationID())
+    }
+    #expect(try await test.balance(.cash) == -5)
+    #expect(try await test.count("SELECT 1 FROM ledger_entries") == 1)
+  }
+
   @Test func currenciesStayApart() async throws {
     let test = try await TestCenter()
     try await test.center.ledger.deposit(
@@ -74,6 +92,19 @@ import Testing
       Money(minorUnits: 5, currency: .yen), for: test.serial, operation: try test.operationID())
     try await test.center.ledger.verify()
     _ = try await test.center.context.database.write { try $0.run(statement, []) }
+    await expectFailure(.damaged) { try await test.center.ledger.verify() }
+  }
+
+  /// Money out of nothing, on an account whose balance says so too.
+  @Test func verifyFindsAnEntryThatDoesNotBalance() async throws {
+    let test = try await TestCenter()
+    try await test.center.ledger.deposit(
+      Money(minorUnits: 5, currency: .yen), for: test.serial, operation: try test.operationID())
+    _ = try await test.center.context.database.write { transaction in
+      try transaction.run("UPDATE postings SET amount = amount + 1 WHERE line = 1")
+      try transaction.run("UPDATE accounts SET balance = balance + 1 WHERE kind = 'holder'")
+    }
+    #expect(try await test.balance(.holder(test.serial)) == 6)
     await expectFailure(.damaged) { try await test.center.ledger.verify() }
   }
 

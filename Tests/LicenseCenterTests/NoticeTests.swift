@@ -76,6 +76,7 @@ extension Purchaser {
     let operation = try test.operationID()
     let first = try await notices.send("one", to: serial, operation: operation)
     #expect(try await notices.send("one", to: serial, operation: operation) == first)
+    await expectFailure(.keyReused) { _ = try await notices.send("another", to: serial, operation: operation) }
     let second = try await notices.send("two", to: serial, operation: try test.operationID())
     func states() async throws -> [NoticeRecord.State] { try await notices.records(of: serial).map(\.state) }
     #expect(try await states() == [.waiting, .waiting])

@@ -221,11 +221,17 @@ extension TestCenter {
     await expectFailure(.keyReused) {
       _ = try await payback.add(try PaybackRule(.bulk, .share(perMille: 1)), operation: operation)
     }
+    let until = try PaybackRule(.bulk, .amount(PaybackTests.reward), end: test.clock.now() + 100)
+    await expectFailure(.keyReused, "another end") { _ = try await payback.add(until, operation: operation) }
     try await test.sell(1, of: title)
     let ended = try await payback.end(made.number)
     #expect(ended.rule.end == test.clock.now())
     test.clock.advance(by: 1)
     #expect(try await payback.end(made.number) == ended)
+    #expect(try await payback.add(rule, operation: operation) == ended)
+    await expectFailure(.keyReused, "another end") { _ = try await payback.add(until, operation: operation) }
+    // One that was made before the request was kept.
+    _ = try await test.center.context.database.write { try $0.run("UPDATE payback_rules SET request = NULL", []) }
     #expect(try await payback.add(rule, operation: operation) == ended)
     #expect(try await payback.rules() == [ended])
     try await test.sell(1, of: title)

@@ -1,3 +1,4 @@
+import CardProtocol
 import Cryptography
 import Formats
 import Identifiers
@@ -229,6 +230,38 @@ extension TestCenter {
     await expectFailure(.invalid) { try await center.payments.file(method, for: test.serial) }
     await expectFailure(.conflict) { try await test.center.payments.file(method, for: test.serial) }
     await expectFailure(.conflict) { _ = try await test.center.payments.reconcile() }
+    try center.close()
+  }
+
+  /// What is about to be taken for a sale is not collected as a debt as well.
+  @Test func whatIsBeingTakenIsNoDebt() async throws {
+    let (test, center, title) = try await shop(SimulatedMethod(capture: [.timeOut]))
+    _ = try await center.rightsSeller.sell(try test.sheetOrder(title))
+    #expect(try await test.balance(.holder(test.serial)) == -1500)
+    await expectFailure(.conflict) {
+      _ = try await center.payments.collect(from: test.serial, in: .yen, operation: try test.operationID())
+    }
+    #expect(try await center.payments.payments(of: test.serial).map(\.state) == [.capturing])
+    #expect(try await center.payments.reconcile() == Reconciliation(settled: 1, unknown: 0))
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+    try center.close()
+  }
+
+  /// However long a card stays away, what was set aside for its charge waits: the card decides.
+  @Test func P6_openChargeKeepsWhatWasSetAside() async throws {
+    let (test, center, title) = try await shop()
+    let order = try test.chargeOrder(title)
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, .after)
+    await expectFailure(.cardUnreachable) { _ = try await center.charging.charge(order, over: broken) }
+    test.clock.advance(by: 100 * Payments.patience)
+    #expect(try await center.payments.reconcile() == Reconciliation())
+    let payment = try #require(try await center.payments.payments(of: test.serial).first)
+    #expect(payment.state == .authorised)
+    await expectFailure(.conflict, "nor does the counter") { _ = try await center.payments.void(payment.payment) }
+    #expect(try await center.charging.charge(order, over: TestRelay(test.card)).state == .booked)
+    #expect(try await center.payments.payments(of: test.serial).map(\.state) == [.captured])
+    #expect(try await test.balance(.holder(test.serial)) == 0)
     try center.close()
   }
 }

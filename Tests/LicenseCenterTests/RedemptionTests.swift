@@ -105,6 +105,36 @@ import Testing
     #expect(try await bench.finish(grant, sealed) == bench.plaintext)
   }
 
+  /// The file's key is given for the last octet, and for no fewer.
+  @Test func P17_lastOctetIsWhatUsesTheCode() async throws {
+    let bench = try await RedemptionBench()
+    let grant = try await bench.begun(bench.codes[0])
+    _ = try await bench.download(grant)
+    let nearly = try await bench.center.redemption.acknowledge(grant.ticket, upTo: grant.octets - 1)
+    #expect(nearly.wrappedContentKey == nil && nearly.acknowledged == grant.octets - 1)
+    #expect(try await bench.state(bench.codes[0]) == .inUse)
+    let done = try await bench.center.redemption.acknowledge(grant.ticket, upTo: grant.octets)
+    #expect(done.wrappedContentKey != nil)
+    #expect(try await bench.state(bench.codes[0]) == .used)
+  }
+
+  /// The date is the last second at which a code is good; a code that is ended gives nobody its key any more.
+  @Test func P8_codeIsGoodAtItsDateAndForNothingOnceItIsEnded() async throws {
+    let bench = try await RedemptionBench(conditions: CodeConditions(expiry: StandingClock().now() + 10))
+    let ended = try await bench.begun(bench.codes[0])
+    _ = try await bench.finish(ended, try await bench.download(ended))
+    try await bench.center.seatRecovery.retire(bench.codes[0])
+    await expectFailure(.refused) { _ = try await bench.center.redemption.progress(ended.ticket) }
+    await expectFailure(.refused) {
+      _ = try await bench.center.redemption.acknowledge(ended.ticket, upTo: ended.octets)
+    }
+    bench.clock.advance(by: 10)
+    let last = try await bench.begun(bench.codes[1])
+    #expect(try await bench.finish(last, try await bench.download(last)) == bench.plaintext)
+    bench.clock.advance(by: 1)
+    #expect(try await bench.begin(bench.codes[2]) == nil)
+  }
+
   @Test func rangesAreAccountedFor() async throws {
     let bench = try await RedemptionBench()
     let grant = try await bench.begun(bench.codes[0])
@@ -159,6 +189,27 @@ import Testing
     #expect(try await bench.finish(newer, try await bench.download(newer)) == Array("newer".utf8))
     #expect(try await bench.center.titleStore.removeOutdated() == 1)
     #expect(try await bench.center.titleStore.removeOutdated() == 0)
+  }
+
+  /// Publishing a long title takes a while, in which a shorter one may come and what is left over be cleared away.
+  @Test func fileThatIsJustBeingPublishedIsNotLeftOver() async throws {
+    let bench = try await RedemptionBench()
+    let (folder, store) = (bench.test.path + "/titles", bench.center.titleStore)
+    let names = { try FileManager.default.contentsOfDirectory(atPath: folder).count }
+    let source = bench.test.folder.appending(path: "long").path
+    try Data(bench.plaintext).write(to: URL(filePath: source))
+    // It took its number before the one that is on record.
+    var file = try SealedTitleFile(
+      of: bench.title.softwareID, from: source, in: folder, name: Publication.fileName(bench.title.softwareID, 0),
+      bench.test.random)
+    #expect(try await store.removeOutdated() == 0)
+    #expect(try names() == 2, "half written")
+    _ = try file.write(under: Secret(random: 32, from: bench.test.random))
+    #expect(try await store.removeOutdated() == 0)
+    #expect(try names() == 2, "written, and not on record yet")
+    _ = consume file
+    #expect(try await store.removeOutdated() == 1)
+    #expect(try names() == 1)
   }
 
   @Test func codeOfATitleThatIsNotPublishedStaysUnused() async throws {
@@ -226,6 +277,8 @@ import Testing
     let again = try await redemption.begin(RedemptionRequest(code: code, key: key))
     #expect(again == .granted(old))
     #expect(try await redemption.begin(RedemptionRequest(code: code, key: bench.key())) == .refused)
+    let kept = try await Idempotency(context: rotated).answer(scope: "c", key: key, digest: digest)
+    #expect(kept?.body == [7] && kept?.status == 200)
     let answer = try await Idempotency(context: rotated).run(scope: "c", key: key, digest: digest) { _ in (500, []) }
     #expect(answer == IdempotentAnswer(status: 200, body: [7], isRepeated: true))
     guard case .granted(let new) = try await redemption.begin(RedemptionRequest(code: bench.codes[1], key: key)) else {

@@ -40,6 +40,9 @@ import Testing
     var changed = order
     changed.destination = .cash
     await expectFailure(.keyReused) { _ = try await test.center.refunds.refund(changed) }
+    changed = order
+    changed.source = .sheet(77)
+    await expectFailure(.keyReused, "what there never was") { _ = try await test.center.refunds.refund(changed) }
     #expect(try await test.center.refunds.refunds(of: test.serial) == [outcome])
     _ = try await test.center.verify()
   }
@@ -137,6 +140,41 @@ import Testing
     try center.close()
   }
 
+  /// The centre is opened with another processor before the first one's answer is known: only the first one knows, and the
+  /// money does not come back by two ways.
+  @Test func anotherProcessorSaysNothingAboutARefund() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let center = try await test.reopened()
+    try await center.payments.file(try #require(SimulatedMethod(refund: [.answerLost]).method), for: test.serial)
+    let sheet = try await center.rightsSeller.sell(try test.sheetOrder(title, quantity: 4))
+    let order = try order(test, .sheet(sheet.number), to: .payment)
+    let first = try await center.refunds.refund(order)
+    let other = try await test.reopened(payments: .processor(IgnorantProcessor()))
+    #expect(try await other.refunds.refund(order) == first)
+    #expect(try await other.payments.reconcile() == Reconciliation())
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+    #expect(try await center.payments.reconcile() == Reconciliation(settled: 1, unknown: 0))
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+    #expect(try await center.payments.disagreements() == [])
+    for center in [center, other] { try center.close() }
+  }
+
+  @Test func anotherProcessorSaysNothingAboutAPayment() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    let center = try await test.reopened()
+    try await center.payments.file(try #require(SimulatedMethod(capture: [.answerLost]).method), for: test.serial)
+    let order = try test.sheetOrder(title, quantity: 4)
+    let sheet = try await center.rightsSeller.sell(order)
+    let other = try await test.reopened(payments: .processor(IgnorantProcessor()))
+    #expect(try await other.rightsSeller.sell(order).codes == sheet.codes)
+    #expect(try await other.payments.payments(of: test.serial).map(\.state) == [.capturing])
+    #expect(try await center.payments.reconcile() == Reconciliation(settled: 1, unknown: 0))
+    #expect(try await test.balance(.holder(test.serial)) == 0)
+    for center in [center, other] { try center.close() }
+  }
+
   @Test func whatWasNeverPaidByMeansOfPaymentIsNotPaidBackToOne() async throws {
     let test = try await TestCenter()
     let title = try await test.issuedCardAndTitle()
@@ -198,4 +236,25 @@ import Testing
     #expect(try await test.center.payback.grants(to: test.serial).count == 1)
     _ = try await test.center.verify()
   }
+}
+
+/// A processor that never heard of anything.
+private struct IgnorantProcessor: PaymentProcessor {
+  let name = "ignorant"
+
+  func accepts(_: PaymentMethod) -> Bool { false }
+
+  func authorise(
+    _: OperationID, _: Money, from _: PaymentMethod
+  ) async throws(PaymentFailure) -> PaymentAnswer { .declined(.impossible) }
+
+  func capture(_: OperationID) async throws(PaymentFailure) -> PaymentAnswer { .declined(.impossible) }
+
+  func void(_: OperationID) async throws(PaymentFailure) -> PaymentAnswer { .approved }
+
+  func refund(
+    _: OperationID, _: Money, of _: OperationID
+  ) async throws(PaymentFailure) -> PaymentAnswer { .declined(.impossible) }
+
+  func standing(of _: OperationID) async throws(PaymentFailure) -> PaymentStanding? { nil }
 }

@@ -57,6 +57,24 @@ import Testing
     #expect(try await test.center.rightsSeller.record(of: sheet.codes[0])?.state == .unused)
   }
 
+  /// The printer jams, one code is given back meanwhile: the others are still there to be printed.
+  @Test func codeThatIsTakenBackLeavesTheOthersToBePrinted() async throws {
+    let test = try await TestCenter()
+    let seller = test.center.rightsSeller
+    let sheet = try await seller.sell(try order(test, try await test.issuedCardAndTitle()))
+    func refund(_ source: RefundSource) async throws {
+      _ = try await test.center.refunds.refund(
+        RefundOrder(
+          operationID: try test.operationID(), cardSerial: test.serial, source: source, destination: .account))
+    }
+    try await refund(.code(sheet.codes[3]))
+    try await test.center.seatRecovery.retire(sheet.codes[5])
+    let rest = sheet.codes.enumerated().filter { ![3, 5].contains($0.offset) }.map(\.element)
+    #expect(try await seller.sheet(number: sheet.number).codes == rest)
+    try await refund(.sheet(sheet.number))
+    await expectFailure(.conflict) { _ = try await seller.sheet(number: sheet.number) }
+  }
+
   @Test func unknownCodeIsNobodys() async throws {
     let test = try await TestCenter()
     #expect(try await test.center.rightsSeller.record(of: RetrievalCode(from: test.random)) == nil)

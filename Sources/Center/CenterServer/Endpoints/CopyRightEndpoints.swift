@@ -15,7 +15,8 @@ enum CopyRightEndpoints {
       answer: .json(copiesSchema(from: 0), "So many."), problems: [.notFound]
     ) { call in
       let copies = try call.copies
-      try await center.copyRights.permit(copies, of: try call.text("softwareID") { SoftwareID($0) })
+      try await center.copyRights.permit(
+        copies, of: try call.text("softwareID") { SoftwareID($0) }, operation: try call.operation)
       return .json(["copies": .integer(Int64(copies))])
     }
   }
@@ -35,14 +36,18 @@ enum CopyRightEndpoints {
             .init("code", .text(.plain(17...32)), "The code for copying. A secret of those who may copy."),
             .init("copies", .integer(1...Int64(CopyRights.mostCopies)), "How many copies it is good for."),
             .init("taken", .integer(0...Int64(CopyRights.mostCopies)), "How many were taken."),
-          ])), "The copy right.", status: .created), problems: [.conflict, .limitReached]
+          ])), "The copy right.", status: .created), problems: [.conflict, .limitReached],
+      repetition: .keepsItsAnswer
     ) { call in
-      let right = try await center.copyRights.set(try call.ticket, copies: try call.copies)
-      return .json(
-        [
-          "code": .text(right.code.text), "copies": .integer(Int64(right.copies)),
-          "taken": .integer(Int64(right.taken)),
-        ], status: .created)
+      let (ticket, copies, rights) = (try call.ticket, try call.copies, center.copyRights)
+      return try await call.once(at: center) { transaction in
+        let right = try rights.set(ticket, copies: copies, in: transaction)
+        return .json(
+          [
+            "code": .text(right.code.text), "copies": .integer(Int64(right.copies)),
+            "taken": .integer(Int64(right.taken)),
+          ], status: .created)
+      }
     }
   }
 

@@ -74,7 +74,11 @@ enum AuditLog {
   static func verify(
     _ transaction: any Transaction, after start: AuditHead? = nil, against kept: [Int64: [UInt8]] = [:]
   ) throws -> AuditHead {
-    var head = start ?? AuditHead(sequence: 0, hash: origin)
+    var head = start ?? none
+    let early = try transaction.first("SELECT sequence FROM audit_log WHERE sequence < 1 ORDER BY sequence LIMIT 1")
+    if let early {
+      throw damaged(at: try early.integer("sequence"), "The first record is number 1; compare it with a backup.")
+    }
     while let page = try page(transaction, after: head.sequence) {
       for row in page {
         let record = AuditRecord(

@@ -97,9 +97,7 @@ extension Charging {
     let digest = Digest.sha256(order.encoded)
     return try await context.database.read { transaction in
       let earlier = try ChargeRow.find(transaction, operation: order.operationID)
-      guard earlier.map({ $0.orderDigest == digest }) ?? true else {
-        throw CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
-      }
+      guard earlier.map({ $0.orderDigest == digest }) ?? true else { throw Charging.reused(operation) }
       guard earlier?.outcome.state != .voided else {
         throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
       }
@@ -121,6 +119,10 @@ extension Charging {
   ) async throws(CenterError) -> OpenedCharge {
     let context = context
     return try await context.database.write { transaction in
+      if let earlier = try ChargeRow.find(transaction, operation: order.operationID) {
+        guard earlier.orderDigest == Digest.sha256(order.encoded) else { throw Charging.reused(operation) }
+        throw Charging.overtaken(operation)
+      }
       let card = try CardRow.issued(transaction, order.cardSerial)
       let title = try TitleRow.get(transaction, order.softwareID).record
       guard try card.generationKeys.contains(order.conditions.generationKey) else {
@@ -128,9 +130,7 @@ extension Charging {
       }
       guard try ChargeRow.open(transaction, card: order.cardSerial) == nil,
         try ChargeRow.last(transaction, card: order.cardSerial) == lastCharge
-      else {
-        throw CenterError(.conflict, operation, remedy: "Another charge of this card came between; run it again.")
-      }
+      else { throw Charging.overtaken(operation) }
       guard try ChargeRow.fits(transaction, counter: status.chargeCounter, card) else {
         let booked = try card.chargeNumber
         throw CenterError(
@@ -173,6 +173,14 @@ extension Charging {
         detail: "number \(number), desired \(order.quantity), actual \(quantity)")
       return OpenedCharge(row: charge, batch: batch, isPaid: isPaid)
     }
+  }
+
+  private static func overtaken(_ operation: String) -> CenterError {
+    CenterError(.conflict, operation, remedy: "Another charge of this card came between; run it again.")
+  }
+
+  private static func reused(_ operation: String) -> CenterError {
+    CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
   }
 
   /// How many codes can be charged: the wish, the card's limit (P16), its room, and what it can take in at once.

@@ -41,7 +41,7 @@ extension CenterFolder {
       try await replaceKeys(
         with: keys, insteadOf: box, passphrase: passphrase, random, center.context.database, operation
       ) { try CenterFolder.note(purpose, version: version, $0, at: now) }
-      _ = try finishRotation(center.facts, keys, random, now: now)
+      _ = try await finishRotation(center.facts, keys, random, now: now)
       try center.close()
       return version
     } catch {
@@ -77,16 +77,35 @@ extension CenterFolder {
   }
 
   /// Brings `center.json` up to the newest keys: the second half of a rotation, and of one that was cut after the first.
+  ///
+  /// Of several programs that find it so at once, one does it, and the others take what that one made: no two editions
+  /// have one number.
   func finishRotation(
     _ facts: CenterFacts, _ keys: KeyStore, _ random: any RandomSource, now: UInt64
-  ) throws(CenterError) -> CenterFacts {
+  ) async throws(CenterError) -> CenterFacts {
     let operation = "Certifying the centre's keys"
     do {
       guard let renewed = try facts.renewed(for: keys, at: now, random: random) else { return facts }
-      try FolderConstruction.replace(file(.facts), with: try renewed.json(), operation)
-      return renewed
+      let json = try renewed.json()
+      for _ in 0..<CenterFolder.mostWaits {
+        do throws(CenterError) {
+          var file = try ScratchFile(file(.facts), suffix: ".new", operation)
+          let found = try self.facts()
+          guard found == facts else { return found }
+          try file.write(json)
+          try file.finish(replacing: true)
+          return renewed
+        } catch {
+          guard error.code == .conflict else { throw error }
+        }
+        try await Task.sleep(for: .milliseconds(20))
+      }
+      throw CenterError(.conflict, operation, remedy: "Another program has been at it for a while; see what keeps it.")
     } catch {
       throw CenterError(error, during: operation)
     }
   }
+
+  /// How often it is tried, 20 milliseconds apart.
+  private static let mostWaits = 250
 }

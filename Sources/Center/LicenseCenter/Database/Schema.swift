@@ -3,7 +3,7 @@ enum Schema {
   /// Every migration, oldest first.
   static let migrations: [@Sendable (SQLDialect) -> [String]] = [
     first, second, third, payments, payback, notices, idempotency, redemption, access, webhooks, cardRoots,
-    signIn, requests,
+    signIn, requests, ruleRequests,
   ]
 
   /// Brings a database up to date, or up to an earlier `target` for what was written then, inside one transaction.

@@ -76,7 +76,9 @@ extension CenterFolder {
     let file = file(.keys)
     try await database.write { transaction in
       try noting(transaction)
-      guard try FolderConstruction.read(file, operation) == box else {
+      // A transaction may be run again after the file was replaced.
+      let found = try FolderConstruction.read(file, operation)
+      guard found == box || found == sealed else {
         throw CenterError(.conflict, operation, remedy: "Another program just did; try again.")
       }
       try FolderConstruction.replace(file, with: sealed, operation)

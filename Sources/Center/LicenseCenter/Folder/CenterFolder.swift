@@ -118,7 +118,7 @@ public struct CenterFolder: Sendable {
       } else {
         try await Custody.expectClock(self, database, clock, operation)
       }
-      facts = try finishRotation(facts, stored, random, now: clock.now())
+      facts = try await finishRotation(facts, stored, random, now: clock.now())
       let keys = try await keysWithMissing(
         stored, from: box, database, passphrase: passphrase, random, now: clock.now())
       let custody = try await Custody.begin(

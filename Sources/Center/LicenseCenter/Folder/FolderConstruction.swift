@@ -43,13 +43,13 @@ struct FolderConstruction {
     try FolderConstruction.write(octets, to: path(of: name), operation)
   }
 
-  /// Puts `octets` in the place of what is in a file, all at once: a cut leaves the one or the other. One caller at a time.
+  /// Puts `octets` in the place of what is in a file, all at once: a cut leaves the one or the other.
+  ///
+  /// - Throws: ``CenterError/Code/conflict`` while another program does so.
   static func replace(_ path: String, with octets: [UInt8], _ operation: String) throws(CenterError) {
-    let scratch = path + ".new"
-    unlink(scratch)
-    try write(octets, to: scratch, operation)
-    guard rename(scratch, path) == 0 else { throw failure(operation) }
-    try sync(URL(fileURLWithPath: path).deletingLastPathComponent().path, operation)
+    var file = try ScratchFile(path, suffix: ".new", operation)
+    try file.write(octets)
+    try file.finish(replacing: true)
   }
 
   private static func write(_ octets: [UInt8], to path: String, _ operation: String) throws(CenterError) {
@@ -103,7 +103,7 @@ struct FolderConstruction {
   }
 
   /// Whether an open file is still the one at `path`, and not one that its former owner took away.
-  private static func isFile(_ descriptor: Int32, at path: String) -> Bool {
+  static func isFile(_ descriptor: Int32, at path: String) -> Bool {
     var opened = stat()
     var named = stat()
     return fstat(descriptor, &opened) == 0 && lstat(path, &named) == 0 && opened.st_ino == named.st_ino

@@ -10,7 +10,7 @@ extension CenterContext {
   /// - Parameters:
   ///   - operation: the name; without one the change is made each time.
   ///   - order: what is asked for. Only a digest over it and the name is stored, so that it may hold a secret.
-  /// - Throws: ``CenterError/Code/conflict`` when the name came with another order before.
+  /// - Throws: ``CenterError/Code/keyReused`` when the name came with another order before.
   func write(
     once operation: OperationID?, _ what: String, _ order: [[UInt8]],
     _ body: @escaping @Sendable (any Transaction) throws -> Void

@@ -65,11 +65,11 @@ public struct Ledger: Sendable {
     }
     let context = context
     try await context.database.write { transaction in
-      _ = try CardRow.get(transaction, holder)
       let isNew = try Ledger.transfer(
         transaction, amount, from: .cash, to: .holder(holder), operation: "deposit:\(operation)", memo: "deposit",
         at: context.clock.now())
       guard isNew else { return }
+      _ = try CardRow.get(transaction, holder)
       try AuditLog.append(
         transaction, at: context.clock.now(), "ledger.deposit", subject: holder, detail: amount.description)
     }
@@ -124,7 +124,7 @@ extension Ledger {
   /// Moves `amount` (not negative) between accounts, once for each `operation`.
   ///
   /// - Returns: Whether anything moved; `false` when this very operation had been done before.
-  /// - Throws: ``CenterError/Code/conflict`` when the operation had been done with other content.
+  /// - Throws: ``CenterError/Code/keyReused`` when the operation had been done with other content.
   @discardableResult
   static func transfer(
     _ transaction: any Transaction, _ amount: Money, from payer: LedgerAccount, to payee: LedgerAccount,

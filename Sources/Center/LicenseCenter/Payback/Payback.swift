@@ -1,3 +1,4 @@
+import Cryptography
 import Formats
 import Identifiers
 
@@ -32,10 +33,7 @@ public struct Payback: Sendable {
         "SELECT * FROM payback_rules WHERE operation = $1", [.blob(operation.octets)])
       {
         let earlier = try PaybackRuleRecord(row)
-        var (before, asked) = (earlier.rule, rule)
-        // It may have been ended since.
-        (before.end, asked.end) = (nil, nil)
-        guard before == asked else {
+        guard try row.optionalOctets("request").map({ $0 == rule.digest }) ?? rule.isSame(as: earlier.rule) else {
           throw CenterError(
             .keyReused, "Making a pay-back rule", remedy: "This operation was done before with another rule.")
         }
@@ -136,19 +134,13 @@ public struct Payback: Sendable {
   ) throws -> PaybackRuleRecord {
     let number = try transaction.nextNumber(of: "pay-back rule")
     let now = context.clock.now()
-    let conditions = rule.conditions
-    let head: [SQLValue] = [.integer(number), .blob(operation.octets), .text(rule.kind.rawValue)]
     try transaction.run(
       """
       INSERT INTO payback_rules (id, operation, kind, reward_kind, reward, reward_currency, codes_in_sale, codes_in_all,
-        codes_used, amount, amount_currency, software_id, start_at, end_at, made_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        codes_used, amount, amount_currency, software_id, start_at, end_at, made_at, request)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
       """,
-      head + rule.reward.columns + [
-        .number(conditions.codesInSale), .number(conditions.codesInAll), .number(conditions.codesUsed),
-        .number(conditions.amount?.minorUnits), .text(conditions.amount?.currency.code ?? ""),
-        .octets(conditions.softwareID?.octets), .number(rule.start), .number(rule.end), .number(now),
-      ])
+      [.integer(number), .blob(operation.octets)] + rule.columns + [.number(now), .blob(rule.digest)])
     try AuditLog.append(
       transaction, at: now, "payback.rule", subject: number, detail: "\(rule.kind.rawValue), \(rule.reward)")
     return PaybackRuleRecord(number: UInt64(number), rule: rule)
@@ -187,5 +179,28 @@ public struct Payback: Sendable {
     guard try new.codesSold == 0 else {
       throw CenterError(.conflict, introducing, remedy: "Codes were sold with this card: its holder is no newcomer.")
     }
+  }
+}
+
+extension PaybackRule {
+  /// What the columns from `kind` to `end_at` have.
+  fileprivate var columns: [SQLValue] {
+    [.text(kind.rawValue)] + reward.columns + [
+      .number(conditions.codesInSale), .number(conditions.codesInAll), .number(conditions.codesUsed),
+      .number(conditions.amount?.minorUnits), .text(conditions.amount?.currency.code ?? ""),
+      .octets(conditions.softwareID?.octets), .number(start), .number(end),
+    ]
+  }
+
+  /// What the column `request` has: SHA-256 over those columns, as a backup spells them.
+  fileprivate var digest: [UInt8] {
+    Digest.sha256(columns.reduce(into: typedOctets("pay-back rule", [])) { $0.appendValue($1) })
+  }
+
+  /// Whether it is one that was made without a digest, and may have been ended since.
+  fileprivate func isSame(as made: PaybackRule) -> Bool {
+    var (made, asked) = (made, self)
+    (made.end, asked.end) = (nil, nil)
+    return made == asked
   }
 }

@@ -38,10 +38,12 @@ extension Payments {
 
   /// Asks the processor for a refund that is noted, and books its answer.
   ///
-  /// - Returns: The state after that: the same one when no answer came.
+  /// - Returns: The state after that: the same one when no answer came, or the payment is with another processor, whose
+  ///   word alone counts.
   func ask(_ refund: PaymentRefundRecord) async throws(CenterError) -> PaymentRefundRecord.State {
     guard refund.state == .refunding else { return refund.state }
     let processor = try processor(Payments.operation)
+    guard try await payment(refund.payment).processor == processor.name else { return .refunding }
     let answer: PaymentAnswer
     do { answer = try await processor.refund(refund.refund, refund.amount, of: refund.payment) } catch {
       return .refunding

@@ -71,9 +71,7 @@ public struct CodeBooks: Sendable {
         """
         SELECT k.software_id, k.currency, k.state, COUNT(*) AS codes, CAST(SUM(k.price) AS BIGINT) AS price,
         CAST(COALESCE(SUM(r.copies), 0) AS BIGINT) AS copies, CAST(COALESCE(SUM(r.taken), 0) AS BIGINT) AS taken
-        FROM codes k LEFT JOIN charges c ON c.id = k.charge LEFT JOIN seal_sheets s ON s.id = k.sheet
-        LEFT JOIN copy_rights r ON r.parent = k.id
-        WHERE COALESCE(c.card, s.card) = $1
+        FROM \(CodeSales.ofCard) LEFT JOIN copy_rights r ON r.parent = k.id
         GROUP BY k.software_id, k.currency, k.state ORDER BY k.software_id, k.currency, k.state
         """, [.blob(serial.octets)])
       return try rows.reduce(into: []) { balances, row in try CodeBooks.add(row, to: &balances) }

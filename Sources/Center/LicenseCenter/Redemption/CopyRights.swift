@@ -24,13 +24,17 @@ public struct CopyRights: Sendable {
   public static let mostCopies = 1000
   private static let operation = "Setting a copy right"
 
-  /// Says how many copies whoever redeems a code of this title may hand on; 0 until it is said.
-  public func permit(_ copies: Int, of softwareID: SoftwareID) async throws(CenterError) {
+  /// Says how many copies whoever redeems a code of this title may hand on; 0 until it is said. The same operation again
+  /// changes nothing.
+  public func permit(
+    _ copies: Int, of softwareID: SoftwareID, operation: OperationID? = nil
+  ) async throws(CenterError) {
     guard (0...CopyRights.mostCopies).contains(copies) else {
       throw CenterError(.invalid, CopyRights.operation, remedy: "Permit 0 to \(CopyRights.mostCopies) copies.")
     }
     let context = context
-    try await context.database.write { transaction in
+    let order = [softwareID.octets, bigEndian(UInt32(clamping: copies))]
+    try await context.write(once: operation, "Permitting copies", order) { transaction in
       _ = try TitleRow.get(transaction, softwareID)
       try transaction.run(
         """
@@ -48,29 +52,32 @@ public struct CopyRights: Sendable {
   ///   more copies than the title's seller permits, ``CenterError/Code/conflict`` for a download that is not done or is a
   ///   copy itself, and for another number of copies than it was set to.
   public func set(_ ticket: DownloadTicket, copies: Int) async throws(CenterError) -> CopyRight {
-    let context = context
-    return try await context.database.write { transaction in
-      let now = context.clock.now()
-      let row = try Redemption.good(transaction, ticket, at: now)
-      guard row.state == .done, row.seat == 0 else {
-        throw CenterError(
-          .conflict, CopyRights.operation, remedy: "Only whoever redeemed a code, and has it all, may hand copies on.")
-      }
-      if let earlier = try CopyRights.earlier(transaction, context, code: row.codeID) {
-        guard earlier.copies == copies else {
-          throw CenterError(
-            .conflict, CopyRights.operation, remedy: "It was set to \(earlier.copies) copies before, and stays so.")
-        }
-        return earlier
-      }
-      try CopyRights.expectPermitted(transaction, copies, row.publication.softwareID)
-      let code = RetrievalCode(from: context.random)
-      try CopyRights.enter(transaction, context, code, parent: row.codeID, copies: copies, at: now)
-      try AuditLog.append(
-        transaction, at: now, "copies.set", subject: row.publication.softwareID,
-        detail: "code \(row.codeID), \(copies) copies")
-      return CopyRight(code: code, copies: copies, taken: 0)
+    let service = self
+    return try await context.database.write { try service.set(ticket, copies: copies, in: $0) }
+  }
+
+  /// The same inside of the transaction that keeps the answer (``Idempotency``).
+  public func set(_ ticket: DownloadTicket, copies: Int, in transaction: any Transaction) throws -> CopyRight {
+    let now = context.clock.now()
+    let row = try Redemption.good(transaction, ticket, at: now)
+    guard row.state == .done, row.seat == 0 else {
+      throw CenterError(
+        .conflict, CopyRights.operation, remedy: "Only whoever redeemed a code, and has it all, may hand copies on.")
     }
+    if let earlier = try CopyRights.earlier(transaction, context, code: row.codeID) {
+      guard earlier.copies == copies else {
+        throw CenterError(
+          .conflict, CopyRights.operation, remedy: "It was set to \(earlier.copies) copies before, and stays so.")
+      }
+      return earlier
+    }
+    try CopyRights.expectPermitted(transaction, copies, row.publication.softwareID)
+    let code = RetrievalCode(from: context.random)
+    try CopyRights.enter(transaction, context, code, parent: row.codeID, copies: copies, at: now)
+    try AuditLog.append(
+      transaction, at: now, "copies.set", subject: row.publication.softwareID,
+      detail: "code \(row.codeID), \(copies) copies")
+    return CopyRight(code: code, copies: copies, taken: 0)
   }
 
   private static func expectPermitted(

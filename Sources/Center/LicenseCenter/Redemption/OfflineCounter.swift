@@ -1,7 +1,5 @@
-import CLinux
 import Cryptography
 import Formats
-import Foundation
 import Identifiers
 import Octets
 
@@ -88,35 +86,18 @@ public struct OfflineCounter: Sendable {
   private static func write(
     _ provision: OfflineProvision, _ slice: TitleSlice, to path: String
   ) throws(CenterError) {
-    let scratch = path + ".new"
-    let target = warifu_open(scratch, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard target >= 0 else { throw failure() }
-    defer { close(target) }
     do {
-      try write(provision.fileHead, to: target)
+      var file = try ScratchFile(path, suffix: ".new", operation)
+      try file.write(provision.fileHead)
       var position: UInt64 = 0
       while position < slice.range.upperBound {
         let piece = try slice.read(at: position, upTo: pieceOctets)
-        try write(piece, to: target)
+        try file.write(piece)
         position += UInt64(piece.count)
       }
-      guard fsync(target) == 0, rename(scratch, path) == 0 else { throw failure() }
-      try FolderConstruction.sync(URL(fileURLWithPath: path).deletingLastPathComponent().path, operation)
+      try file.finish(replacing: true)
     } catch {
-      unlink(scratch)
       throw CenterError(error, during: operation)
     }
-  }
-
-  private static func write(_ octets: [UInt8], to target: Int32) throws(CenterError) {
-    do {
-      try octets.withUnsafeBytes { try SealedTitleFile.write($0, to: target) }
-    } catch {
-      throw failure()
-    }
-  }
-
-  private static func failure() -> CenterError {
-    CenterError(.storage, operation, remedy: "The file cannot be written: \(String(cString: strerror(errno))).")
   }
 }

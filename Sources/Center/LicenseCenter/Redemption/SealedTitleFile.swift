@@ -4,14 +4,14 @@ import Formats
 import Foundation
 import Identifiers
 
-/// Seals a plaintext file into the store: under another name first, and under its own when all of it is on the disk.
+/// Seals a plaintext file into the store: under another name first, and under its own when all of it is on the disk. As
+/// long as the value is there, nobody takes the sealed file for one that is left over.
 struct SealedTitleFile: ~Copyable {
   private static let operation = "Publishing the title"
 
   private let source: Int32
   private let length: UInt64
-  private let path: String
-  private let folder: String
+  private var sealed: ScratchFile
   private let softwareID: SoftwareID
   private let random: any RandomSource
 
@@ -27,10 +27,14 @@ struct SealedTitleFile: ~Copyable {
       throw CenterError(
         .invalid, SealedTitleFile.operation, remedy: "\(source) is no file that can be read; check the path.")
     }
+    do throws(CenterError) {
+      sealed = try ScratchFile(folder + "/" + name, suffix: ".new", SealedTitleFile.operation)
+    } catch {
+      close(descriptor)
+      throw error
+    }
     self.source = descriptor
     length = UInt64(clamping: information.st_size)
-    self.folder = folder
-    path = folder + "/" + name
     self.softwareID = softwareID
     self.random = random
   }
@@ -38,23 +42,17 @@ struct SealedTitleFile: ~Copyable {
   deinit { close(source) }
 
   /// Writes the sealed file and syncs it; answers its octets and ``PieceDigest``.
-  func write(under key: borrowing Secret) throws(CenterError) -> (octets: UInt64, digest: [UInt8]) {
-    let scratch = path + ".new"
-    let target = warifu_open(scratch, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard target >= 0 else { throw SealedTitleFile.failure() }
-    defer { close(target) }
+  mutating func write(under key: borrowing Secret) throws(CenterError) -> (octets: UInt64, digest: [UInt8]) {
     do {
-      let result = try seal(under: key, into: target)
-      guard fsync(target) == 0, rename(scratch, path) == 0 else { throw SealedTitleFile.failure() }
-      try FolderConstruction.sync(folder, SealedTitleFile.operation)
+      let result = try seal(under: key)
+      try sealed.finish(replacing: true)
       return result
     } catch {
-      unlink(scratch)
       throw CenterError(error, during: SealedTitleFile.operation)
     }
   }
 
-  private func seal(under key: borrowing Secret, into target: Int32) throws -> (UInt64, [UInt8]) {
+  private func seal(under key: borrowing Secret) throws -> (UInt64, [UInt8]) {
     let parameters = DownloadContent.parameters
     var sealer = try StreamSealer(
       key: key, associatedData: DownloadContent.associatedData(softwareID), parameters: parameters, random: random)
@@ -64,19 +62,19 @@ struct SealedTitleFile: ~Copyable {
     buffer.copyBytes(from: sealer.header)
     var piece = UnsafeRawBufferPointer(rebasing: buffer[..<sealer.header.count])
     digest.update(piece)
-    try SealedTitleFile.write(piece, to: target)
+    try sealed.write(piece)
     var written = UInt64(piece.count)
     var done: UInt64 = 0
     repeat {
-      let count = Int(min(UInt64(sealer.nextCapacity), length - done))
-      let plaintext = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+      let wanted = Int(min(UInt64(sealer.nextCapacity), length - done))
+      let plaintext = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
       try read(at: done, into: plaintext)
-      done += UInt64(count)
-      let sealed = try sealer.seal(UnsafeRawBufferPointer(plaintext), isLast: done == length, into: buffer)
-      piece = UnsafeRawBufferPointer(rebasing: buffer[..<sealed])
+      done += UInt64(wanted)
+      let count = try sealer.seal(UnsafeRawBufferPointer(plaintext), isLast: done == length, into: buffer)
+      piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       digest.update(piece)
-      try SealedTitleFile.write(piece, to: target)
-      written += UInt64(sealed)
+      try sealed.write(piece)
+      written += UInt64(count)
     } while done < length
     return (written, digest.finalize())
   }
@@ -93,20 +91,5 @@ struct SealedTitleFile: ~Copyable {
       }
       filled += count
     }
-  }
-
-  /// Writes all of `octets`.
-  static func write(_ octets: UnsafeRawBufferPointer, to target: Int32) throws(CenterError) {
-    var rest = octets
-    while !rest.isEmpty {
-      let count = Foundation.write(target, rest.baseAddress, rest.count)
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw failure() }
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-    }
-  }
-
-  private static func failure() -> CenterError {
-    CenterError(.storage, operation, remedy: "The system says: \(String(cString: strerror(errno))).")
   }
 }

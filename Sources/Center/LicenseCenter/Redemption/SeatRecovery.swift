@@ -82,7 +82,8 @@ public struct SeatRecovery: Sendable {
   /// Ends a code, whatever became of it, with its copies and with every key that comes from it: the limiting condition of
   /// Fig 12 (7), when the communication that it was for is over (P8). Saying so again changes nothing.
   ///
-  /// - Throws: ``CenterError/Code/notFound`` for no code of this centre, ``CenterError/Code/conflict`` for a code for copying.
+  /// - Throws: ``CenterError/Code/notFound`` for no code of this centre, ``CenterError/Code/conflict`` for a code for copying,
+  ///   and for one whose charge is still open.
   public func retire(_ code: RetrievalCode) async throws(CenterError) {
     let context = context
     try await context.database.write { transaction in
@@ -92,6 +93,10 @@ public struct SeatRecovery: Sendable {
           .conflict, SeatRecovery.operation, remedy: "This is a code for copying; retire the one that it comes from.")
       }
       guard right.state != .voided else { return }
+      guard right.state != .reserved else {
+        throw CenterError(
+          .conflict, SeatRecovery.operation, remedy: "Its charge is not settled yet; carry that on, or give it up.")
+      }
       try SeatRecovery.void(transaction, context, code: right.codeID, reason: "retired")
     }
   }

@@ -38,12 +38,12 @@ public struct TitleStore: Sendable {
       return try transaction.nextNumber(of: "publication")
     }
     let key = Secret(random: 32, from: context.random)
-    let file = try SealedTitleFile(
+    var file = try SealedTitleFile(
       of: softwareID, from: path, in: folder, name: Publication.fileName(softwareID, identifier), context.random)
     let (octets, digest) = try file.write(under: key)
     do {
       let sealedKey = try context.vault.seal(key, .downloadKey, row: Publication.keyRow(identifier))
-      return try await context.database.write { transaction in
+      let published = try await context.database.write { transaction in
         let now = context.clock.now()
         try transaction.run(
           """
@@ -58,6 +58,9 @@ public struct TitleStore: Sendable {
           transaction, at: now, "title.publish", subject: softwareID, detail: "publication \(identifier), \(octets)")
         return PublishedTitle(softwareID: softwareID, octets: octets, digest: digest, publishedAt: now)
       }
+      // Until now nothing said that it is wanted (``removeOutdated()``).
+      _ = consume file
+      return published
     } catch {
       throw CenterError(error, during: TitleStore.operation)
     }
@@ -116,8 +119,10 @@ public struct TitleStore: Sendable {
     }
     var removed = 0
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where !kept.contains(name) {
-      // One with a higher number may be about to be published.
-      guard let number = TitleStore.number(of: name), number <= last else { continue }
+      // One with a higher number may be about to be published; and so may one with a lower, as long as it has a writer.
+      guard let number = TitleStore.number(of: name), number <= last,
+        !ScratchFile.isBeingWritten(folder + "/" + name)
+      else { continue }
       if unlink(folder + "/" + name) == 0 { removed += 1 }
     }
     return removed

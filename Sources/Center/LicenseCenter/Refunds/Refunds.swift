@@ -80,9 +80,8 @@ public struct Refunds: Sendable {
   public func refund(_ order: RefundOrder) async throws(CenterError) -> RefundOutcome {
     let context = context
     let outcome = try await context.database.write { transaction in
-      let sale = try RefundedSale(transaction, context, order)
-      if let earlier = try Refunds.earlier(transaction, order, sale) { return earlier }
-      return try Refunds.book(transaction, context, order, sale)
+      if let earlier = try Refunds.earlier(transaction, context, order) { return earlier }
+      return try Refunds.book(transaction, context, order, try RefundedSale(transaction, context, order))
     }
     let pending = try await context.database.read { try PaymentRefundRecord.find($0, order.operationID) }
     if let pending, context.processor != nil { _ = try? await Payments(context: context).ask(pending) }
@@ -115,13 +114,15 @@ public struct Refunds: Sendable {
   }
 
   private static func earlier(
-    _ transaction: any Transaction, _ order: RefundOrder, _ sale: RefundedSale
+    _ transaction: any Transaction, _ context: CenterContext, _ order: RefundOrder
   ) throws -> RefundOutcome? {
     let row = try transaction.first(
       "SELECT * FROM refunds WHERE operation = $1", [.blob(order.operationID.octets)])
     guard let row else { return nil }
-    guard try row.octets("card") == order.cardSerial.octets, try row.text("source") == sale.source,
-      try row.text("destination") == order.destination.rawValue
+    // An order about what there never was is another order, too.
+    guard try row.octets("card") == order.cardSerial.octets,
+      try row.text("destination") == order.destination.rawValue,
+      try row.text("source") == (try? RefundedSale(transaction, context, order))?.source
     else {
       throw CenterError(.keyReused, operation, remedy: "This operation was done before with another order.")
     }

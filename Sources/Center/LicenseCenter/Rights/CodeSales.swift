@@ -93,12 +93,16 @@ enum CodeSales {
   }
 
   /// The codes of `owner`, as long as the centre keeps copies of them.
+  ///
+  /// - Parameter leavingOut: a state whose codes are not asked for, as long as there are others.
   static func open(
-    _ transaction: any Transaction, _ context: CenterContext, _ owner: CodeOwner
+    _ transaction: any Transaction, _ context: CenterContext, _ owner: CodeOwner,
+    leavingOut state: CodeSaleState? = nil
   ) throws -> [(code: RetrievalCode, record: CodeRecord)] {
     let rows = try transaction.run(
       "SELECT * FROM codes WHERE \(owner.column) = $1 ORDER BY position", [.integer(owner.identifier)])
-    return try rows.map { row in
+    let wanted = try rows.filter { try $0.text("state") != state?.rawValue }
+    return try (wanted.isEmpty ? rows : wanted).map { row in
       guard let sealed = try row.optionalOctets("code") else {
         throw CenterError(.conflict, "Reading codes", remedy: "The centre no longer keeps copies of these codes.")
       }
@@ -108,13 +112,13 @@ enum CodeSales {
     }
   }
 
-  /// Moves every code of `owner` to `state`, and forgets the copies when it is told to.
+  /// Moves every code that is reserved for `owner` to `state`, and forgets the copies when it is told to.
   static func settle(
     _ transaction: any Transaction, _ owner: CodeOwner, state: CodeSaleState, forgettingCopies: Bool
   ) throws {
     let copy = forgettingCopies ? ", code = NULL" : ""
     try transaction.run(
-      "UPDATE codes SET state = $2\(copy) WHERE \(owner.column) = $1",
+      "UPDATE codes SET state = $2\(copy) WHERE \(owner.column) = $1 AND state = 'reserved'",
       [.integer(owner.identifier), .text(state.rawValue)])
   }
 

@@ -9,7 +9,8 @@ public struct RightsSeller: Sendable {
 
   /// Sells the codes of a seal sheet with a card, and bills them to its holder once.
   ///
-  /// - Returns: The sheet, ready to be printed; the same order gives the same sheet until ``confirmPrinted(_:)``.
+  /// - Returns: The sheet, ready to be printed; the same order gives the same sheet until ``confirmPrinted(_:)``, but for
+  ///   codes that were taken back since.
   public func sell(_ order: SealSheetOrder) async throws(CenterError) -> SealSheet {
     let context = context
     let operation = "Selling codes with card \(order.cardSerial)"
@@ -152,7 +153,7 @@ public struct RightsSeller: Sendable {
       number: try row.number("id"), centerName: context.facts.name,
       cardSerial: try row.value("card") { CardSerial(octets: $0) }, title: "\(title.name) \(title.version)",
       softwareID: softwareID, url: try row.text("url"), expiry: try row.optionalNumber("expiry"),
-      codes: try CodeSales.open(transaction, context, .sheet(number)).map(\.code))
+      codes: try CodeSales.open(transaction, context, .sheet(number), leavingOut: .voided).map(\.code))
   }
 }
 
