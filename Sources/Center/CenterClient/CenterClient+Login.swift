@@ -149,7 +149,8 @@ extension CenterClient {
       guard error.code == .problem("not-authenticated") else { throw error }
       // An answer is good once (C8): where the token was lost on the line, the next login gets one.
       var error = error
-      error.remedy = "The centre gave no access. Run it again; if it is refused again, ask the centre whether you may."
+      error.remedy =
+        "The centre gave no access; run it again, and if that is refused too, ask there whether you may have it."
       throw error
     }
     guard let token = CenterToken(grant.token, expiresAt: grant.expiresAt) else {

@@ -88,7 +88,8 @@ public struct CenterAddress: Hashable, Sendable, CustomStringConvertible {
       let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme)
     else {
       throw CenterClientError(
-        .invalid, "Looking for the centre", remedy: "Give its address as https://HOST or https://HOST:PORT.")
+        .invalid, "Looking for the centre",
+        remedy: "Give its address as https://HOST or https://HOST:PORT, with nothing behind it.")
     }
     if let whole = parts.string, let port = parts.rangeOfPort, UInt16(whole[port]) ?? 0 == 0 {
       throw CenterClientError(

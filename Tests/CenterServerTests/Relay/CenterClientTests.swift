@@ -91,6 +91,18 @@ import Testing
     #expect(throws: CenterClientError.self) { try CenterAddress(text) }
   }
 
+  /// The same by what reaches the card: whoever stands in the centre's place cannot have it try a PIN.
+  @Test func P6_aForeignCommandDoesNotReachTheCard() async throws {
+    let bench = try await RelayBench()
+    let verify = Data([0x00, 0x20, 0x00, 0x80, 0x08] + [UInt8](repeating: 0x31, count: 8)).base64EncodedString()
+    let body = #"{"next": {"dialogue": "00", "step": 0, "command": "\#(verify)"}}"#
+    let impostor = try Impostor("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    defer { impostor.stop() }
+    let transport = CutTransport(bench.card)
+    let error = await failure { _ = try await bench.charge(try bench.order(), over: transport, port: impostor.port) }
+    #expect(error?.code == .foreignCommand && transport.messages == 0)
+  }
+
   @Test(arguments: [
     ("https://shop.example/", "https://shop.example"), ("HTTPS://shop.example:8451", "https://shop.example:8451"),
     ("http://127.0.0.1:80", "http://127.0.0.1:80"), ("http://127.3.2.1", "http://127.3.2.1"),
@@ -350,15 +362,23 @@ final class Impostor: @unchecked Sendable {
   private let listener: Int32
   let port: Int
 
-  init(_ answer: String) throws {
+  private let count = Mutexed<Int>()
+  /// How many requests came.
+  var requests: Int { count.value ?? 0 }
+
+  convenience init(_ answer: String) throws { try self.init { _ in answer } }
+
+  init(answering: @escaping @Sendable (_ request: String) -> String) throws {
     let (descriptor, number) = try FaultyProxy.listen()
     (listener, port) = (descriptor, number)
-    Thread.detachNewThread {
+    Thread.detachNewThread { [count] in
       while true {
         let client = accept(descriptor, nil, nil)
         guard client >= 0 else { return }
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        _ = recv(client, &buffer, buffer.count, 0)
+        let length = recv(client, &buffer, buffer.count, 0)
+        count.set((count.value ?? 0) + 1)
+        let answer = answering(String(decoding: buffer.prefix(max(length, 0)), as: UTF8.self))
         _ = Array(answer.utf8).withUnsafeBytes { send(client, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         close(client)
       }

@@ -54,6 +54,12 @@ import Testing
         #expect(FileManager.default.contents(atPath: path + ".part") == part, "\(answer)")
       }
       _ = try await redeem(code, into: path, port: port)
+      // A first answer may have been lost before the one that says that the centre is busy: that code may be taken, too.
+      let fresh = bench.folder.appending(path: "fresh").path
+      let busy = try Impostor("HTTP/1.1 503 No" + head)
+      defer { busy.stop() }
+      let error = await failure { _ = try await redeem(code, into: fresh, port: busy.port, time: .zero) }
+      #expect(error?.code == .problem("unavailable") && exists(fresh + ".redemption"))
     }
     #expect(FileManager.default.contents(atPath: path).map { [UInt8]($0) } == content)
     #expect(!exists(path + ".part") && !exists(path + ".redemption"))

@@ -44,9 +44,10 @@ final class RelayingHost {
     connection = try CardConnection(card)
   }
 
-  func begin() async throws -> RawAnswer {
+  func begin(_ quantity: Int64 = 5) async throws -> RawAnswer {
     let body: JSON = [
-      "card": .text(serial.description), "softwareID": .text(bench.title.softwareID.description), "quantity": 5,
+      "card": .text(serial.description), "softwareID": .text(bench.title.softwareID.description),
+      "quantity": .integer(quantity),
     ]
     return try await post(port, "/v1/charges", body, as: name, key: operation)
   }

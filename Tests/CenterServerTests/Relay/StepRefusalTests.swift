@@ -131,6 +131,55 @@ import Testing
     try await bench.expectAgreement(charges: 0, codes: 0)
   }
 
+  /// Whoever begins again where something was said already is led from the start, by another conversation; so is another
+  /// order, even under the same key.
+  @Test func P6_beginningAgainBeginsAtTheStart() async throws {
+    let bench = try await RelayBench()
+    try await bench.serve { port in
+      let host = try RelayingHost(bench, port)
+      let first = try await host.begin()
+      let other = try await host.begin(6)
+      #expect(host.next(other)?.step == 0 && host.next(other)?.dialogue != host.next(first)?.dialogue)
+      expectProblem(try await host.send(first, try host.ask(first)), .dialogueOver, 409)
+      let again = try await host.begin()
+      _ = try await host.send(again, try host.ask(again))
+      let anew = try await host.begin()
+      #expect(host.next(anew)?.step == 0 && host.next(anew)?.dialogue != host.next(again)?.dialogue)
+      try await host.finish()
+    }
+    try await bench.expectAgreement(charges: 1, codes: 5)
+  }
+
+  @Test func P6_aServerSpeaksWithSoManyCardsAtOnce() async throws {
+    let bench = try await RelayBench()
+    let (other, serial) = try await RelayBench.issuedCard(at: bench.center)
+    var limits = ServerLimits()
+    limits.relay.dialogues = 1
+    try await bench.serve(limits: limits) { port in
+      #expect(try await RelayingHost(bench, port).begin().status == 200)
+      expectProblem(try await RelayingHost(bench, port, other, serial).begin(), .tooMany, 429)
+    }
+  }
+
+  /// What is over is told again for a while, whatever begins meanwhile.
+  @Test func P6_theEndIsToldAgainForAWhile() async throws {
+    let bench = try await RelayBench()
+    let (other, serial) = try await RelayBench.issuedCard(at: bench.center)
+    var limits = ServerLimits()
+    limits.relay.memoryTime = .seconds(20)
+    try await bench.serve(limits: limits) { port in
+      let host = try RelayingHost(bench, port)
+      var (turn, last) = (try await host.begin(), (turn: RawAnswer?.none, response: [UInt8]()))
+      while host.next(turn) != nil {
+        last = (turn, try host.ask(turn))
+        turn = try await host.send(turn, last.response)
+      }
+      try await Task.sleep(for: .milliseconds(5200))
+      #expect(try await RelayingHost(bench, port, other, serial).begin().status == 200)
+      #expect(try await host.send(try #require(last.turn), last.response).body == turn.body)
+    }
+  }
+
   /// Holders charge their own card and nobody else's; others no card at all.
   @Test func P6_onlyTheHolderAndTheCounterCharge() async throws {
     let bench = try await RelayBench()

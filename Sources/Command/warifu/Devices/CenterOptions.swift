@@ -39,8 +39,11 @@ struct CenterFolderOptions: ParsableArguments {
         remedy: "give the folder with --center, where it is")
     }
     guard FileManager.default.fileExists(atPath: path + "/center.json") else {
+      // Somebody may have meant a host.
+      let hint = path.contains(".") && !path.contains("/") ? "; an address begins with https://" : ""
       throw Failure(
-        .unavailable, "there is no centre at \(path)", remedy: "check the path, or make one with 'warifu center init'")
+        .unavailable, "there is no centre at \(path)",
+        remedy: "check the path, or make one with 'warifu center init'" + hint)
     }
     return CenterFolder(path)
   }
