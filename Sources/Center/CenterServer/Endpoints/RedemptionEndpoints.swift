@@ -30,7 +30,8 @@ enum RedemptionEndpoints {
         switch try center.redemption.begin(request, in: transaction) {
         case .granted(let grant): return .json(document(grant), status: .created)
         case .refused:
-          return .problem(Problem(.refused, refusal), to: call)
+          return .problem(
+            Problem(.refused, "This code buys nothing here; compare it with the sheet, or ask who sold it."), to: call)
         case .tooManyAttempts(let seconds):
           throw CenterError(
             .tooManyAttempts(retryAfter: seconds), "Redeeming a code", remedy: "Wait before you try another code.")
@@ -38,9 +39,6 @@ enum RedemptionEndpoints {
       }
     }
   }
-
-  /// What is said of every code that is good for nothing, whatever the reason.
-  private static let refusal = "This code buys nothing here; compare it with the sheet, or ask who sold it."
 
   private static func progress(_ center: Center) -> Endpoint {
     Endpoint(
