@@ -163,7 +163,7 @@ let package = Package(
     room(
       "CenterClient", in: "Sources/Center",
       [
-        "ChallengeAccess", "CardDriver", "Formats", "Cryptography",
+        "ChallengeAccess", "CardDriver", "Formats", "Cryptography", "CLinux",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),

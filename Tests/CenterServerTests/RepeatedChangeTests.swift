@@ -151,7 +151,7 @@ import Testing
         Change("setCardRoles", "PUT", "/v1/cards/\(card)/roles", ["roles": ["holder", "counter"]]))
       _ = try await make(Change("blockCard", "POST", "/v1/cards/\(card)/block"))
       _ = try await make(Change("unblockCard", "POST", "/v1/cards/\(card)/unblock"))
-      // Those two have tests of their own: P18, and the test below.
+      // Those two have tests of their own: P18, and GivenUpChargeTests.
       done.formUnion(["acknowledgeNotice", "giveUpCharge"])
       let changing = (CounterEndpoints.all(server.center) + TitleEndpoints.all(server.center)).filter(\.wantsKey)
       #expect(done == Set(changing.map(\.operation)))

@@ -160,6 +160,55 @@ import Testing
     #expect(try bench.json("center", "payments", "list", card)["methodOnFile"] as? Bool == false)
   }
 
+  @Test func paymentsAreGivenUp() throws {
+    let counter = try counter()
+    let (bench, card) = (counter.bench, counter.card)
+    for (name, token) in [
+      ("good", "simulated"), ("silent", "simulated:authorise=time-out,time-out;void=time-out"),
+    ] {
+      try bench.write(token + "\n", to: name)
+    }
+    try bench.succeed("center", "payments", "use", "simulated")
+    try bench.succeed("center", "payments", "file", card, "--token", "file:silent")
+    // What was bought before is owed; the processor does not answer, so that nobody knows whether the amount is set aside.
+    #expect(try bench.run(["center", "payments", "collect", card, "--currency", "EUR"]).status == 69)
+    func payments() throws -> [[String: Any]] {
+      try #require(try bench.json("center", "payments", "list", card)["payments"] as? [[String: Any]])
+    }
+    let open = try #require(try payments().first)
+    let name = try #require(open["payment"] as? String)
+    #expect(open["state"] as? String == "authorising")
+    #expect(try bench.succeed("center", "payments", "list", card).output.contains(name))
+    try bench.expect([
+      Mistake(64, "give --yes", "center", "payments", "void", name),
+      Mistake(64, "'0102' is invalid", "center", "payments", "void", "0102", "--yes"),
+      Mistake(
+        65, "no payment of this name", "center", "payments", "void", String(repeating: "0", count: 32), "--yes"),
+      Mistake(77, "passphrase is wrong", "center", "payments", "void", name, "--yes", "--passphrase", "file:text"),
+    ])
+    // The processor is silent once more: it is let go all the same, and asked again later.
+    let given = try bench.json("center", "payments", "void", name, "--yes")
+    #expect(given["payment"] as? String == name && given["state"] as? String == "voiding", "\(given)")
+    #expect(try bench.json("center", "payments", "void", name)["state"] as? String == "voided")
+    #expect(try bench.succeed("center", "payments", "void", name).output.contains("voided"))
+    try bench.succeed("center", "payments", "file", card, "--token", "file:good")
+    let taken = try bench.json("center", "payments", "collect", card, "--currency", "EUR")
+    #expect(taken["state"] as? String == "captured" && taken["amount"] as? String == open["amount"] as? String)
+    try bench.expect([
+      Mistake(
+        1, "refund that", "center", "payments", "void", try #require(taken["payment"] as? String), "--yes")
+    ])
+    try bench.succeed("center", "payments", "file", card, "--token", "file:silent")
+    // Of a charge the card decides.
+    _ = try bench.run(["card", "charge", "--title", "Shell", "--count", "1"])
+    let charged = try #require(try payments().last)
+    #expect((charged["bill"] as? String)?.hasPrefix("charge:") == true)
+    try bench.expect([
+      Mistake(1, "the card decides", "center", "payments", "void", try #require(charged["payment"] as? String), "--yes")
+    ])
+    try bench.succeed("center", "verify")
+  }
+
   @Test func clientsComeAndGo() throws {
     let counter = try counter()
     let (bench, card) = (counter.bench, counter.card)

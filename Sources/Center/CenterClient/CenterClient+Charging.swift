@@ -105,14 +105,14 @@ extension CenterClient {
           turn = try await ask(
             .post("/v1/charges/\(order.operationID)/steps", operation, token, body), as: Turn.self)
         }
-        guard let charge = turn.charge, charge.card == order.cardSerial.description,
+        guard let charge = turn.charge, charge.state == .booked, charge.card == order.cardSerial.description,
           charge.operation == order.operationID.description
         else { throw CenterClient.invalid(begin) }
         return charge
       } catch {
         guard case .problem("dialogue-over") = error.code, tries < CenterClient.mostDialogues else {
           var error = error
-          error.mayHaveChanged = error.mayHaveChanged || (commands > 0 && CenterClient.leavesOpen(error))
+          if commands > 0, !error.mayHaveChanged { error.mayHaveChanged = await leavesOpen(error, order, token) }
           throw error
         }
         // The card speaks with whoever selects its application next.
@@ -182,11 +182,18 @@ extension CenterClient {
       mayHaveChanged: true)
   }
 
-  /// Whether the centre may still be in the middle of it. What it refused in so many words is settled.
-  private static func leavesOpen(_ error: CenterClientError) -> Bool {
+  /// Whether the centre may still be in the middle of it. What it refused in so many words is settled; of the rest it is
+  /// asked, where it answers.
+  private func leavesOpen(_ error: CenterClientError, _ order: ChargeOrder, _ token: CenterToken) async -> Bool {
     switch error.code {
-    case .problem("limit-reached"), .problem("not-found"), .problem("payment"), .problem("unprocessable"): false
-    default: true
+    case .problem("limit-reached"), .problem("not-found"), .problem("payment"), .problem("unprocessable"): return false
+    case .problem("card"), .problem("conflict"):
+      do {
+        return try await charge(order.operationID, as: token).state != .voided
+      } catch {
+        return error.code != .problem("not-found")
+      }
+    default: return true
     }
   }
 }

@@ -6,6 +6,7 @@ import Formats
 import Foundation
 import ISO7816
 import Identifiers
+import NIOCore
 import NIOHTTP1
 
 /// Logging in by challenge and answer: the client's half of C1, C3-C6 and C8-C12 over the network.
@@ -71,11 +72,27 @@ extension CenterClient {
     return try await token(for: &exchange)
   }
 
-  /// Gives a token back: it is worth nothing then.
+  /// Logs a card in as its holder, lends the token, and gives it back whatever happens.
+  public func loggedIn<R>(with card: WarifuCard, _ body: (CenterToken) async throws -> R) async throws -> R {
+    let token = try await logIn(with: card)
+    let result: R
+    do {
+      result = try await body(token)
+    } catch {
+      try? await logOut(token)
+      throw error
+    }
+    try? await logOut(token)
+    return result
+  }
+
+  /// Gives a token back: it is worth nothing then. Tried once, since it is worth nothing after a short time anyway.
   public func logOut(_ token: CenterToken) async throws(CenterClientError) {
     struct Ended: Decodable { var ended: Bool }
-    let request = CenterRequest(
+    var request = CenterRequest(
       method: .DELETE, target: "/v1/login/token", operation: "Logging out at the centre", token: token)
+    request.time = .seconds(5)
+    request.isTriedOnce = true
     _ = try await ask(request, as: Ended.self)
   }
 
@@ -106,8 +123,7 @@ extension CenterClient {
     } catch {
       throw CenterClientError(
         .notTheCenter, CenterClient.login,
-        remedy:
-          "What answers there is not the centre that it should be; check the address, and which centre issued this.")
+        remedy: "What answers at \(address) is not the centre of this card or key; check the address.")
     }
     let asked = exchange.message?.configurationAsked ?? []
     let told = configuration.filter { asked.contains($0.key) }
@@ -126,7 +142,17 @@ extension CenterClient {
     let answer: (session: AccessSession, octets: [UInt8])
     do { answer = try exchange.answer() } catch { throw CenterClient.refused() }
     let body = ChallengeAnswer(session: answer.session.description, answer: Data(answer.octets))
-    let grant = try await ask(.post("/v1/login/tokens", CenterClient.login, nil, body), as: Grant.self)
+    let grant: Grant
+    do throws(CenterClientError) {
+      grant = try await ask(.post("/v1/login/tokens", CenterClient.login, nil, body), as: Grant.self)
+    } catch {
+      guard error.code == .problem("not-authenticated") else { throw error }
+      // An answer is good once (C8): where the token was lost on the line, the next login gets one.
+      var error = error
+      error.remedy =
+        "The centre gave no access; run it again, and if that is refused too, ask there whether you may have it."
+      throw error
+    }
     guard let token = CenterToken(grant.token, expiresAt: grant.expiresAt) else {
       throw CenterClientError(
         .answerInvalid, CenterClient.login, remedy: "The answer is none that a licence centre gives; check the address."

@@ -49,7 +49,8 @@ extension CenterClient {
   ///
   /// The file appears when it has passed every check; before that, and when one fails, there is nothing at `path`.
   /// Until it is whole, `path` with `.part` behind it holds the sealed octets and `path` with `.redemption` the key of the
-  /// request, without which nobody can go on: repeat it with the same code and path, and it goes on where it was.
+  /// request, without which nobody can go on: repeat it with the same code and path, and it goes on where it was. Both stay
+  /// whatever goes wrong, unless the centre refused the code when it was asked about it for the first time.
   ///
   /// - Parameters:
   ///   - code: the code. It goes to the centre's address alone, and into no file.
@@ -66,8 +67,15 @@ extension CenterClient {
     do {
       grant = try await ask(request, as: DownloadGrant.self)
     } catch {
-      // A code that is refused has taken nothing: the next one begins with a key of its own.
-      if case .problem = error.code { download.forget() }
+      var error = error
+      switch error.code {
+      case .problem("refused"), .problem("unprocessable"), .problem("conflict"): download.forgetIfNew()
+      case .problem("key-reused"):
+        error.remedy =
+          "The download to \(path) was begun with another code; type that one, or give another name for the file."
+      // Of anything else nobody knows whether the code was taken before: the key is the only way back to it.
+      default: break
+      }
       throw error
     }
     guard let ticket = DownloadTicket(text: grant.ticket), let softwareID = SoftwareID(grant.softwareID),
@@ -94,6 +102,9 @@ extension CenterClient {
       version: CenterClient.line(grant.version[...], limit: 256), type: grant.type, octets: opened)
   }
 
+  /// Whether a download to `path` was begun and not finished: only the same path goes on with it.
+  public static func hasBegun(_ path: String) -> Bool { Download.isBegun(path) }
+
   /// Downloads what is missing; a line that breaks is taken up again where it broke.
   private func fetch(
     _ ticket: DownloadTicket, into download: inout Download, total: UInt64, _ advance: (UInt64, UInt64) -> Bool
@@ -118,10 +129,7 @@ extension CenterClient {
       tries += 1
       let pause = patience.pause(after: tries, chance: chance())
       guard clock.now + pause < end else {
-        throw failure
-          ?? CenterClientError(
-            .unreachable, CenterClient.operation,
-            remedy: "Check the address and the network, then run it again to carry on.", mayHaveChanged: true)
+        throw failure ?? unreachable(CenterClient.ticketed(.GET, "/file", ticket))
       }
       do { try await clock.sleep(for: pause) } catch {
         throw CenterClientError(.cancelled, CenterClient.operation, remedy: "Run it again to carry on.")

@@ -20,6 +20,8 @@ struct CenterRequest {
   var authorization: String?
   /// How long an answer may take; `nil` for as long as usual.
   var time: TimeAmount?
+  /// Whether it is sent once and no more: nothing depends on it.
+  var isTriedOnce = false
   /// The most octets of an answer.
   var answerLimit = 128 * 1024
 
@@ -63,8 +65,9 @@ extension CenterClient {
   /// Sends a request until it is answered, and answers the body of a success.
   private func octets(_ request: CenterRequest) async throws(CenterClientError) -> [UInt8] {
     let clock = ContinuousClock()
-    let end = clock.now + patience.retryTime
-    var tries = 0
+    let start = clock.now
+    let end = request.isTriedOnce ? start : start + patience.retryTime
+    var (tries, hasTold) = (0, false)
     while true {
       tries += 1
       var pause = patience.pause(after: tries, chance: chance())
@@ -83,7 +86,17 @@ extension CenterClient {
             remedy:
               "The server's certificate is not from an authority that is trusted here; check address and authority.")
         }
-        if clock.now + pause > end { throw CenterClient.unreachable(request) }
+        guard !CenterClient.isWithoutTLS(error) else {
+          throw CenterClientError(
+            .notTheCenter, request.operation,
+            remedy: "What answers at \(address) does not speak TLS; check the port, or begin the address with http:// "
+              + "if it is on this machine.")
+        }
+        if clock.now + pause > end { throw unreachable(request) }
+      }
+      if !hasTold, clock.now - start >= CenterClient.quietTime {
+        hasTold = true
+        onWait()
       }
       do { try await clock.sleep(for: pause) } catch { throw CenterClient.cancelled(request) }
     }
@@ -174,6 +187,14 @@ extension CenterClient {
       || text.contains("failedToValidateHostname")
   }
 
+  /// Whether the other side answered in clear where TLS was to begin, which no second try will change.
+  private static func isWithoutTLS(_ error: any Error) -> Bool {
+    String(reflecting: error).contains("WRONG_VERSION_NUMBER")
+  }
+
+  /// For how long a request may go unanswered before somebody is told.
+  private static let quietTime = Duration.seconds(2)
+
   static func invalid(_ request: CenterRequest) -> CenterClientError {
     CenterClientError(
       .answerInvalid, request.operation,
@@ -185,9 +206,11 @@ extension CenterClient {
       .cancelled, request.operation, remedy: "Run it again to carry on.", mayHaveChanged: request.key != nil)
   }
 
-  private static func unreachable(_ request: CenterRequest) -> CenterClientError {
+  /// That no answer came in all the time that there was.
+  func unreachable(_ request: CenterRequest) -> CenterClientError {
     CenterClientError(
-      .unreachable, request.operation, remedy: "Check the address and the network, then run it again to carry on.",
+      .unreachable, request.operation,
+      remedy: "No answer came from \(address); check the address and the network, then run it again to carry on.",
       mayHaveChanged: request.key != nil)
   }
 }

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Cryptography
 import Foundation
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -15,6 +16,8 @@ public final class CenterClient: Sendable {
   let http: HTTPClient
   let patience: Patience
   let random: any RandomSource
+  /// Is told when an answer has not come for a while and is tried for still.
+  let onWait: @Sendable () -> Void
 
   /// A client of the centre at `address`.
   ///
@@ -23,11 +26,13 @@ public final class CenterClient: Sendable {
   ///   - random: makes keys and nonces.
   /// - Throws: ``CenterClientError/Code/file`` when the file has no certificates.
   private init(
-    _ address: CenterAddress, authorities: String?, patience: Patience, random: any RandomSource
+    _ address: CenterAddress, authorities: String?, patience: Patience, random: any RandomSource,
+    onWait: @escaping @Sendable () -> Void
   ) throws(CenterClientError) {
     self.address = address
     self.patience = patience
     self.random = random
+    self.onWait = onWait
     var configuration = HTTPClient.Configuration(
       redirectConfiguration: .disallow,
       timeout: .init(connect: TimeAmount(patience.connectTime), read: TimeAmount(patience.requestTime)))
@@ -46,11 +51,15 @@ public final class CenterClient: Sendable {
   }
 
   /// Lends a client of the centre at `address`, and closes its connections whatever happens.
+  ///
+  /// - Parameter onWait: is told, once for each request, when it has been sent in vain for a while and is sent again.
   public static func use<R>(
     _ address: CenterAddress, authorities: String? = nil, patience: Patience = Patience(),
-    random: any RandomSource = SystemRandom(), _ body: (CenterClient) async throws -> R
+    random: any RandomSource = SystemRandom(), onWait: @escaping @Sendable () -> Void = {},
+    _ body: (CenterClient) async throws -> R
   ) async throws -> R {
-    let client = try CenterClient(address, authorities: authorities, patience: patience, random: random)
+    let client = try CenterClient(
+      address, authorities: authorities, patience: patience, random: random, onWait: onWait)
     let result: R
     do {
       result = try await body(client)
@@ -79,15 +88,26 @@ public struct CenterAddress: Hashable, Sendable, CustomStringConvertible {
       let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme)
     else {
       throw CenterClientError(
-        .invalid, "Looking for the centre", remedy: "Give its address as https://HOST or https://HOST:PORT.")
+        .invalid, "Looking for the centre",
+        remedy: "Give its address as https://HOST or https://HOST:PORT, with nothing behind it.")
     }
-    let isHere = host == "localhost" || host == "[::1]" || host == "::1" || host.hasPrefix("127.")
-    guard scheme == "https" || isHere else {
+    if let whole = parts.string, let port = parts.rangeOfPort, UInt16(whole[port]) ?? 0 == 0 {
+      throw CenterClientError(
+        .invalid, "Looking for the centre", remedy: "Ports go from 1 to 65535; \(whole[port]) is none.")
+    }
+    guard scheme == "https" || CenterAddress.isHere(host) else {
       throw CenterClientError(
         .invalid, "Looking for the centre",
         remedy: "Give an address that begins with https://; plain HTTP goes to this machine alone.")
     }
-    self.text = trimmed
+    self.text = scheme + trimmed.dropFirst(scheme.count)
+  }
+
+  /// Whether a host is this machine by its very name. A name that only begins like an address of it is anybody's.
+  private static func isHere(_ host: String) -> Bool {
+    var address = in_addr()
+    if inet_pton(AF_INET, host, &address) == 1 { return UInt32(bigEndian: address.s_addr) >> 24 == 127 }
+    return ["localhost", "[::1]", "::1"].contains(host.lowercased())
   }
 
   /// Whether `text` is meant to be an address rather than a folder.

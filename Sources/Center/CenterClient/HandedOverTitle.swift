@@ -13,7 +13,10 @@ public struct HandedOverTitle: Sendable {
   public var octets: UInt64
 
   private static let operation = "Opening a title"
+  private static let anotherCode = "The code is another one than the file was made for; compare it with the sheet."
   private static let mismatch = "The file is not what the centre sealed, or the key is another's; get both again."
+  /// The most octets of a key file.
+  private static let mostOfKeyFile = 65_536
 
   /// What the page of a finished download gives: the key file.
   private struct KeyDocument: Decodable {
@@ -31,13 +34,13 @@ public struct HandedOverTitle: Sendable {
   public static func open(
     download path: String, keyFile: String, into output: String
   ) throws(CenterClientError) -> HandedOverTitle {
-    guard let text = FileManager.default.contents(atPath: keyFile), text.count <= 65_536,
+    guard let text = try? read(keyFile).read(upToCount: mostOfKeyFile + 1), text.count <= mostOfKeyFile,
       let document = try? JSONDecoder().decode(KeyDocument.self, from: text),
       let softwareID = SoftwareID(document.softwareID), let ticket = DownloadTicket(text: document.ticket)
     else { throw failed("\(keyFile) is no key file of a download; save the one from the page of the download.") }
     let file = try read(path)
     let sealed = SealedTitle(file: file, octets: document.octets)
-    return try open(sealed, [UInt8](document.digest), softwareID, document.type, into: output) {
+    return try open(sealed, path, [UInt8](document.digest), softwareID, document.type, into: output) {
       try DownloadContent.unwrap([UInt8](document.wrappedContentKey), for: ticket, softwareID)
     }
   }
@@ -57,8 +60,8 @@ public struct HandedOverTitle: Sendable {
       throw failed("What the code buys is over since its date; ask who sold the code.")
     }
     let sealed = SealedTitle(file: file, start: UInt64(start), octets: provision.octets)
-    return try open(sealed, provision.digest, provision.softwareID, isProgram ? .program : .data, into: output) {
-      do { return try provision.contentKey(for: code, at: time) } catch { throw CryptoError.notAuthentic }
+    return try open(sealed, path, provision.digest, provision.softwareID, isProgram ? .program : .data, into: output) {
+      do { return try provision.contentKey(for: code, at: time) } catch { throw failed(anotherCode) }
     }
   }
 
@@ -74,11 +77,16 @@ public struct HandedOverTitle: Sendable {
   }
 
   private static func open(
-    _ sealed: SealedTitle, _ digest: [UInt8], _ softwareID: SoftwareID, _ type: TitleType, into output: String,
-    key: () throws -> Secret
+    _ sealed: SealedTitle, _ path: String, _ digest: [UInt8], _ softwareID: SoftwareID, _ type: TitleType,
+    into output: String, key: () throws -> Secret
   ) throws(CenterClientError) -> HandedOverTitle {
-    let octets = try NewFile.make(output, isProgram: type == .program, during: operation, mismatch: mismatch) {
-      guard try sealed.digest() == digest else { throw CryptoError.notAuthentic }
+    let octets = try NewFile.make(
+      output, isProgram: type == .program, during: operation,
+      taken: "There is a file at \(output) already; give another name.", mismatch: mismatch
+    ) {
+      let found: [UInt8]
+      do { found = try sealed.digest() } catch { throw failed("\(path) cannot be read; check the file and the disk.") }
+      guard found == digest else { throw CryptoError.notAuthentic }
       return try sealed.open(into: $0, under: try key(), of: softwareID)
     }
     return HandedOverTitle(softwareID: softwareID, octets: octets)

@@ -1,3 +1,4 @@
+import CLinux
 import Cryptography
 import Formats
 import Foundation
@@ -8,14 +9,19 @@ import SecureChannel
 enum NewFile {
   /// Has `body` write the file at `path`.
   ///
-  /// - Parameter isProgram: whether it can be run from then on (C7).
-  /// - Throws: ``CenterClientError/Code/file``, with `mismatch` as its remedy for what was not authentic.
+  /// - Parameters:
+  ///   - isProgram: whether it can be run from then on (C7).
+  ///   - taken: what to do where there is a file of that name.
+  ///   - mismatch: what to do about what was not authentic.
+  /// - Throws: ``CenterClientError/Code/file``.
   static func make<R>(
-    _ path: String, isProgram: Bool, during operation: String, mismatch: String, _ body: (FileHandle) throws -> R
+    _ path: String, isProgram: Bool, during operation: String, taken: String, mismatch: String,
+    _ body: (FileHandle) throws -> R
   ) throws(CenterClientError) -> R {
     func failed(_ remedy: String) -> CenterClientError {
       CenterClientError(.file, operation, remedy: remedy, mayHaveChanged: true)
     }
+    guard !isTaken(path) else { throw failed(taken) }
     let temporary = path + ".opening"
     unlink(temporary)
     defer { unlink(temporary) }
@@ -33,8 +39,19 @@ enum NewFile {
     } catch {
       throw failed("\(path) cannot be written; check the disk, then run it again to carry on.")
     }
-    guard link(temporary, path) == 0 else { throw failed("There is a file at \(path) already; give another name.") }
+    guard warifu_rename_new(temporary, path) == 0 else {
+      let code = errno
+      throw failed(
+        code == EEXIST ? taken : "\(path) cannot be made: \(String(cString: strerror(code))); check its folder.")
+    }
+    try syncFolder(of: path, during: operation)
     return result
+  }
+
+  /// Whether the name is somebody's: a link that leads nowhere is in the way, too.
+  static func isTaken(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
   }
 
   /// A new file that is its owner's alone.
@@ -46,5 +63,17 @@ enum NewFile {
         mayHaveChanged: true)
     }
     return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+
+  /// Makes the name of a file last.
+  static func syncFolder(of path: String, during operation: String) throws(CenterClientError) {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    let descriptor = warifu_open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    guard descriptor >= 0, fsync(descriptor) == 0 else {
+      throw CenterClientError(
+        .file, operation, remedy: "The folder of \(path) cannot be written; check the disk, then run it again.",
+        mayHaveChanged: true)
+    }
   }
 }

@@ -80,9 +80,36 @@ import Testing
     for command in refused { #expect(!CenterClient.isPartOfCharging(command), "\(command)") }
   }
 
-  @Test(arguments: ["http://example.com", "ftp://localhost", "https://", "https://a/b", "https://u:p@host", "nonsense"])
+  /// A name that only begins like an address of this machine is anybody's: a token would go there in clear.
+  @Test(arguments: [
+    "http://example.com", "ftp://localhost", "https://", "https://a/b", "https://u:p@host", "nonsense",
+    "http://127.0.0.1.example.com", "http://127.example.com", "http://localhost.example.com", "http://128.0.0.1",
+    "https://host:0", "https://host:65536", "https://127.0.0.1:99999", "http://[::1]:70000",
+    "https://host:99999999999999999999",
+  ])
   func addressesThatWouldNotDo(text: String) {
     #expect(throws: CenterClientError.self) { try CenterAddress(text) }
+  }
+
+  /// The same by what reaches the card: whoever stands in the centre's place cannot have it try a PIN.
+  @Test func P6_aForeignCommandDoesNotReachTheCard() async throws {
+    let bench = try await RelayBench()
+    let verify = Data([0x00, 0x20, 0x00, 0x80, 0x08] + [UInt8](repeating: 0x31, count: 8)).base64EncodedString()
+    let body = #"{"next": {"dialogue": "00", "step": 0, "command": "\#(verify)"}}"#
+    let impostor = try Impostor("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    defer { impostor.stop() }
+    let transport = CutTransport(bench.card)
+    let error = await failure { _ = try await bench.charge(try bench.order(), over: transport, port: impostor.port) }
+    #expect(error?.code == .foreignCommand && transport.messages == 0)
+  }
+
+  @Test(arguments: [
+    ("https://shop.example/", "https://shop.example"), ("HTTPS://shop.example:8451", "https://shop.example:8451"),
+    ("http://127.0.0.1:80", "http://127.0.0.1:80"), ("http://127.3.2.1", "http://127.3.2.1"),
+    ("http://[::1]:65535", "http://[::1]:65535"), ("http://LOCALHOST", "http://LOCALHOST"),
+  ])
+  func addressesThatDo(text: String, address: String) throws {
+    #expect(try CenterAddress(text).text == address)
   }
 
   /// What answers is no centre: every answer is an error, and none is waited for without end.
@@ -102,6 +129,36 @@ import Testing
       error.map { [.answerInvalid, .foreignCommand, .problem("status-302"), .problem("status-500")].contains($0.code) }
         == true)
     try await bench.expectAgreement(charges: 0, codes: 0)
+  }
+
+  /// Only what is booked, for this card and under this name, is a success.
+  @Test func aChargeThatIsNotBookedIsNoSuccess() async throws {
+    let bench = try await RelayBench()
+    let (order, other) = (try bench.order(), try bench.order())
+    let stranger = try #require(CardSerial(octets: [1, 2, 3, 4, 5, 6, 7, 8]))
+    for (answered, card, state, isGood) in [
+      (order, bench.serial, "booked", true), (order, bench.serial, "open", false),
+      (order, bench.serial, "voided", false), (other, bench.serial, "booked", false),
+      (order, stranger, "booked", false),
+    ] {
+      let impostor = try Impostor(Impostor.charge(answered, card: card, state: state))
+      defer { impostor.stop() }
+      let charge = await Result { try await bench.charge(order, over: bench.card, port: impostor.port) }
+      switch charge {
+      case .success(let charge): #expect(isGood && charge.state == .booked, "\(state)")
+      case .failure(let error): #expect(!isGood && (error as? CenterClientError)?.code == .answerInvalid, "\(error)")
+      }
+    }
+  }
+
+  /// A token that cannot be given back holds nobody up.
+  @Test func loggingOutIsTriedOnce() async throws {
+    let token = try #require(CenterToken(String(repeating: "t", count: 16)))
+    let start = ContinuousClock.now
+    let error = await failure {
+      try await CenterClient.use(CenterAddress("http://127.0.0.1:1")) { try await $0.logOut(token) }
+    }
+    #expect(error?.code == .unreachable && ContinuousClock.now - start < .seconds(50))
   }
 
   @Test func unreachableCentreIsGivenUpInTime() async throws {
@@ -169,20 +226,9 @@ import Testing
     }
   }
 
-  /// A code for `content` as the bench's title, which is a program.
-  private func code(for content: [UInt8], _ bench: RelayBench) async throws -> RetrievalCode {
-    let source = bench.folder.appending(path: "source")
-    try Data(content).write(to: source)
-    _ = try await bench.center.titleStore.publish(bench.title.softwareID, from: source.path)
-    let order = try SealSheetOrder(
-      operationID: try #require(OperationID(octets: bench.random.octets(16))), cardSerial: bench.serial,
-      softwareID: bench.title.softwareID, quantity: 1, url: "https://shop.example")
-    return try #require(try await bench.center.rightsSeller.sell(order).codes.first)
-  }
-
   @Test func C7_aProgramRunsWhenItHasArrived() async throws {
     let bench = try await RelayBench()
-    let code = try await code(for: Array("#!/bin/sh\necho installed and run\n".utf8), bench)
+    let code = try await bench.code(for: Array("#!/bin/sh\necho installed and run\n".utf8))
     let path = bench.folder.appending(path: "hanafuda").path
     try await bench.serve { port in
       let title = try await use(port) { try await $0.redeem(code, into: path) }
@@ -197,7 +243,7 @@ import Testing
   @Test func C7_aFailedCheckLeavesNothingToRun() async throws {
     let bench = try await RelayBench()
     let content = Array("#!/bin/sh\necho installed and run\n".utf8)
-    let code = try await code(for: content, bench)
+    let code = try await bench.code(for: content)
     let folder = bench.folder.appending(path: "apps")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
     let path = folder.appending(path: "hanafuda").path
@@ -224,7 +270,7 @@ import Testing
   @Test func P9_whatTheCounterHandedOverIsOpenedWithItsCode() async throws {
     let bench = try await RelayBench()
     let content = (0..<1_200_000).map { UInt8(truncatingIfNeeded: $0 * 13 >> 4) }
-    let code = try await code(for: content, bench)
+    let code = try await bench.code(for: content)
     let file = bench.folder.appending(path: "handed-over")
     let operation = try #require(OperationID(octets: bench.random.octets(16)))
     _ = try await bench.center.offlineCounter.provide(code, operation: operation, to: file.path)
@@ -312,19 +358,27 @@ import Testing
 }
 
 /// Answers every request alike.
-private final class Impostor: @unchecked Sendable {
+final class Impostor: @unchecked Sendable {
   private let listener: Int32
   let port: Int
 
-  init(_ answer: String) throws {
+  private let count = Mutexed<Int>()
+  /// How many requests came.
+  var requests: Int { count.value ?? 0 }
+
+  convenience init(_ answer: String) throws { try self.init { _ in answer } }
+
+  init(answering: @escaping @Sendable (_ request: String) -> String) throws {
     let (descriptor, number) = try FaultyProxy.listen()
     (listener, port) = (descriptor, number)
-    Thread.detachNewThread {
+    Thread.detachNewThread { [count] in
       while true {
         let client = accept(descriptor, nil, nil)
         guard client >= 0 else { return }
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        _ = recv(client, &buffer, buffer.count, 0)
+        let length = recv(client, &buffer, buffer.count, 0)
+        count.set((count.value ?? 0) + 1)
+        let answer = answering(String(decoding: buffer.prefix(max(length, 0)), as: UTF8.self))
         _ = Array(answer.utf8).withUnsafeBytes { send(client, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         close(client)
       }
@@ -333,4 +387,31 @@ private final class Impostor: @unchecked Sendable {
 
   func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
   deinit { close(listener) }
+
+  /// An answer that says how a charge stands.
+  static func charge(_ order: ChargeOrder, card: CardSerial, state: String) -> String {
+    let body = """
+      {"charge": {"operation": "\(order.operationID)", "card": "\(card)", "softwareID": "\(order.softwareID)", \
+      "number": 1, "desired": 5, "actual": 5, "price": {"minorUnits": 300, "currency": "JPY"}, "state": "\(state)"}}
+      """
+    return "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+  }
+}
+
+extension RelayBench {
+  /// A code for `content` as the bench's title, which is a program.
+  func code(for content: [UInt8]) async throws -> RetrievalCode {
+    let source = folder.appending(path: "source")
+    try Data(content).write(to: source)
+    _ = try await center.titleStore.publish(title.softwareID, from: source.path)
+    return try await soldCode()
+  }
+
+  /// A code for what is published already.
+  func soldCode() async throws -> RetrievalCode {
+    let order = try SealSheetOrder(
+      operationID: try #require(OperationID(octets: random.octets(16))), cardSerial: serial,
+      softwareID: title.softwareID, quantity: 1, url: "https://shop.example")
+    return try #require(try await center.rightsSeller.sell(order).codes.first)
+  }
 }

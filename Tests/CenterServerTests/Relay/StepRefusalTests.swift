@@ -15,7 +15,7 @@ import Testing
   @Test func P6_stepsOutOfOrderAreRefusedWithoutHarm() async throws {
     let bench = try await RelayBench()
     try await bench.serve { port in
-      let host = try Host(bench, port)
+      let host = try RelayingHost(bench, port)
       let first = try await host.begin()
       #expect(first.status == 200 && host.next(first)?.step == 0)
       #expect(try await host.begin().body == first.body, "repeated before anything came of it")
@@ -54,7 +54,7 @@ import Testing
   @Test func P6_attack8_recordedResponsesChargeNothing() async throws {
     let bench = try await RelayBench()
     try await bench.serve { port in
-      let host = try Host(bench, port)
+      let host = try RelayingHost(bench, port)
       var recorded: [[UInt8]] = []
       var turn = try await host.begin()
       while host.next(turn) != nil {
@@ -65,7 +65,7 @@ import Testing
       #expect(turn.json?["charge"]?["state"] == "booked")
       // The whole of it again, for another charge: no card is there at all.
       for start in recorded.indices {
-        let replayer = try Host(bench, port)
+        let replayer = try RelayingHost(bench, port)
         var turn = try await replayer.begin()
         for index in 0... {
           guard replayer.next(turn) != nil else { break }
@@ -89,7 +89,7 @@ import Testing
     var limits = ServerLimits()
     limits.relay.stepTime = .milliseconds(300)
     try await bench.serve(limits: limits) { port in
-      let host = try Host(bench, port)
+      let host = try RelayingHost(bench, port)
       var steps = 0
       var turn = try await host.reach(steps)
       while let next = host.next(turn) {
@@ -112,13 +112,13 @@ import Testing
     limits.relay.dialogues = 2
     limits.relay.steps = 3
     try await bench.serve(limits: limits) { port in
-      let (first, second) = (try Host(bench, port), try Host(bench, port, other, serial))
+      let (first, second) = (try RelayingHost(bench, port), try RelayingHost(bench, port, other, serial))
       var turn = try await first.begin()
       let refused = try await second.begin()
       expectProblem(refused, .tooMany, 429)
       #expect(refused.headers["retry-after"] != nil)
       // Another order for the same card takes the place of the first.
-      let third = try Host(bench, port)
+      let third = try RelayingHost(bench, port)
       let begun = try await third.begin()
       #expect(begun.status == 200)
       expectProblem(try await first.send(turn, try first.ask(turn)), .dialogueOver, 409)
@@ -131,6 +131,55 @@ import Testing
     try await bench.expectAgreement(charges: 0, codes: 0)
   }
 
+  /// Whoever begins again where something was said already is led from the start, by another conversation; so is another
+  /// order, even under the same key.
+  @Test func P6_beginningAgainBeginsAtTheStart() async throws {
+    let bench = try await RelayBench()
+    try await bench.serve { port in
+      let host = try RelayingHost(bench, port)
+      let first = try await host.begin()
+      let other = try await host.begin(6)
+      #expect(host.next(other)?.step == 0 && host.next(other)?.dialogue != host.next(first)?.dialogue)
+      expectProblem(try await host.send(first, try host.ask(first)), .dialogueOver, 409)
+      let again = try await host.begin()
+      _ = try await host.send(again, try host.ask(again))
+      let anew = try await host.begin()
+      #expect(host.next(anew)?.step == 0 && host.next(anew)?.dialogue != host.next(again)?.dialogue)
+      try await host.finish()
+    }
+    try await bench.expectAgreement(charges: 1, codes: 5)
+  }
+
+  @Test func P6_aServerSpeaksWithSoManyCardsAtOnce() async throws {
+    let bench = try await RelayBench()
+    let (other, serial) = try await RelayBench.issuedCard(at: bench.center)
+    var limits = ServerLimits()
+    limits.relay.dialogues = 1
+    try await bench.serve(limits: limits) { port in
+      #expect(try await RelayingHost(bench, port).begin().status == 200)
+      expectProblem(try await RelayingHost(bench, port, other, serial).begin(), .tooMany, 429)
+    }
+  }
+
+  /// What is over is told again for a while, whatever begins meanwhile.
+  @Test func P6_theEndIsToldAgainForAWhile() async throws {
+    let bench = try await RelayBench()
+    let (other, serial) = try await RelayBench.issuedCard(at: bench.center)
+    var limits = ServerLimits()
+    limits.relay.memoryTime = .seconds(20)
+    try await bench.serve(limits: limits) { port in
+      let host = try RelayingHost(bench, port)
+      var (turn, last) = (try await host.begin(), (turn: RawAnswer?.none, response: [UInt8]()))
+      while host.next(turn) != nil {
+        last = (turn, try host.ask(turn))
+        turn = try await host.send(turn, last.response)
+      }
+      try await Task.sleep(for: .milliseconds(5200))
+      #expect(try await RelayingHost(bench, port, other, serial).begin().status == 200)
+      #expect(try await host.send(try #require(last.turn), last.response).body == turn.body)
+    }
+  }
+
   /// Holders charge their own card and nobody else's; others no card at all.
   @Test func P6_onlyTheHolderAndTheCounterCharge() async throws {
     let bench = try await RelayBench()
@@ -138,7 +187,7 @@ import Testing
       for (name, kind, status) in [
         ("stranger", Problem.Kind.forbidden, 403), ("auditor", .forbidden, 403), ("nobody", .unauthenticated, 401),
       ] {
-        let host = try Host(bench, port, as: name)
+        let host = try RelayingHost(bench, port, as: name)
         expectProblem(try await host.begin(), kind, status)
       }
       for body: JSON in [
@@ -154,105 +203,5 @@ import Testing
       }
     }
     try await bench.expectAgreement(charges: 0, codes: 0)
-  }
-}
-
-private func post(_ port: Int, _ target: String, _ body: JSON, as name: String, key: String?) async throws -> RawAnswer
-{
-  let request = ClientRequest(
-    method: "POST", target: target, token: TestServer.tokens[name], key: key,
-    body: String(decoding: body.encoded, as: UTF8.self))
-  return try await converse(with: port) { connection in
-    connection.send(request.text)
-    return try connection.answer()
-  }
-}
-
-/// No conversation was quick enough to get there before its time was over.
-private struct Unreached: Error {
-  let steps: Int
-}
-
-/// A host that relays by hand.
-private final class Host {
-  let operation = TestServer.key().uppercased()
-  private let bench: RelayBench
-  private let port: Int
-  private let serial: CardSerial
-  private let name: String
-  private let connection: CardConnection
-  /// A response that no step waits for.
-  let ignored: [UInt8] = [0x90, 0x00]
-
-  init(_ bench: RelayBench, _ port: Int, as name: String = "counter") throws {
-    (self.bench, self.port, self.name, serial) = (bench, port, name, bench.serial)
-    connection = try CardConnection(bench.card)
-  }
-
-  init(_ bench: RelayBench, _ port: Int, _ card: some APDUTransport, _ serial: CardSerial) throws {
-    (self.bench, self.port, name, self.serial) = (bench, port, "counter", serial)
-    connection = try CardConnection(card)
-  }
-
-  func begin() async throws -> RawAnswer {
-    let body: JSON = [
-      "card": .text(serial.description), "softwareID": .text(bench.title.softwareID.description), "quantity": 5,
-    ]
-    return try await post(port, "/v1/charges", body, as: name, key: operation)
-  }
-
-  /// A new conversation, gone on with for so many steps or to its end.
-  func reach(_ steps: Int) async throws -> RawAnswer {
-    for _ in 1...20 {
-      var turn = try await begin()
-      for _ in 0..<steps {
-        guard next(turn) != nil else { break }
-        turn = try await send(turn, try ask(turn))
-      }
-      // On a busy machine its time may be over before it is used.
-      if turn.status != 409 { return turn }
-    }
-    throw Unreached(steps: steps)
-  }
-
-  func next(_ turn: RawAnswer) -> (dialogue: String, step: Int, command: [UInt8])? {
-    guard let next = turn.json?["next"], case .text(let dialogue)? = next["dialogue"],
-      case .integer(let step)? = next["step"], case .text(let command)? = next["command"],
-      let octets = Data(base64Encoded: command)
-    else { return nil }
-    return (dialogue, Int(step), [UInt8](octets))
-  }
-
-  /// Has the card answer.
-  func ask(_ turn: RawAnswer) throws -> [UInt8] {
-    let command = try #require(self.next(turn)).command
-    return try connection.exchange(CommandAPDU(parsing: command.span.bytes), operation: "relay").encoded
-  }
-
-  func send(
-    _ turn: RawAnswer, _ response: [UInt8], step: Int? = nil, dialogue: String? = nil, operation: String? = nil,
-    as other: String? = nil
-  ) async throws -> RawAnswer {
-    let current = try #require(self.next(turn))
-    let body: JSON = [
-      "dialogue": .text(dialogue ?? current.dialogue), "step": .integer(Int64(step ?? current.step)),
-      "response": .text(Data(response).base64EncodedString()),
-    ]
-    return try await post(
-      port, "/v1/charges/\(operation ?? self.operation)/steps", body, as: other ?? name, key: nil)
-  }
-
-  func get(_ target: String, as name: String) async throws -> RawAnswer {
-    let request = ClientRequest(target: target, token: TestServer.tokens[name])
-    return try await converse(with: port) { connection in
-      connection.send(request.text)
-      return try connection.answer()
-    }
-  }
-
-  /// Carries the charge on with the card itself, to the end.
-  func finish() async throws {
-    var turn = try await begin()
-    while next(turn) != nil { turn = try await send(turn, try ask(turn)) }
   }
 }

@@ -31,7 +31,8 @@ enum RedemptionEndpoints {
         switch try center.redemption.begin(request, in: transaction) {
         case .granted(let grant): return .json(document(grant), status: .created)
         case .refused:
-          return .problem(Problem(.refused, "Compare the code with the sheet, or ask who sold it."), to: call)
+          return .problem(
+            Problem(.refused, "This code buys nothing here; compare it with the sheet, or ask who sold it."), to: call)
         case .tooManyAttempts(let seconds):
           throw CenterError(
             .tooManyAttempts(retryAfter: seconds), "Redeeming a code", remedy: "Wait before you try another code.")

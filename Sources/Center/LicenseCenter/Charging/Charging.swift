@@ -195,7 +195,9 @@ extension Charging {
     guard status.chargeCounter < .max, possible >= (order.acceptsFewer ? 1 : desired) else {
       throw CenterError(
         .limitReached, operation,
-        remedy: "At most \(possible) more codes can be charged onto this card now; order no more, or accept fewer.")
+        remedy: possible > 0
+          ? "At most \(possible) more codes can be charged onto this card now; order no more, or accept fewer."
+          : "No more codes can be charged onto this card: it is full, or at the limit that it was issued with.")
     }
     return min(desired, possible)
   }

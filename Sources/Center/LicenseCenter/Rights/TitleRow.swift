@@ -24,7 +24,8 @@ struct TitleRow {
   static func get(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitleRow {
     guard let title = try find(transaction, softwareID) else {
       throw CenterError(
-        .notFound, "Looking up the title \(softwareID)", remedy: "Register it first, or check the software id.")
+        .notFound, "Looking up the title \(softwareID)",
+        remedy: "There is no title of this id here; check the software id.")
     }
     return title
   }

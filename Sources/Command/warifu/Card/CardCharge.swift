@@ -102,10 +102,10 @@ struct CardCharge: AsyncParsableCommand {
       let order = try ChargeOrder(
         operationID: try operation?.id ?? .drawn(from: SystemRandom()), cardSerial: serial,
         softwareID: try title.resolve(among: titles, in: "the centre"), quantity: count, acceptsFewer: fewer)
-      let token = try await client.logIn(with: card)
       do {
-        let charge = try await client.charge(order, over: card.connection, as: token)
-        try? await client.logOut(token)
+        let charge = try await client.loggedIn(with: card) { token in
+          try await client.charge(order, over: card.connection, as: token)
+        }
         return try ChargeReport(charge)
       } catch let error as CenterClientError {
         guard error.mayHaveChanged else { throw error }

@@ -21,16 +21,13 @@ struct CardSignIn: AsyncParsableCommand {
   func run() async throws {
     guard let address = try center.address() else {
       throw Failure(
-        .usage, "no centre on the network was named",
-        remedy: "give its address with --center: https://HOST; for a folder there is 'warifu center sign-in'")
+        .usage, center.path.map { "\($0) is no address of a centre" } ?? "no centre was named",
+        remedy: "give its address with --center: https://HOST; where its folder is, there is 'warifu center sign-in'")
     }
     let card = try card.open()
     try card.checkIsIssued()
     let code = try await network.use(address) { client in
-      let token = try await client.logIn(with: card)
-      let code = try await client.signInCode(as: token)
-      try? await client.logOut(token)
-      return code
+      try await client.loggedIn(with: card) { try await client.signInCode(as: $0) }
     }
     try output.write(CardSignInReport(code))
   }

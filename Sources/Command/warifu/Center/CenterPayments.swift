@@ -11,7 +11,7 @@ struct CenterPayments: AsyncParsableCommand {
     commandName: "payments", abstract: "Collecting bills from holders' means of payment.",
     subcommands: [
       CenterPaymentsUse.self, CenterPaymentsFile.self, CenterPaymentsForget.self, CenterPaymentsList.self,
-      CenterPaymentsCollect.self, CenterPaymentsReconcile.self,
+      CenterPaymentsCollect.self, CenterPaymentsVoid.self, CenterPaymentsReconcile.self,
     ])
 }
 
@@ -167,6 +167,44 @@ struct CenterPaymentsCollect: AsyncParsableCommand {
   }
 }
 
+/// `center payments void`.
+struct CenterPaymentsVoid: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "void", abstract: "Give up a payment for which nothing was sold: what is set aside is let go.",
+    discussion: """
+      'warifu center payments list' shows its name. One that was taken is refunded instead, see 'warifu center refund'; \
+      of a charge the card decides, see 'warifu card receipt'.
+
+      Example:
+        warifu center payments void 00112233445566778899AABBCCDDEEFF --yes \\
+          --center center --passphrase file:passphrase
+      """)
+
+  @Argument(help: ArgumentHelp("The payment's name.", valueName: "payment"))
+  var payment: OperationArgument
+
+  @OptionGroup var agreement: AgreementOptions
+  @OptionGroup var center: CenterOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let record = try await center.use { center in
+      let found = try await center.payments.payment(payment.id)
+      if found.canBeGivenUp {
+        try agreement.confirm("The payment of \(found.amount) by card \(found.cardSerial) is given up")
+      }
+      _ = try await center.payments.void(payment.id)
+      return try await center.payments.payment(payment.id)
+    }
+    try output.write(PaymentReport(record))
+  }
+}
+
+extension PaymentRecord {
+  /// Whether giving it up is something to ask about: else it is given up already, or cannot be.
+  fileprivate var canBeGivenUp: Bool { [.authorising, .authorised].contains(state) && !bill.hasPrefix("charge:") }
+}
+
 /// `center payments reconcile`.
 struct CenterPaymentsReconcile: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -220,8 +258,8 @@ struct PaymentReport: Report {
   /// Several payments.
   static func table(_ payments: [PaymentReport]) -> String {
     Columns.table(
-      ["OPENED", "AMOUNT", "REFUNDED", "STATE", "BILL"],
-      payments.map { [Words.time($0.openedAt), $0.amount, $0.refunded, $0.state, $0.bill] })
+      ["OPENED", "AMOUNT", "REFUNDED", "STATE", "PAYMENT", "BILL"],
+      payments.map { [Words.time($0.openedAt), $0.amount, $0.refunded, $0.state, $0.payment, $0.bill] })
   }
 }
 

@@ -33,9 +33,17 @@ struct CenterFolderOptions: ParsableArguments {
     guard let path else {
       throw Failure(.usage, "no centre was named", remedy: "give its folder with --center, or set WARIFU_CENTER")
     }
-    guard FileManager.default.fileExists(atPath: path + "/center.json") else {
+    guard try address() == nil else {
       throw Failure(
-        .unavailable, "there is no centre at \(path)", remedy: "check the path, or make one with 'warifu center init'")
+        .usage, "this is done in the centre's folder, and \(path) is an address",
+        remedy: "give the folder with --center, where it is")
+    }
+    guard FileManager.default.fileExists(atPath: path + "/center.json") else {
+      // Somebody may have meant a host.
+      let hint = path.contains(".") && !path.contains("/") ? "; an address begins with https://" : ""
+      throw Failure(
+        .unavailable, "there is no centre at \(path)",
+        remedy: "check the path, or make one with 'warifu center init'" + hint)
     }
     return CenterFolder(path)
   }

@@ -9,9 +9,35 @@ struct NetworkOptions: ParsableArguments {
         + "system's own.", valueName: "file"))
   var authority: String?
 
-  /// Lends a client of the centre at `address`.
-  func use<R>(_ address: CenterAddress, _ body: (CenterClient) async throws -> R) async throws -> R {
-    try await CenterClient.use(address, authorities: authority, body)
+  @Option(
+    help: ArgumentHelp(
+      "How long a centre on the network that does not answer is tried again, in seconds.", valueName: "seconds"))
+  var wait: UInt16 = 60
+
+  /// Lends a client of the centre at `address`. Ctrl-C stops it where it can be carried on.
+  ///
+  /// - Parameter watch: hears Ctrl-C.
+  func use<R: Sendable>(
+    _ address: CenterAddress, hearing watch: InterruptWatch = InterruptWatch(),
+    _ body: (CenterClient) async throws -> R
+  ) async throws -> R {
+    var patience = Patience()
+    patience.retryTime = .seconds(Int64(wait))
+    let notice = "No answer from \(address) yet; trying for \(wait) seconds."
+    // It hears as long as it lives.
+    defer { withExtendedLifetime(watch) {} }
+    let onWait: @Sendable () -> Void = { if Terminal.showsProgress { Terminal.complain(notice) } }
+    return try await withoutActuallyEscaping(body) { body in
+      // Whoever waits for the task has what the body has, and does not touch it meanwhile.
+      nonisolated(unsafe) let body = body
+      let task = Task { [authority, patience] in
+        try await CenterClient.use(address, authorities: authority, patience: patience, onWait: onWait) {
+          try await body($0)
+        }
+      }
+      watch.whenInterrupted { task.cancel() }
+      return try await task.value
+    }
   }
 }
 

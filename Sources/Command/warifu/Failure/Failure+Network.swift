@@ -4,8 +4,9 @@ import ISO7816
 extension CenterClientError: FailureConvertible {
   var failure: Failure {
     let word = card?.statusWord.map { " (the card answered \(StatusWord(rawValue: $0).meaning))" } ?? ""
-    let request = requestID.map { ", request \($0)" } ?? ""
-    return Failure(exitStatus, "\(operation) failed\(word)\(request)", remedy: remedy)
+    var failure = Failure(exitStatus, "\(operation) failed\(word)", remedy: remedy)
+    if let requestID { failure.sentence += " (request \(requestID) in the centre's log)" }
+    return failure
   }
 
   private var exitStatus: ExitStatus {

@@ -43,12 +43,19 @@ struct OpenCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try NewPath.checkFolder(of: output)
+    try NewPath.checkIsFree(output)
+    try NewPath.checkIsReadable(file, what: "sealed file")
+    if let key { try NewPath.checkIsReadable(key, what: "key file") }
     let title = try key.map { try HandedOverTitle.open(download: file, keyFile: $0, into: output) } ?? provision()
     try report.write(OpenReport(title, output))
   }
 
   private func provision() throws -> HandedOverTitle {
+    guard code != nil || Terminal.canAsk else {
+      throw Failure(
+        .usage, "nothing was given that opens \(file)",
+        remedy: "give the --key of a download, or the --code of a file from the counter")
+    }
     let keys = try center.folder().facts().editions.map { try Certificate(der: $0.licenseCertificate).publicKey }
     let secret = try SecretRequest(what: "code", option: "--code").answer(code)
     return try HandedOverTitle.open(

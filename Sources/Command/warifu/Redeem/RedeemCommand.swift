@@ -36,18 +36,30 @@ struct RedeemCommand: AsyncParsableCommand {
     let place = center ?? ProcessInfo.processInfo.environment["WARIFU_CENTER"]
     guard let address = try NetworkOptions.address(place) else {
       throw Failure(
-        .usage, "no centre on the network was named", remedy: "give its address with --center: https://HOST")
+        .usage, place.map { "\($0) is no address of a centre" } ?? "no centre was named",
+        remedy: "give its address with --center: https://HOST; where its folder is, there is 'warifu center provide'")
     }
-    try NewPath.checkFolder(of: output)
+    try checkOutput()
     let secret = try SecretRequest(what: "code", option: "--code").answer(code)
     let code = try secret.withBytes { try RetrievalCode(typed: String(decoding: $0.octets, as: UTF8.self)) }
-    let title = try await network.use(address) { client in
-      let line = ProgressLine("Downloading")
+    let watch = InterruptWatch()
+    let title = try await network.use(address, hearing: watch) { client in
+      let line = ProgressLine("Downloading", watch: watch)
       return try await client.redeem(code, into: output) { done, total in
         line.advance(TransferProgress(.copying, done: done, total: total))
       }
     }
     try report.write(RedeemReport(title, output))
+  }
+
+  private func checkOutput() throws {
+    do {
+      try NewPath.checkIsFree(output)
+    } catch let failure as Failure where failure.status == .failed && CenterClient.hasBegun(output) {
+      throw Failure(
+        .failed, "there is a file \(output) already, and \(output).redemption of a download to it",
+        remedy: "remove that one if \(output) is the title, else move \(output) away and repeat the command")
+    }
   }
 }
 

@@ -9,7 +9,7 @@ final class ProgressLine {
   private static let pause = Duration.milliseconds(100)
 
   private let what: String?
-  private let watch = InterruptWatch()
+  private let watch: InterruptWatch
   private let clock = ContinuousClock()
   private let isShown = Terminal.showsProgress
   private var shown: ContinuousClock.Instant?
@@ -18,8 +18,13 @@ final class ProgressLine {
 
   /// Watches one operation; its line is taken away when this value goes, and Ctrl-C does again what it did before.
   ///
-  /// - Parameter what: what is going on, if it is more than its kind.
-  init(_ what: String? = nil) { self.what = what }
+  /// - Parameters:
+  ///   - what: what is going on, if it is more than its kind.
+  ///   - watch: hears Ctrl-C.
+  init(_ what: String? = nil, watch: InterruptWatch = InterruptWatch()) {
+    self.what = what
+    self.watch = watch
+  }
 
   deinit {
     if shown != nil { Terminal.clearLine() }
