@@ -55,8 +55,8 @@ demo: swift packages-to-build packages-to-demo ## Show the main job in ./demo: c
 # In a test run `python3` is the one that has the packages above.
 run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" $(house)/run-tests
 
-# The centre's services, on both engines, take about as long as all else.
-beside := --beside '^LicenseCenterTests[.]'
+# These take the longest: the centre's services on both engines, its server, and the commands.
+beside := $(foreach module,LicenseCenter CenterServer Command,--beside '^$(module)Tests[.]')
 
 test: swift packages-to-build packages-to-test python ## Run every test, the long ones as a seeded sample
 	$(run-tests) .build/test.log $(beside)
