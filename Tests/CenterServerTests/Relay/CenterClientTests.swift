@@ -151,16 +151,6 @@ import Testing
     }
   }
 
-  /// A token that cannot be given back holds nobody up.
-  @Test func loggingOutIsTriedOnce() async throws {
-    let token = try #require(CenterToken(String(repeating: "t", count: 16)))
-    let start = ContinuousClock.now
-    let error = await failure {
-      try await CenterClient.use(CenterAddress("http://127.0.0.1:1")) { try await $0.logOut(token) }
-    }
-    #expect(error?.code == .unreachable && ContinuousClock.now - start < .seconds(50))
-  }
-
   @Test func unreachableCentreIsGivenUpInTime() async throws {
     let bench = try await RelayBench()
     var patience = Patience.ofTests

@@ -67,6 +67,17 @@ import Testing
     #expect(error?.code == .answerInvalid && huge.requests == 1)
   }
 
+  /// A token that cannot be given back holds nobody up.
+  @Test func loggingOutIsTriedOnce() async throws {
+    let busy = try Impostor(UnbelievedAnswerTests.ok("{}", "503 Busy", "Retry-After: 1\r\n"))
+    defer { busy.stop() }
+    let token = try #require(CenterToken(String(repeating: "t", count: 16)))
+    let error = await failure { try await use(busy) { try await $0.logOut(token) } }
+    #expect(error != nil && busy.requests == 1)
+    let others = await failure { _ = try await use(busy) { try await $0.titles() } }
+    #expect(others != nil && busy.requests > 2, "whatever else is asked is asked again")
+  }
+
   /// A server that says when to come again is not asked before.
   @Test func whoIsBusyIsLeftAlone() async throws {
     let problem = #"{"type": "urn:warifu:problem:unavailable", "detail": "Not now.", "request": "r"}"#
