@@ -91,7 +91,7 @@ extension CenterClient {
     struct Ended: Decodable { var ended: Bool }
     var request = CenterRequest(
       method: .DELETE, target: "/v1/login/token", operation: "Logging out at the centre", token: token)
-    request.time = .seconds(5)
+    request.time = .seconds(15)
     request.isTriedOnce = true
     _ = try await ask(request, as: Ended.self)
   }
