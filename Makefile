@@ -56,7 +56,10 @@ demo: swift packages-to-build packages-to-demo ## Show the main job in ./demo: c
 run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" $(house)/run-tests
 
 # These take the longest: the centre's services on both engines, its server, and the commands.
-beside := $(foreach module,LicenseCenter CenterServer Command,--beside '^$(module)Tests[.]')
+beside := $(foreach tests,LicenseCenterTests[.] CenterServerTests[.] CommandTests[.][A-D] CommandTests[.][E-Z],--beside '^$(tests)')
+
+build-tests: swift packages-to-build packages-to-test # What the next one builds
+	swift build --build-tests --quiet
 
 test: swift packages-to-build packages-to-test python ## Run every test, the long ones as a seeded sample
 	$(run-tests) .build/test.log $(beside)
@@ -64,6 +67,9 @@ test: swift packages-to-build packages-to-test python ## Run every test, the lon
 
 # An optimised build of its own, which tests may look into.
 optimised := -c release -Xswiftc -enable-testing --scratch-path .build/soak
+
+build-release-tests: swift packages-to-build packages-to-test # What the next one builds
+	swift build --build-tests --quiet $(optimised)
 
 test-release: swift packages-to-build packages-to-test python ## Run them in a release build: the optimiser can be wrong
 	$(run-tests) .build/test-release.log $(beside) $(optimised)
