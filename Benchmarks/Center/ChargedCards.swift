@@ -20,6 +20,8 @@ import ServiceLifecycle
 final class ChargedCards: Sendable {
   /// Codes of one charge.
   static let codes: UInt16 = 10
+  /// Data octets of a block that fits a short APDU inside the channel, as the centre sends them.
+  private static let blockOctets = 239
   private static let token = "a-token-of-the-benchmark-0123456789"
 
   private let folder: String
@@ -127,7 +129,8 @@ final class ChargedCards: Sendable {
     return time
   }
 
-  /// Opens the channel to every card and stores a batch of as many codes, without any centre.
+  /// Has the conversation of a charge with every card, without any centre: select, certify, ask for its status, store a
+  /// batch of as many codes in blocks as short.
   func bareChannel(callers: Int) async throws -> Duration {
     let title = title
     return try await each(of: bare, callers) { line in
@@ -140,7 +143,11 @@ final class ChargedCards: Sendable {
       _ = try line.connection.select(applicationID: CardProtocol.applicationID, operation: "select")
       var session = try FirmwareCard.openSession(
         line.connection, serial: line.serial.octets, individualKey: line.individualKey, SeededRandom(seed: 2))
-      try session.storeData(BERTLV.encode(tag: UInt32(DataTag.chargeBatch.rawValue), value: batch))
+      try session.data(.getData(.applicationStatus), operation: "status")
+      let object = BERTLV.encode(tag: UInt32(DataTag.chargeBatch.rawValue), value: batch)
+      for block in try CommandAPDU.storeData(object, blockOctets: ChargedCards.blockOctets) {
+        try session.data(block, operation: "store")
+      }
     }
   }
 

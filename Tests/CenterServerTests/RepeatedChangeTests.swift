@@ -86,7 +86,7 @@ import Testing
       _ = try await make(
         Change(
           "noteIntroduction", "POST", "/v1/payback/introductions",
-          ["card": own, "introducer": .text(older.description)]))
+          ["card": own, "introducer": .text(older.description)], otherwise: ["introducer": own]))
       _ = try await make(
         Change(
           "deposit", "POST", "/v1/ledger/deposits", ["card": own, "amount": .yen(1000)],
@@ -101,7 +101,9 @@ import Testing
           "makeCodeKey", "POST", "/v1/codes/keys", ["code": sheet.list("codes")[0], "kind": "right"]))
       _ = try await make(Change("confirmSheet", "POST", "/v1/codes/sheets/1/printed"))
       _ = try await make(
-        Change("filePaymentMethod", "PUT", "/v1/cards/\(card)/payment-method", ["token": "simulated"]))
+        Change(
+          "filePaymentMethod", "PUT", "/v1/cards/\(card)/payment-method", ["token": "simulated"],
+          otherwise: ["token": "other"]))
       let collected = try await make(
         Change(
           "collectDebt", "POST", "/v1/payments", ["card": own, "currency": "JPY"], otherwise: ["currency": "EUR"],
@@ -142,13 +144,17 @@ import Testing
           [
             "machine": .text(machine), "name": "Kiosk", "key": .text(Data(key).base64EncodedString()),
             "roles": ["machine"], "configuration": [["item": "hostID", "values": ["AQ=="]]],
-          ]))
+          ], otherwise: ["name": "Stand"]))
       _ = try await make(
-        Change("setMachineRoles", "PUT", "/v1/clients/\(machine)/roles", ["roles": ["machine", "counter"]]))
+        Change(
+          "setMachineRoles", "PUT", "/v1/clients/\(machine)/roles", ["roles": ["machine", "counter"]],
+          otherwise: ["roles": ["machine"]]))
       _ = try await make(Change("revokeMachine", "POST", "/v1/clients/\(machine)/revoke"))
       _ = try await make(Change("reinstateMachine", "POST", "/v1/clients/\(machine)/reinstate"))
       _ = try await make(
-        Change("setCardRoles", "PUT", "/v1/cards/\(card)/roles", ["roles": ["holder", "counter"]]))
+        Change(
+          "setCardRoles", "PUT", "/v1/cards/\(card)/roles", ["roles": ["holder", "counter"]],
+          otherwise: ["roles": ["holder"]]))
       _ = try await make(Change("blockCard", "POST", "/v1/cards/\(card)/block"))
       _ = try await make(Change("unblockCard", "POST", "/v1/cards/\(card)/unblock"))
       // Those two have tests of their own: P18, and GivenUpChargeTests.

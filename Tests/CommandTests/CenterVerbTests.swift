@@ -82,6 +82,32 @@ import Testing
     #expect(try bench.succeed("center", "statement", card).output.contains("voided"))
   }
 
+  @Test func P6_anOpenChargeIsGivenUp() throws {
+    let counter = try counter()
+    let (bench, card) = (counter.bench, counter.card)
+    let order = ["card", "charge", "--title", "Shell", "--count", "2"]
+    func open() throws -> String? { try bench.json("card", "receipt")["openOperation"] as? String }
+    let paid = try bench.json("center", "statement", card)["balances"] as? [[String: String]]
+    for number in 1... where try open() == nil {
+      try #require(try bench.killed(at: "fdatasync", number, of: "alice.card", order), "no kill leaves a charge open")
+    }
+    let charge = try #require(try open())
+    try bench.expect([
+      Mistake(64, "give --yes", "center", "give-up", charge),
+      Mistake(64, "is invalid", "center", "give-up", "12", "--yes"),
+      Mistake(65, "no charge of this name", "center", "give-up", String(repeating: "0", count: 32), "--yes"),
+    ])
+    for _ in 0..<2 {
+      #expect(try bench.json("center", "give-up", charge, "--yes")["state"] as? String == "voided")
+    }
+    #expect(try open() == nil)
+    #expect(try bench.json("center", "statement", card)["balances"] as? [[String: String]] == paid)
+    #expect(try bench.run(order + ["--operation", charge]).status == 1)
+    let booked = try #require(try bench.json(order)["operation"] as? String)
+    try bench.expect([Mistake(1, "are not refunded", "center", "give-up", booked, "--yes")])
+    try bench.succeed("center", "verify")
+  }
+
   @Test func payBackIsGrantedAndPaidOut() throws {
     let counter = try counter()
     let (bench, card) = (counter.bench, counter.card)

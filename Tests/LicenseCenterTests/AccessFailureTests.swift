@@ -76,5 +76,5 @@ private final class FailingTransaction: Transaction {
     return try base.run(sql, values)
   }
 
-  func noteAuditHead(_ head: AuditHead) { base.noteAuditHead(head) }
+  func noteAuditRecord(_ newest: NewestAuditRecord) { base.noteAuditRecord(newest) }
 }

@@ -190,6 +190,6 @@ private final class StatementRecorder: Database {
       return try transaction.run(sql, values)
     }
 
-    func noteAuditHead(_ head: AuditHead) { transaction.noteAuditHead(head) }
+    func noteAuditRecord(_ newest: NewestAuditRecord) { transaction.noteAuditRecord(newest) }
   }
 }

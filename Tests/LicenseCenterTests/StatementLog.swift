@@ -42,6 +42,6 @@ final class StatementLog: Database {
       return try transaction.run(sql, values)
     }
 
-    func noteAuditHead(_ head: AuditHead) { transaction.noteAuditHead(head) }
+    func noteAuditRecord(_ newest: NewestAuditRecord) { transaction.noteAuditRecord(newest) }
   }
 }

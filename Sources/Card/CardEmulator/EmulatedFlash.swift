@@ -24,10 +24,11 @@ final class EmulatedFlash: FlashMemory {
     self.file = isRehearsal ? nil : file
     self.faults = faults
     touched = [Bool](repeating: false, count: geometry.pageCount)
-    guard let start = ErasedImage.map(octets: geometry.octets) else {
-      throw CardStateError(.storage, file?.path ?? "memory", "no memory")
+    do {
+      start = try ErasedImage.map(octets: geometry.octets)
+    } catch {
+      throw CardStateError(.storage, file?.path ?? "memory", "no memory: " + String(cString: strerror(error.code)))
     }
-    self.start = start
     memory = UnsafeMutableRawBufferPointer(start: start, count: geometry.octets)
     try file?.readFlash(into: memory) { touched[$0] = true }
   }
@@ -164,22 +165,28 @@ public struct StorageFaults: Sendable, Hashable {
 private enum ErasedImage {
   static let octets = 16_777_216
 
-  /// Made once; -1 when the system has none to give.
-  static let descriptor: Int32 = {
+  /// Why the system has none to give.
+  struct Failure: Error {
+    let code: Int32
+
+    init(code: Int32 = errno) { self.code = code }
+  }
+
+  /// Made once.
+  private static let descriptor: Result<Int32, Failure> = {
     let descriptor = warifu_memfd_create("warifu-erased-flash")
-    guard descriptor >= 0 else { return -1 }
+    guard descriptor >= 0 else { return .failure(Failure()) }
     let piece = [UInt8](repeating: 0xFF, count: 65_536)
     for offset in stride(from: 0, to: octets, by: piece.count)
-    where pwrite(descriptor, piece, piece.count, off_t(offset)) != piece.count { return -1 }
-    return warifu_seal(descriptor) == 0 ? descriptor : -1
+    where pwrite(descriptor, piece, piece.count, off_t(offset)) != piece.count { return .failure(Failure()) }
+    return warifu_seal(descriptor) == 0 ? .success(descriptor) : .failure(Failure())
   }()
 
-  /// A private mapping of `count` octets, all 0xFF.
-  static func map(octets count: Int) -> UnsafeMutableRawPointer? {
-    guard count <= octets, descriptor >= 0 else { return nil }
-    guard let base = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
-      return nil
-    }
+  /// A private mapping of `count` octets, all 0xFF; at most ``octets``.
+  static func map(octets count: Int) throws(Failure) -> UnsafeMutableRawPointer {
+    guard count <= octets else { throw Failure(code: ENOMEM) }
+    let base = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE, try descriptor.get(), 0)
+    guard let base, base != MAP_FAILED else { throw Failure() }
     madvise(base, count, MADV_DONTDUMP)
     return base
   }

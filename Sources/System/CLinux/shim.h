@@ -20,8 +20,14 @@ static inline int warifu_memfd_create(const char *name) {
 }
 
 // fcntl(2) F_ADD_SEALS: no more writing, growing, shrinking or sealing.
+//
+// EBUSY: the system itself holds one of the pages for a moment, to move it, say. It waits for that, but not long.
 static inline int warifu_seal(int descriptor) {
-  return fcntl(descriptor, 1033 /* F_ADD_SEALS */, 0x0001 | 0x0002 | 0x0004 | 0x0008);
+  int result;
+  int tries = 100;
+  do result = fcntl(descriptor, 1033 /* F_ADD_SEALS */, 0x0001 | 0x0002 | 0x0004 | 0x0008);
+  while (result < 0 && errno == EBUSY && --tries > 0);
+  return result;
 }
 
 // fcntl(2) F_GET_SEALS.

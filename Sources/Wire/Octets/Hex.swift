@@ -3,6 +3,7 @@ public enum Hex {
   /// The digits of `bytes`, two per octet.
   public static func encode(_ bytes: some Sequence<UInt8>) -> String {
     var text: [UInt8] = []
+    text.reserveCapacity(2 * bytes.underestimatedCount)
     for octet in bytes {
       text.append(digit(octet >> 4))
       text.append(digit(octet & 15))

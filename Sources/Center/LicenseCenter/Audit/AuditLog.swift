@@ -47,16 +47,19 @@ enum AuditLog {
         .integer(record.sequence), .number(record.time), .text(record.action), .text(record.subject),
         .text(record.detail), .blob(last.hash), .blob(hash),
       ])
-    transaction.noteAuditHead(AuditHead(sequence: record.sequence, hash: hash))
+    transaction.noteAuditRecord(
+      NewestAuditRecord(head: AuditHead(sequence: record.sequence, hash: hash), time: record.time))
   }
 
   /// What stands for the newest record while there is none.
   private static let none = AuditHead(sequence: 0, hash: origin)
 
-  /// The newest record's number, hash and time; `nil` while there is none.
-  private static func newest(_ transaction: any Transaction) throws -> (head: AuditHead, time: UInt64)? {
-    try transaction.first("SELECT sequence, time, hash FROM audit_log ORDER BY sequence DESC LIMIT 1").map { row in
-      (AuditHead(sequence: try row.integer("sequence"), hash: try row.octets("hash")), try row.number("time"))
+  /// The newest record; `nil` while there is none.
+  private static func newest(_ transaction: any Transaction) throws -> NewestAuditRecord? {
+    if let noted = transaction.notedAuditRecord { return noted }
+    return try transaction.first("SELECT sequence, time, hash FROM audit_log ORDER BY sequence DESC LIMIT 1").map {
+      NewestAuditRecord(
+        head: AuditHead(sequence: try $0.integer("sequence"), hash: try $0.octets("hash")), time: try $0.number("time"))
     }
   }
 
@@ -118,6 +121,14 @@ public struct AuditHead: Hashable, Sendable {
   public var sequence: Int64
   /// Its hash, 32 octets.
   public var hash: [UInt8]
+}
+
+/// The newest record of the audit log and its time, behind which no later one may lie.
+public struct NewestAuditRecord: Hashable, Sendable {
+  /// The record.
+  public var head: AuditHead
+  /// Its time, seconds since 1970 UTC.
+  public var time: UInt64
 }
 
 /// What one record says.

@@ -107,8 +107,12 @@ struct CardRow {
 
   /// How many codes may still be sold with the card (P16); those of an open charge count as sold.
   func remainingCodes(_ transaction: any Transaction) throws -> Int {
-    let reserved = try ChargeRow.open(transaction, card: serial)?.outcome.actual ?? 0
-    return max(0, Int(try maximumCodes) - Int(try codesSold) - reserved)
+    try remainingCodes(reserved: try ChargeRow.open(transaction, card: serial)?.outcome.actual ?? 0)
+  }
+
+  /// The same, where it is known how many codes an open charge has.
+  func remainingCodes(reserved: Int) throws -> Int {
+    max(0, Int(try maximumCodes) - Int(try codesSold) - reserved)
   }
 
   /// The card's individual key.

@@ -118,39 +118,39 @@ extension Charging {
     _ order: ChargeOrder, _ status: CardStatus, after lastCharge: Int64, _ operation: String
   ) async throws(CenterError) -> OpenedCharge {
     let context = context
+    let room = Charging.room(order, status)
+    let codes = try NewCode.make(min(Int(order.quantity), room), context, operation)
     return try await context.database.write { transaction in
-      if let earlier = try ChargeRow.find(transaction, operation: order.operationID) {
-        guard earlier.orderDigest == Digest.sha256(order.encoded) else { throw Charging.reused(operation) }
-        throw Charging.overtaken(operation)
-      }
       let card = try CardRow.issued(transaction, order.cardSerial)
       let title = try TitleRow.get(transaction, order.softwareID).record
       guard try card.generationKeys.contains(order.conditions.generationKey) else {
         throw CenterError(.invalid, operation, remedy: "The card was not issued with that generation key.")
       }
-      guard try ChargeRow.open(transaction, card: order.cardSerial) == nil,
-        try ChargeRow.last(transaction, card: order.cardSerial) == lastCharge
-      else { throw Charging.overtaken(operation) }
+      // No charge was open when `lastCharge` was read, and none opens again.
+      guard try ChargeRow.last(transaction, card: order.cardSerial) == lastCharge else {
+        throw Charging.overtaken(operation)
+      }
       guard try ChargeRow.fits(transaction, counter: status.chargeCounter, card) else {
         let booked = try card.chargeNumber
         throw CenterError(
           .notCertified, operation,
           remedy: "The card counts \(status.chargeCounter) charges where \(booked) are booked; it may be an old copy.")
       }
-      let quantity = try Charging.quantity(
-        order, remaining: try card.remainingCodes(transaction), status, operation)
+      // What is open would have begun since: all that may still be sold is free.
+      let quantity = try Charging.quantity(order, possible: min(room, card.remainingCodes(reserved: 0)), operation)
       let identifier = try transaction.nextNumber(of: "charge")
       let now = context.clock.now()
       let number = status.chargeCounter + 1
-      let codes = CodeSales.make(quantity, context)
+      let codes = Array(codes.prefix(quantity))
       let batch = try ChargeBatch(
-        number: number, records: codes.map { order.conditions.chargeRecord($0, for: title.softwareID) }
+        number: number, records: codes.map { order.conditions.chargeRecord($0.code, for: title.softwareID) }
       ).encoded()
       let rows = try transaction.run(
         """
         INSERT INTO charges (id, operation, order_digest, card, number, software_id, desired, actual, price, currency,
           batch_digest, state, opened_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open', $12) RETURNING *
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open', $12)
+        ON CONFLICT (operation) DO NOTHING RETURNING *
         """,
         [
           .integer(identifier), .blob(order.operationID.octets), .blob(Digest.sha256(order.encoded)),
@@ -158,9 +158,8 @@ extension Charging {
           .number(quantity), .integer(title.price.minorUnits), .text(title.price.currency.code),
           .blob(Digest.sha256(batch)), .number(now),
         ])
-      guard let charge = try rows.first.map(ChargeRow.init) else {
-        throw CenterError(.storage, operation, remedy: "Run it again.")
-      }
+      // Only an order for another card takes the name and leaves this card's last charge as it was.
+      guard let charge = try rows.first.map(ChargeRow.init) else { throw Charging.reused(operation) }
       try CodeSales.enter(
         codes, transaction, context, title: title, conditions: order.conditions, state: .reserved,
         owner: .charge(identifier), card: card)
@@ -183,16 +182,19 @@ extension Charging {
     CenterError(.keyReused, operation, remedy: "This operation was begun before with another order.")
   }
 
-  /// How many codes can be charged: the wish, the card's limit (P16), its room, and what it can take in at once.
-  private static func quantity(
-    _ order: ChargeOrder, remaining: Int, _ status: CardStatus, _ operation: String
-  ) throws -> Int {
-    let desired = Int(order.quantity)
+  /// How many codes a card has room for, and can take in at once.
+  private static func room(_ order: ChargeOrder, _ status: CardStatus) -> Int {
+    guard status.chargeCounter < .max else { return 0 }
     let recordOctets = ChargeBatch.recordOctets + order.conditions.messageID.count
     // Tag and length of the object take up to 6 octets.
     let staged = max(0, status.stagingOctets - ChargeBatch.headerOctets - 6) / recordOctets
-    let possible = min(remaining, max(0, status.capacity - status.codesOnCard), staged)
-    guard status.chargeCounter < .max, possible >= (order.acceptsFewer ? 1 : desired) else {
+    return min(max(0, status.capacity - status.codesOnCard), staged)
+  }
+
+  /// How many codes are charged: the wish, as far as the card's limit (P16) and its room make it `possible`.
+  private static func quantity(_ order: ChargeOrder, possible: Int, _ operation: String) throws -> Int {
+    let desired = Int(order.quantity)
+    guard possible >= (order.acceptsFewer ? 1 : desired) else {
       throw CenterError(
         .limitReached, operation,
         remedy: possible > 0
@@ -228,8 +230,7 @@ extension Charging {
       transaction, amount, from: .holder(serial), to: .seller(title.seller),
       operation: outcome.bill, memo: "charge \(outcome.number)", at: now)
     try Payments.bill(transaction, context, outcome.bill)
-    try Payback.judge(
-      transaction, context, try JudgedSale(transaction, .charge(charge.identifier), card: serial, title))
+    try Payback.judge(transaction, context, .charge(charge.identifier), card: serial, title)
     try AuditLog.append(
       transaction, at: now, "charge.book", subject: serial,
       detail: "number \(outcome.number), \(outcome.actual) codes, \(amount)")

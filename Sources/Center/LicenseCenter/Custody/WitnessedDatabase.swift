@@ -44,9 +44,11 @@ private final class WitnessedTransaction: Transaction {
 
   func tell(_ sql: String, _ values: [SQLValue]) throws { try base.tell(sql, values) }
 
-  func noteAuditHead(_ head: AuditHead) {
-    self.head = head
+  var notedAuditRecord: NewestAuditRecord? { base.notedAuditRecord }
+
+  func noteAuditRecord(_ newest: NewestAuditRecord) {
+    head = newest.head
     records += 1
-    base.noteAuditHead(head)
+    base.noteAuditRecord(newest)
   }
 }

@@ -53,7 +53,10 @@ public protocol Transaction {
   func tell(_ sql: String, _ values: [SQLValue]) throws
 
   /// Hears that the audit log has a new last record. Whoever keeps heads outside the database listens; others need not.
-  func noteAuditHead(_ head: AuditHead)
+  func noteAuditRecord(_ newest: NewestAuditRecord)
+
+  /// The audit log's last record, where one was noted since the transaction began; else the database must be asked.
+  var notedAuditRecord: NewestAuditRecord? { get }
 }
 
 extension Transaction {
@@ -61,7 +64,10 @@ extension Transaction {
   public func tell(_ sql: String, _ values: [SQLValue]) throws { try run(sql, values) }
 
   /// Nobody listens.
-  public func noteAuditHead(_: AuditHead) {}
+  public func noteAuditRecord(_: NewestAuditRecord) {}
+
+  /// Nobody has listened.
+  public var notedAuditRecord: NewestAuditRecord? { nil }
 
   /// Runs a statement without parameters.
   @discardableResult

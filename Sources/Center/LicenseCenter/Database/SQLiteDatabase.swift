@@ -69,7 +69,8 @@ public struct SQLiteDatabase: Database {
   /// How each connection is set up: what is deleted is overwritten; 32 MiB of pages stay in memory, so that the pages of
   /// look-up values, which are hit by chance, need not be read anew; and the log is folded every 16 MiB.
   package static let settings = """
-    PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096
+    PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096;
+    PRAGMA temp_store = MEMORY
     """
 
   private static var configuration: Configuration {

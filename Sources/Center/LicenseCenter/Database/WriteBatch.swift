@@ -1,3 +1,27 @@
+/// The transaction that changes share, one after another. It remembers the audit log's last record, which each of them
+/// would ask for and nobody else can add to meanwhile.
+private final class SharedTransaction: Transaction {
+  private let connection: any WritingConnection
+  /// What the changes noted that stand, and the one that is being made.
+  private var (kept, noted): (NewestAuditRecord?, NewestAuditRecord?)
+
+  init(_ connection: any WritingConnection) { self.connection = connection }
+
+  func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] { try connection.run(sql, values) }
+
+  func tell(_ sql: String, _ values: [SQLValue]) throws { try connection.tell(sql, values) }
+
+  func noteAuditRecord(_ newest: NewestAuditRecord) { noted = newest }
+
+  var notedAuditRecord: NewestAuditRecord? { noted }
+
+  /// The change stands.
+  func keepChange() { kept = noted }
+
+  /// The change was undone.
+  func forgetChange() { noted = kept }
+}
+
 /// Changes that share one transaction and its commit.
 struct WriteBatch {
   let connection: any WritingConnection
@@ -35,7 +59,7 @@ struct WriteBatch {
       let failure: any Error
       do {
         try connection.begin()
-        if let outcome = try make(writes) { return outcome }
+        if let outcome = try make(writes, in: SharedTransaction(connection)) { return outcome }
         try connection.commit()
         return .done
       } catch is UndecidedCommit {
@@ -53,13 +77,13 @@ struct WriteBatch {
   ///
   /// - Returns: `nil` when they are to be committed.
   /// - Throws: when the transaction is to be tried again.
-  private func make(_ writes: [any PendingWrite]) throws -> Outcome? {
-    if writes.count == 1 { return try makeAlone(writes[0]) }
+  private func make(_ writes: [any PendingWrite], in transaction: SharedTransaction) throws -> Outcome? {
+    if writes.count == 1 { return try makeAlone(writes[0], in: transaction) }
     var needsMark = true
     for (index, write) in writes.enumerated() {
       if needsMark { try connection.setMark(isFirst: index == 0) }
       do {
-        try make(write)
+        try make(write, in: transaction)
         needsMark = true
       } catch {
         switch connection.condition {
@@ -70,6 +94,7 @@ struct WriteBatch {
           return .spoiled(culprit: index, CenterError(error, during: WriteBatch.operation))
         case .open, .failed:
           try connection.returnToMark()
+          transaction.forgetChange()
           write.refuse(CenterError(error, during: WriteBatch.operation))
           needsMark = false
         }
@@ -79,9 +104,9 @@ struct WriteBatch {
   }
 
   /// One change needs no mark: it is the transaction.
-  private func makeAlone(_ write: any PendingWrite) throws -> Outcome? {
+  private func makeAlone(_ write: any PendingWrite, in transaction: SharedTransaction) throws -> Outcome? {
     do {
-      try make(write)
+      try make(write, in: transaction)
       return nil
     } catch {
       if connection.condition == .repeatable { throw error }
@@ -92,10 +117,11 @@ struct WriteBatch {
   }
 
   /// Makes a change. One that hides an error of the engine from us has not been made either.
-  private func make(_ write: any PendingWrite) throws {
-    try write.run(in: connection)
+  private func make(_ write: any PendingWrite, in transaction: SharedTransaction) throws {
+    try write.run(in: transaction)
     try connection.settle()
     if connection.condition != .open { throw HiddenFailure() }
+    transaction.keepChange()
   }
 
   private struct HiddenFailure: Error {}

@@ -67,8 +67,17 @@ struct KeyID: Hashable, Sendable {
 /// The centre's secret keys in memory. Rotation adds a version; old ones stay until their last user expires.
 final class KeyStore: Sendable {
   private let keys: [KeyID: KeyHolder]
+  /// Every version, newest first; read with each request, unlike anything else here.
+  private let versions: [KeyPurpose: [UInt32]]
+  /// The newest version of every key of a purpose, by its number.
+  private let newest: [KeyPurpose: [UInt8: UInt32]]
 
-  private init(_ keys: [KeyID: KeyHolder]) { self.keys = keys }
+  private init(_ keys: [KeyID: KeyHolder]) {
+    self.keys = keys
+    let byPurpose = Dictionary(grouping: keys.keys, by: \.purpose)
+    versions = byPurpose.mapValues { Set($0.map(\.version)).sorted(by: >) }
+    newest = byPurpose.mapValues { Dictionary($0.map { ($0.number, $0.version) }, uniquingKeysWith: max) }
+  }
 
   /// New keys for every purpose, all of version 1; the authority's (PKCS #8) was made with its certificate.
   static func generate(authorityKey: consuming Secret, random: any RandomSource) throws(CenterError) -> KeyStore {
@@ -110,15 +119,12 @@ final class KeyStore: Sendable {
 
   /// The newest version of a key.
   func currentVersion(of purpose: KeyPurpose, number: UInt8 = 0) throws(CenterError) -> UInt32 {
-    let versions = keys.keys.filter { $0.purpose == purpose && $0.number == number }.map(\.version)
-    guard let version = versions.max() else { throw KeyStore.missing(purpose) }
+    guard let version = newest[purpose]?[number] else { throw KeyStore.missing(purpose) }
     return version
   }
 
   /// Every version of a key, newest first.
-  func versions(of purpose: KeyPurpose) -> [UInt32] {
-    Set(keys.keys.lazy.filter { $0.purpose == purpose }.map(\.version)).sorted(by: >)
-  }
+  func versions(of purpose: KeyPurpose) -> [UInt32] { versions[purpose] ?? [] }
 
   /// Lends a key; without a version, the newest.
   func withKey<R: ~Copyable>(

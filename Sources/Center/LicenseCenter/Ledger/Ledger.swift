@@ -146,13 +146,11 @@ extension Ledger {
       return false
     }
     let identifier = try entry.integer("id")
-    for (line, posting) in postings.enumerated() {
-      let account = try credit(transaction, posting.0, posting.1)
-      try transaction.run(
-        "INSERT INTO postings (entry, line, account, amount) VALUES ($1, $2, $3, $4)",
-        [.integer(identifier), .number(line), .integer(account), .integer(posting.1.minorUnits)])
-    }
-    try expectBalanced(transaction, entry: identifier)
+    let accounts = try postings.map { account, amount in try credit(transaction, account, amount) }
+    try transaction.tell(
+      "INSERT INTO postings (entry, line, account, amount) VALUES ($1, 0, $2, $3), ($1, 1, $4, $5)",
+      [.integer(identifier)]
+        + zip(accounts, postings).flatMap { [.integer($0), .integer($1.1.minorUnits)] })
     return true
   }
 
@@ -163,33 +161,26 @@ extension Ledger {
     return Money(minorUnits: try row?.integer("balance") ?? 0, currency: currency)
   }
 
-  /// Adds `amount` to an account's balance and answers the account's number.
+  /// Adds `amount` to an account's balance, from 0 on where it has none, and answers the account's number.
   private static func credit(
     _ transaction: any Transaction, _ account: LedgerAccount, _ amount: Money
   ) throws -> Int64 {
-    let balance = try balance(transaction, account, amount.currency).adding(amount)
-    let rows = try transaction.run(
-      """
-      INSERT INTO accounts (id, kind, owner, currency, balance) VALUES ($1, $2, $3, $4, $5)
-      ON CONFLICT (kind, owner, currency) DO UPDATE SET balance = $5 RETURNING id
-      """,
-      [
-        .integer(try transaction.nextNumber(of: "account")), .text(account.kind), .text(account.owner),
-        .text(amount.currency.code), .integer(balance.minorUnits),
-      ])
-    guard let row = rows.first else { throw CenterError(.storage, "Booking", remedy: "Run it again.") }
-    return try row.integer("id")
-  }
-
-  private static func expectBalanced(_ transaction: any Transaction, entry: Int64) throws {
-    let unbalanced = try transaction.first(
-      """
-      SELECT a.currency FROM postings p JOIN accounts a ON a.id = p.account WHERE p.entry = $1
-      GROUP BY a.currency HAVING SUM(p.amount) <> 0
-      """, [.integer(entry)])
-    guard unbalanced == nil else {
-      throw CenterError(.damaged, "Booking", remedy: "The entry does not balance; nothing was booked.")
+    let row = try transaction.first(
+      "SELECT id, balance FROM accounts WHERE kind = $1 AND owner = $2 AND currency = $3",
+      [.text(account.kind), .text(account.owner), .text(amount.currency.code)])
+    let before = Money(minorUnits: try row?.integer("balance") ?? 0, currency: amount.currency)
+    let balance = SQLValue.integer(try before.adding(amount).minorUnits)
+    if let identifier = try row?.integer("id") {
+      try transaction.tell("UPDATE accounts SET balance = $2 WHERE id = $1", [.integer(identifier), balance])
+      return identifier
     }
+    let identifier = try transaction.nextNumber(of: "account")
+    try transaction.tell(
+      "INSERT INTO accounts (id, kind, owner, currency, balance) VALUES ($1, $2, $3, $4, $5)",
+      [
+        .integer(identifier), .text(account.kind), .text(account.owner), .text(amount.currency.code), balance,
+      ])
+    return identifier
   }
 
   private static func expectSame(

@@ -27,9 +27,14 @@ struct JudgedSale {
 /// How sales are judged by the rules.
 extension Payback {
   /// Grants what the rules give for a sale, in the transaction that books it. Judged again, it grants nothing more.
-  static func judge(_ transaction: any Transaction, _ context: CenterContext, _ sale: JudgedSale) throws {
-    let introducer = try introducer(transaction, of: sale.card)
-    for record in try liveRules(transaction, at: context.clock.now()) {
+  static func judge(
+    _ transaction: any Transaction, _ context: CenterContext, _ owner: CodeOwner, card: CardSerial, _ title: TitleRecord
+  ) throws {
+    let rules = try liveRules(transaction, at: context.clock.now())
+    guard !rules.isEmpty else { return }
+    let sale = try JudgedSale(transaction, owner, card: card, title)
+    let introducer = try introducer(transaction, of: card)
+    for record in rules {
       let holder = record.rule.kind == .referral ? introducer : sale.card
       guard let holder, try record.rule.holds(for: sale, transaction) else { continue }
       let occasion = record.rule.kind == .referral ? "introduction:\(sale.card)" : sale.name

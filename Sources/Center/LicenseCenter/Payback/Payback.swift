@@ -10,6 +10,16 @@ public enum Introducer: Hashable, Sendable {
   case code(RetrievalCode)
 }
 
+extension Introducer {
+  /// Which one of both, and its octets.
+  fileprivate var octets: [[UInt8]] {
+    switch self {
+    case .card(let serial): [Array("card".utf8), serial.octets]
+    case .code(let code): [Array("code".utf8), code.octets]
+    }
+  }
+}
+
 /// Where pay-back is paid out to.
 public enum PaybackDestination: String, Hashable, Sendable, CaseIterable {
   /// The holder's account: it pays later bills.
@@ -73,14 +83,18 @@ public struct Payback: Sendable {
 
   /// Notes who introduced the holder of a new card: once, and before any code is sold with it.
   ///
-  /// A rule for referrals that asks for nothing gives its reward at once: a card was bought.
+  /// A rule for referrals that asks for nothing gives its reward at once: a card was bought. The same operation again
+  /// changes nothing.
   ///
   /// - Throws: ``CenterError/Code/invalid`` for a card that introduces itself or was issued later,
   ///   ``CenterError/Code/conflict`` when somebody else introduced it or codes were sold with it,
   ///   ``CenterError/Code/notFound`` for a card, or a code, that the centre does not know.
-  public func introduce(_ newcomer: CardSerial, by introducer: Introducer) async throws(CenterError) {
+  public func introduce(
+    _ newcomer: CardSerial, by introducer: Introducer, operation: OperationID? = nil
+  ) async throws(CenterError) {
     let context = context
-    try await context.database.write { transaction in
+    let order = [newcomer.octets] + introducer.octets
+    try await context.write(once: operation, Payback.introducing, order) { transaction in
       let serial = try Payback.serial(of: introducer, transaction, context)
       if let row = try transaction.first(
         "SELECT introducer FROM introductions WHERE newcomer = $1", [.blob(newcomer.octets)])

@@ -42,3 +42,34 @@ struct Publication: Sendable {
 
   var fileName: String { Publication.fileName(softwareID, identifier) }
 }
+
+/// A sealed file, and what its title is called.
+struct TitledPublication {
+  var file: Publication
+  var name: String
+  var version: String
+  var type: TitleType
+
+  /// The newest file of a title.
+  static func newest(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitledPublication? {
+    try transaction.first(
+      """
+      SELECT p.*, t.name AS title_name, t.version AS title_version, t.type AS title_type
+      FROM publications p JOIN titles t ON t.software_id = p.software_id
+      WHERE p.software_id = $1 ORDER BY p.id DESC LIMIT 1
+      """, [.blob(softwareID.octets)]
+    ).map { row in
+      TitledPublication(
+        file: try Publication(row, identifier: try row.integer("id")), name: try row.text("title_name"),
+        version: try row.text("title_version"), type: try row.value("title_type") { TitleType(rawValue: $0) })
+    }
+  }
+}
+
+extension TitledPublication {
+  /// A file whose title is looked up.
+  init(_ file: Publication, _ transaction: any Transaction) throws {
+    let title = try TitleRow.get(transaction, file.softwareID).record
+    self.init(file: file, name: title.name, version: title.version, type: title.type)
+  }
+}

@@ -35,8 +35,10 @@ public struct Redemption: Sendable {
   ) throws -> RedemptionAnswer {
     let now = context.clock.now()
     let bucket = try AttemptBucket(of: request.client, limits, context.keys)
-    let wait = try bucket.wait(transaction, at: now)
-    if wait > 0, bucket.isStrict { return .tooManyAttempts(retryAfter: wait) }
+    if bucket.isStrict {
+      let wait = try bucket.wait(transaction, at: now)
+      if wait > 0 { return .tooManyAttempts(retryAfter: wait) }
+    }
     // From here on a code that fails takes the same statements and steps, whatever is wrong with it.
     let right = try RedeemableRight.find(transaction, request.code, context.keys) ?? RedeemableRight.nothing()
     let tickets = try TicketMaker(right, request.key).tickets(context.keys)
@@ -49,6 +51,7 @@ public struct Redemption: Sendable {
     {
       return .granted(grant)
     }
+    let wait = try bucket.wait(transaction, at: now)
     try bucket.fail(transaction, at: now)
     return wait > 0 ? .tooManyAttempts(retryAfter: wait) : .refused
   }
@@ -145,7 +148,7 @@ public struct Redemption: Sendable {
     _ transaction: any Transaction, _ right: RedeemableRight, _ ticket: DownloadTicket,
     _ means: RedemptionRow.Means, at now: UInt64
   ) throws -> DownloadGrant? {
-    guard let publication = try Publication.newest(transaction, right.softwareID) else {
+    guard let published = try TitledPublication.newest(transaction, right.softwareID) else {
       throw CenterError(.conflict, Redemption.operation, remedy: "The title is not published yet; try again later.")
     }
     // Who is quicker may be the same client, whose line broke and who asks again: then this is its seat.
@@ -160,28 +163,28 @@ public struct Redemption: Sendable {
       """,
       [
         .blob(Digest.sha256(ticket.octets)), .integer(right.codeID), .number(right.copies?.identifier), .number(seat),
-        .integer(publication.identifier), .text(means.rawValue), .number(now),
+        .integer(published.file.identifier), .text(means.rawValue), .number(now),
       ])
     try AuditLog.append(
       transaction, at: now, "redeem.begin", subject: right.softwareID,
       detail: "code \(right.codeID), seat \(seat), \(means.rawValue)")
-    return try grant(transaction, ticket, publication, acknowledged: 0, expiry: right.expiry)
+    return DownloadGrant(ticket, published, acknowledged: 0, expiry: right.expiry)
   }
 
   private func grant(
     _ transaction: any Transaction, _ ticket: DownloadTicket, _ row: RedemptionRow
   ) throws -> DownloadGrant {
-    try grant(transaction, ticket, row.publication, acknowledged: row.acknowledged, expiry: row.expiry)
+    DownloadGrant(
+      ticket, try TitledPublication(row.publication, transaction), acknowledged: row.acknowledged, expiry: row.expiry)
   }
+}
 
-  private func grant(
-    _ transaction: any Transaction, _ ticket: DownloadTicket, _ publication: Publication, acknowledged: UInt64,
-    expiry: UInt64?
-  ) throws -> DownloadGrant {
-    let title = try TitleRow.get(transaction, publication.softwareID).record
-    return DownloadGrant(
-      ticket: ticket, softwareID: title.softwareID, name: title.name, version: title.version, type: title.type,
-      octets: publication.octets, digest: publication.digest, acknowledged: acknowledged, expiry: expiry)
+extension DownloadGrant {
+  fileprivate init(_ ticket: DownloadTicket, _ published: TitledPublication, acknowledged: UInt64, expiry: UInt64?) {
+    self.init(
+      ticket: ticket, softwareID: published.file.softwareID, name: published.name, version: published.version,
+      type: published.type, octets: published.file.octets, digest: published.file.digest, acknowledged: acknowledged,
+      expiry: expiry)
   }
 }
 

@@ -54,42 +54,84 @@ enum CodeOwner {
   }
 }
 
-/// Makes codes and keeps them: a keyed hash for look-up, and a sealed copy only as long as the code must still reach a
-/// card or paper.
-enum CodeSales {
-  /// New codes, which are in no books yet.
-  static func make(_ count: Int, _ context: CenterContext) -> [RetrievalCode] {
-    (0..<count).map { _ in RetrievalCode(from: context.random) }
+/// A code that is in no books yet, ready for them: what it will be found by, and its copy, sealed.
+///
+/// It is made before anything is changed, since its keys take longer than its row does.
+struct NewCode: Sendable {
+  let code: RetrievalCode
+  fileprivate let lookup: [UInt8]
+  fileprivate let pepper: UInt32
+  fileprivate let sealed: [UInt8]
+
+  /// So many new codes.
+  static func make(
+    _ count: Int, _ context: CenterContext, _ operation: String
+  ) throws(CenterError) -> [NewCode] {
+    do {
+      let pepper = try context.keys.currentVersion(of: .codePepper)
+      return try (0..<count).map { _ in try NewCode(pepper: pepper, context) }
+    } catch {
+      throw CenterError(error, during: operation)
+    }
   }
+
+  private init(pepper: UInt32, _ context: CenterContext) throws {
+    code = RetrievalCode(from: context.random)
+    lookup = try CodeSales.lookup(code, pepper: pepper, context.keys)
+    self.pepper = pepper
+    sealed = try context.vault.seal(Secret(copying: code.octets), .code, row: lookup)
+  }
+}
+
+/// Keeps codes: a keyed hash for look-up, and a sealed copy only as long as the code must still reach a card or paper.
+enum CodeSales {
+  /// The most rows of one statement.
+  private static let rowsAtOnce = 16
+  /// Parameters that all rows share, before those of each.
+  private static let commonCount = 12
+  /// The values of so many rows, as a statement has them.
+  private static let rowTexts = (0...rowsAtOnce).map { rows($0) }
 
   /// Enters new codes for `owner`, in their order, sold with `card`: a code goes with the version of a generation key that
   /// the card has.
   static func enter(
-    _ codes: [RetrievalCode], _ transaction: any Transaction, _ context: CenterContext, title: TitleRecord,
+    _ codes: [NewCode], _ transaction: any Transaction, _ context: CenterContext, title: TitleRecord,
     conditions: CodeConditions, state: CodeSaleState, owner: CodeOwner, card: CardRow
   ) throws {
-    let pepper = try context.keys.currentVersion(of: .codePepper)
     let generationRoot =
       try card.generationRoots[conditions.generationKey]
       ?? context.keys.currentVersion(of: .generation, number: conditions.generationKey)
+    let common: [SQLValue] = [
+      .text(state.rawValue), .blob(title.softwareID.octets), .number(conditions.generationKey), .number(generationRoot),
+      .number(conditions.expiry), .number(conditions.uses), .number(conditions.needsFreshTime ? 1 : 0),
+      .blob(conditions.messageID), .integer(title.price.minorUnits), .text(title.price.currency.code),
+      .number(context.clock.now()), .integer(owner.identifier),
+    ]
     let first = try transaction.nextNumbers(codes.count, of: "code")
-    for (position, code) in codes.enumerated() {
-      let lookup = try lookup(code, pepper: pepper, context.keys)
+    for start in stride(from: 0, to: codes.count, by: rowsAtOnce) {
+      let positions = start..<min(codes.count, start + rowsAtOnce)
       try transaction.tell(
         """
-        INSERT INTO codes (id, lookup, pepper, code, state, software_id, generation_key, generation_root, expiry, uses,
-          fresh_time, message_id, price, currency, made_at, position, \(owner.column))
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        INSERT INTO codes (state, software_id, generation_key, generation_root, expiry, uses, fresh_time, message_id,
+          price, currency, made_at, \(owner.column), id, lookup, pepper, code, position)
+        VALUES \(rowTexts[positions.count])
         """,
-        [
-          .integer(first + Int64(position)), .blob(lookup), .number(pepper),
-          .blob(try context.vault.seal(Secret(copying: code.octets), .code, row: lookup)), .text(state.rawValue),
-          .blob(title.softwareID.octets), .number(conditions.generationKey), .number(generationRoot),
-          .number(conditions.expiry), .number(conditions.uses), .number(conditions.needsFreshTime ? 1 : 0),
-          .blob(conditions.messageID), .integer(title.price.minorUnits), .text(title.price.currency.code),
-          .number(context.clock.now()), .number(position), .integer(owner.identifier),
-        ])
+        positions.reduce(into: common) { values, position in
+          let new = codes[position]
+          values += [
+            .integer(first + Int64(position)), .blob(new.lookup), .number(new.pepper), .blob(new.sealed),
+            .number(position),
+          ]
+        })
     }
+  }
+
+  /// Rows of values: the same parameters in each, and five of its own.
+  private static func rows(_ count: Int) -> String {
+    (0..<count).map { row in
+      let parameters = Array(1...commonCount) + (1...5).map { commonCount + 5 * row + $0 }
+      return "(\(parameters.map { "$\($0)" }.joined(separator: ", ")))"
+    }.joined(separator: ", ")
   }
 
   /// The codes of `owner`, as long as the centre keeps copies of them.

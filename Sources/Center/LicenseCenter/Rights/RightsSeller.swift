@@ -58,6 +58,7 @@ public struct RightsSeller: Sendable {
     _ order: SealSheetOrder, _ digest: [UInt8], _ operation: String
   ) async throws(CenterError) -> SealSheet {
     let context = context
+    let codes = try NewCode.make(Int(order.quantity), context, operation)
     return try await context.database.write { transaction in
       if let number = try RightsSeller.earlier(transaction, order, digest, operation) {
         return try RightsSeller.sheet(transaction, context, number: number)
@@ -69,7 +70,7 @@ public struct RightsSeller: Sendable {
         throw CenterError(
           .limitReached, operation, remedy: "At most \(remaining) more codes may be sold with this card.")
       }
-      let number = try RightsSeller.record(transaction, context, order, digest, title, card)
+      let number = try RightsSeller.record(transaction, context, order, digest, title, card, codes)
       return try RightsSeller.sheet(transaction, context, number: number)
     }
   }
@@ -105,7 +106,7 @@ public struct RightsSeller: Sendable {
 
   private static func record(
     _ transaction: any Transaction, _ context: CenterContext, _ order: SealSheetOrder, _ digest: [UInt8],
-    _ title: TitleRecord, _ card: CardRow
+    _ title: TitleRecord, _ card: CardRow, _ codes: [NewCode]
   ) throws -> Int64 {
     let number = try transaction.nextNumber(of: "seal sheet")
     let now = context.clock.now()
@@ -119,8 +120,8 @@ public struct RightsSeller: Sendable {
         .blob(order.softwareID.octets), .text(order.url), .number(order.conditions.expiry), .number(now),
       ])
     try CodeSales.enter(
-      CodeSales.make(Int(order.quantity), context), transaction, context, title: title, conditions: order.conditions,
-      state: .unused, owner: .sheet(number), card: card)
+      codes, transaction, context, title: title, conditions: order.conditions, state: .unused, owner: .sheet(number),
+      card: card)
     try transaction.run(
       "UPDATE cards SET charged_codes = charged_codes + $2 WHERE serial = $1",
       [.blob(order.cardSerial.octets), .number(order.quantity)])
@@ -129,7 +130,7 @@ public struct RightsSeller: Sendable {
       transaction, amount, from: .holder(order.cardSerial), to: .seller(title.seller), operation: "sheet:\(number)",
       memo: "seal sheet", at: now)
     try Payments.bill(transaction, context, order.bill)
-    try Payback.judge(transaction, context, try JudgedSale(transaction, .sheet(number), card: order.cardSerial, title))
+    try Payback.judge(transaction, context, .sheet(number), card: order.cardSerial, title)
     try AuditLog.append(
       transaction, at: now, "sheet.sell", subject: order.cardSerial,
       detail: "sheet \(number), \(order.quantity) codes, \(amount)")

@@ -12,8 +12,8 @@ struct CenterCommand: AsyncParsableCommand {
     subcommands: [
       CenterInit.self, CenterInfo.self, CenterServe.self, CenterVerify.self, CenterAudit.self, CenterTitle.self,
       CenterSignIn.self, CenterCard.self, CenterStatement.self, CenterNotices.self, CenterProvide.self,
-      CenterRecover.self, CenterRetire.self, CenterRefund.self, CenterPayback.self, CenterPayments.self,
-      CenterClients.self,
+      CenterRecover.self, CenterRetire.self, CenterRefund.self, CenterGiveUp.self, CenterPayback.self,
+      CenterPayments.self, CenterClients.self,
       CenterWebhooks.self, CenterDrive.self, CenterKeys.self, CenterBackup.self, CenterRestore.self, CenterDoctor.self,
       CenterAcceptClock.self,
     ])

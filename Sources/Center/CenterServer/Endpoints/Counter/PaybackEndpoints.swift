@@ -90,7 +90,7 @@ enum PaybackEndpoints {
       case (nil, .some): introducer = .code(try CodeEndpoints.code(call.body))
       default: throw Problem(.unprocessable, "Name either the introducer's card or a code.")
       }
-      try await center.payback.introduce(try call.cardInBody, by: introducer)
+      try await center.payback.introduce(try call.cardInBody, by: introducer, operation: try call.operation)
       return .done
     }
   }

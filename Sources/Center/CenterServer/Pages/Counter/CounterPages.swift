@@ -121,7 +121,7 @@ struct CounterPages: Sendable {
     } else {
       throw Problem(.invalid, "Type the serial of the introducer's card, or a code that came from it.")
     }
-    try await center.payback.introduce(serial, by: introducer)
+    try await center.payback.introduce(serial, by: introducer, operation: try call.operation)
     return .seeOther(CounterPages.path(of: serial))
   }
 }
