@@ -103,7 +103,7 @@ import Testing
       _ = try await make(
         Change(
           "filePaymentMethod", "PUT", "/v1/cards/\(card)/payment-method", ["token": "simulated"],
-          otherwise: ["token": "other"]))
+          otherwise: ["token": "simulated:capture=decline"]))
       let collected = try await make(
         Change(
           "collectDebt", "POST", "/v1/payments", ["card": own, "currency": "JPY"], otherwise: ["currency": "EUR"],

@@ -89,6 +89,26 @@ import Testing
   }
 
   /// Each sees what those before it did, and they come in their order.
+  /// The audit log's chain goes on behind a change that stands, and not behind one that was undone.
+  @Test func auditLogIsOneChainWhateverFails() async throws {
+    let scratch = try await Scratch()
+    @Sendable func noting(_ count: Int, _ time: UInt64, failing: Bool) -> @Sendable (any Transaction) throws -> Int64 {
+      { transaction in
+        for number in 0..<count { try AuditLog.append(transaction, at: time, "test", subject: number) }
+        if failing { throw Stop() }
+        return Int64(count)
+      }
+    }
+    let answers = try await scratch.together([
+      noting(2, 1_000_000, failing: false), noting(1, 2_000_000, failing: true), noting(3, 1_000_001, failing: false),
+      noting(1, 1_000, failing: false), noting(1, 1_000_001, failing: false),
+    ])
+    #expect(answers.map { (try? $0.get()) ?? -1 } == [2, -1, 3, -1, 1])
+    #expect(throws: CenterError.self) { try answers[3].get() }
+    let head = try await scratch.database.read { try AuditLog.verify($0) }
+    #expect(head.sequence == 6)
+  }
+
   @Test func callersRunInTheirOrder() async throws {
     let scratch = try await Scratch()
     let count: @Sendable (any Transaction) throws -> Int64 = { transaction in

@@ -96,10 +96,12 @@ import Testing
     let code = try await bench.code(for: content)
     let path = bench.folder.appending(path: "title").path
     try await bench.serve { port in
-      let descriptor = open(path + ".redemption", O_CREAT | O_RDWR, 0o600)
+      let descriptor = open(path + ".redemption", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
       try #require(descriptor >= 0 && flock(descriptor, LOCK_EX) == 0)
       let error = await failure { _ = try await redeem(code, into: path, port: port) }
       #expect(error?.code == .file && error?.remedy.contains("Another run") == true)
+      // A program that another test starts at this moment may have the descriptor still.
+      flock(descriptor, LOCK_UN)
       close(descriptor)
       // An empty file of the key is what a run leaves that was killed before it sent anything.
       _ = try await redeem(code, into: path, port: port)
