@@ -88,10 +88,13 @@ import Testing
     let order = ["card", "charge", "--title", "Shell", "--count", "2"]
     func open() throws -> String? { try bench.json("card", "receipt")["openOperation"] as? String }
     let paid = try bench.json("center", "statement", card)["balances"] as? [[String: String]]
-    for number in 1... where try open() == nil {
+    var (number, found) = (0, String?.none)
+    while found == nil {
+      number += 1
       try #require(try bench.killed(at: "fdatasync", number, of: "alice.card", order), "no kill leaves a charge open")
+      found = try open()
     }
-    let charge = try #require(try open())
+    let charge = try #require(found)
     try bench.expect([
       Mistake(64, "give --yes", "center", "give-up", charge),
       Mistake(64, "is invalid", "center", "give-up", "12", "--yes"),
