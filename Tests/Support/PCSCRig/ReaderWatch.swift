@@ -2,6 +2,9 @@ import CPCSC
 import Glibc
 
 extension PrivateDaemon {
+  /// SCARD_E_TIMEOUT, whose macro Swift does not take.
+  private static let timedOut: UInt32 = 0x8010_000A
+
   /// Returns when pcscd has taken notice that there is, or is no longer, a card in a reader. It looks every 0.4 s.
   ///
   /// Only after ``adopt()``: this process's own library does the waiting.
@@ -15,11 +18,14 @@ extension PrivateDaemon {
     try reader.withCString { name in
       var state = SCARD_READERSTATE()
       state.szReader = name
+      // A second at a time: pcscd may tell of a change before it has noted that somebody waits for it.
+      let deadline = ContinuousClock.now + .seconds(30)
       while true {
-        let result = SCardGetStatusChange(context, 10_000, &state, 1)
+        let result = SCardGetStatusChange(context, 1_000, &state, 1)
+        if UInt32(truncatingIfNeeded: result) == PrivateDaemon.timedOut, .now < deadline { continue }
         guard result == 0 else {
           throw PrivateDaemonError(
-            "\(reader) did not change in 10 s: \(String(cString: pcsc_stringify_error(result))).")
+            "\(reader) did not change in 30 s: \(String(cString: pcsc_stringify_error(result))).")
         }
         if state.dwEventState & wanted != 0 { return }
         state.dwCurrentState = state.dwEventState
