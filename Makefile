@@ -68,8 +68,8 @@ test: swift packages-to-build packages-to-test python ## Run every test, the lon
 # An optimised build of its own, which tests may look into.
 optimised := -c release -Xswiftc -enable-testing --scratch-path .build/soak
 
-build-optimised: swift packages-to-build # Whether the optimiser takes everything, beside another build
-	swift build --quiet $(optimised)
+build-release-tests: swift packages-to-build packages-to-test # What the next one builds
+	swift build --build-tests --quiet $(optimised)
 
 test-release: swift packages-to-build packages-to-test python ## Run them in a release build: the optimiser can be wrong
 	$(run-tests) .build/test-release.log $(beside) $(optimised)

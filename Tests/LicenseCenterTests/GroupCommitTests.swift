@@ -88,7 +88,6 @@ import Testing
     #expect(try await scratch.ids() == [1, 3, 6])
   }
 
-  /// Each sees what those before it did, and they come in their order.
   /// The audit log's chain goes on behind a change that stands, and not behind one that was undone.
   @Test func auditLogIsOneChainWhateverFails() async throws {
     let scratch = try await Scratch()
@@ -109,6 +108,7 @@ import Testing
     #expect(head.sequence == 6)
   }
 
+  /// Each sees what those before it did, and they come in their order.
   @Test func callersRunInTheirOrder() async throws {
     let scratch = try await Scratch()
     let count: @Sendable (any Transaction) throws -> Int64 = { transaction in

@@ -19,13 +19,13 @@ extension PrivateDaemon {
       var state = SCARD_READERSTATE()
       state.szReader = name
       // A second at a time: pcscd may tell of a change before it has noted that somebody waits for it.
-      let deadline = ContinuousClock.now + .seconds(30)
+      let deadline = ContinuousClock.now + .seconds(10)
       while true {
         let result = SCardGetStatusChange(context, 1_000, &state, 1)
         if UInt32(truncatingIfNeeded: result) == PrivateDaemon.timedOut, .now < deadline { continue }
         guard result == 0 else {
           throw PrivateDaemonError(
-            "\(reader) did not change in 30 s: \(String(cString: pcsc_stringify_error(result))).")
+            "\(reader) did not change in 10 s: \(String(cString: pcsc_stringify_error(result))).")
         }
         if state.dwEventState & wanted != 0 { return }
         state.dwCurrentState = state.dwEventState
