@@ -81,7 +81,9 @@ public struct CenterHost: Sendable {
   ///
   /// - Throws: ``ListeningFailure`` when it cannot listen there.
   public func run() async throws -> Ending {
-    let signals = SignalDesk(identity: options.identity, manager: manager, logger: logger)
+    // Before anybody can be told that this serves: whoever hears that may send one at once, and it would kill.
+    let heard = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+    let signals = SignalDesk(heard, identity: options.identity, manager: manager, logger: logger)
     // They are asked to end from the last to the first.
     var services: [any Service] = [
       signals, Housekeeping(center, collectsPayments: collectsPayments, logger: logger),
@@ -135,12 +137,15 @@ final class SignalDesk: Service {
     var end: @Sendable () async -> Void = {}
   }
 
+  private let signals: UnixSignalsSequence
   private let identity: TLSIdentity?
   private let manager: ServiceManager?
   private let logger: Logger
   private let state = Mutex(State())
 
-  init(identity: TLSIdentity?, manager: ServiceManager?, logger: Logger) {
+  /// - Parameter signals: those that it hears; they are trapped already.
+  init(_ signals: UnixSignalsSequence, identity: TLSIdentity?, manager: ServiceManager?, logger: Logger) {
+    self.signals = signals
     self.identity = identity
     self.manager = manager
     self.logger = logger
@@ -156,7 +161,7 @@ final class SignalDesk: Service {
   }
 
   func run() async throws {
-    for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup).cancelOnGracefulShutdown() {
+    for await signal in signals.cancelOnGracefulShutdown() {
       switch signal {
       case .sighup: reload()
       default: try await stop(signal == .sigint ? .interrupted : .terminated)

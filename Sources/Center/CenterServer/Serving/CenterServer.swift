@@ -107,7 +107,8 @@ public struct CenterServer: Service {
     // The last one is the first to stop: what a request changes while the server drains may still be told of.
     var services: [any Service] = [courier, application]
     if options.obeysSignals, let identity = options.identity {
-      services.append(CertificateWatch(identity: identity, logger: journal.logger))
+      let hangups = await UnixSignalsSequence(trapping: .sighup)
+      services.append(CertificateWatch(hangups: hangups, identity: identity, logger: journal.logger))
     }
     services.append(draining)
     var configuration = ServiceGroupConfiguration(
@@ -141,11 +142,13 @@ extension [Endpoint] {
 
 /// Reads the certificate again on SIGHUP.
 private struct CertificateWatch: Service {
+  /// Trapped already, before anybody hears that there is a server.
+  let hangups: UnixSignalsSequence
   let identity: TLSIdentity
   let logger: Logger
 
   func run() async throws {
-    for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+    for await _ in hangups.cancelOnGracefulShutdown() {
       do {
         try identity.reload()
         logger.info("certificate read again")
