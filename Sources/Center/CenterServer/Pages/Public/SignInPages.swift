@@ -13,7 +13,7 @@ struct SignInPages: Sendable {
       .look(SignInPages.path, "showSignIn") { SignInPages.form($0) },
       .form(
         SignInPages.path, "signIn", fields: [.optional("code", limit: 64)], back: SignInPages.path, serve: signIn),
-      .form("/sign-out", "signOut", access: .roles(Set(Role.allCases)), serve: signOut),
+      .form("/sign-out", "signOut", access: .roles(Set(Role.allCases)), whenSignedOut: "/", serve: signOut),
     ]
   }
 

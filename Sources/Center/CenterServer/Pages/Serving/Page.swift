@@ -21,6 +21,8 @@ struct Page: Sendable {
   var fields: [FormField]
   /// Where somebody goes whose form was refused.
   var back: String
+  /// Where somebody is led who is signed in no more: only for what is done by then.
+  var whenSignedOut: String?
   var serve: @Sendable (PageCall) async throws -> PageReply
 
   static func look(
@@ -33,10 +35,11 @@ struct Page: Sendable {
 
   static func form(
     _ path: String, _ operation: String, access: Endpoint.Access = .anyone, fields: [FormField] = [],
-    back: String = "/", serve: @escaping @Sendable (PageCall) async throws -> PageReply
+    back: String = "/", whenSignedOut: String? = nil, serve: @escaping @Sendable (PageCall) async throws -> PageReply
   ) -> Page {
     Page(
-      kind: .form, path: path, operation: operation, access: access, fields: fields, back: back, serve: serve)
+      kind: .form, path: path, operation: operation, access: access, fields: fields, back: back,
+      whenSignedOut: whenSignedOut, serve: serve)
   }
 }
 

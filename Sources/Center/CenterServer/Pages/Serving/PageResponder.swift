@@ -81,6 +81,7 @@ struct PageResponder: Sendable {
     if page.kind == .form { try visitor.expectSameOrigin(request) }
     if case .roles(let roles) = page.access {
       guard let identity = visitor.identity else {
+        if let path = page.whenSignedOut { return .seeOther(path) }
         throw Problem(.unauthenticated, "Your session is over, or has not begun. Sign in with a code, and come back.")
       }
       guard !identity.roles.isDisjoint(with: roles) else {
