@@ -177,9 +177,15 @@ import Testing
         let other = try await retrying.ask(
           .POST, "/v1/redemptions", headers, body: #"{"code":"\#(served.codes[index + 1].text)"}"#)
         #expect(other.status == 422 && other.json?["type"] == "urn:warifu:problem:key-reused", "\(other.text)")
-        let stranger = try await retrying.ask(
-          .POST, "/v1/redemptions", [("Idempotency-Key", key(-1, code))], body: body)
-        #expect(stranger.status == 422 && stranger.json?["type"] == "urn:warifu:problem:refused")
+        let strange = ClientRequest(method: "POST", target: "/v1/redemptions", key: key(-1, code), body: body)
+        let stranger = try await converse(
+          with: try #require(again.port), from: address(ofStranger: index)
+        ) { connection in
+          connection.send(strange.text)
+          return try connection.answer()
+        }
+        #expect(
+          stranger.status == 422 && stranger.json?["type"] == "urn:warifu:problem:refused", "\(stranger.text)")
         try await again.stop()
         (write, index) = (write + step, index + 1)
         guard wasKilled else { break }

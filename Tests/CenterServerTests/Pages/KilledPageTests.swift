@@ -11,24 +11,25 @@ import Testing
   private static let token = "counter-token-0123456789abcdef012345"
 
   private func exchange(
-    _ port: Int, _ lines: [String], _ body: String = "", cookie: String
+    _ port: Int, _ lines: [String], _ body: String = "", cookie: String, from source: String? = nil
   ) async throws -> RawAnswer {
     let all = lines + ["Host: 127.0.0.1:\(port)", "Cookie: \(cookie)"]
-    return try await converse(with: port) { connection in
+    return try await converse(with: port, from: source) { connection in
       connection.send(all.joined(separator: "\r\n") + "\r\n\r\n" + body)
       return try connection.answer(patience: 60)
     }
   }
 
   private func send(
-    _ port: Int, _ path: String, _ body: String, cookie: String = "session=\(KilledPageTests.token)"
+    _ port: Int, _ path: String, _ body: String, cookie: String = "session=\(KilledPageTests.token)",
+    from source: String? = nil
   ) async throws -> RawAnswer {
     try await exchange(
       port,
       [
         "POST \(path) HTTP/1.1", "Content-Type: application/x-www-form-urlencoded",
         "Content-Length: \(body.utf8.count)",
-      ], body, cookie: cookie)
+      ], body, cookie: cookie, from: source)
   }
 
   /// In front of each write of one form, one after another: whether the server died before the change, between the change
@@ -87,10 +88,10 @@ import Testing
     let step = Randomness("kills of a server within one redemption at a browser").soak(5, full: 1)
     let served = try await ServedFolder(.sqlite, codes: 120)
     let browsers = ["visit=\(String(repeating: "ab", count: 16))", "visit=\(String(repeating: "cd", count: 16))"]
-    func key(_ port: Int, _ code: String, _ cookie: String) async throws -> String {
-      let form = try await exchange(port, ["GET /redeem HTTP/1.1"], cookie: cookie)
+    func key(_ port: Int, _ code: String, _ cookie: String, from source: String? = nil) async throws -> String {
+      let form = try await exchange(port, ["GET /redeem HTTP/1.1"], cookie: cookie, from: source)
       let shown = try await send(
-        port, "/redeem", "key=\(try #require(form.hiddenKey))&code=\(code)", cookie: cookie)
+        port, "/redeem", "key=\(try #require(form.hiddenKey))&code=\(code)", cookie: cookie, from: source)
       return try #require(shown.hiddenKey, "\(shown.text)")
     }
     var (rounds, answered) = (0, 0)
@@ -116,8 +117,10 @@ import Testing
         #expect(first.status == 303 && first.headers["set-cookie"] == again.headers["set-cookie"], "\(first.text)")
         #expect(first.headers["location"] == again.headers["location"])
       }
-      let other = try await key(port, code, browsers[1])
-      let refused = try await send(port, "/redeem/begin", "key=\(other)&code=\(code)", cookie: browsers[1])
+      let elsewhere = address(ofStranger: rounds)
+      let other = try await key(port, code, browsers[1], from: elsewhere)
+      let refused = try await send(
+        port, "/redeem/begin", "key=\(other)&code=\(code)", cookie: browsers[1], from: elsewhere)
       #expect(refused.status == 422 && refused.headers["set-cookie"] == nil, "\(refused.text)")
       rounds += 1
       guard wasKilled else { break }

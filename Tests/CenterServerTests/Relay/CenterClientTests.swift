@@ -8,6 +8,7 @@ import Foundation
 import Glibc
 import ISO7816
 import Identifiers
+import Synchronization
 import Testing
 
 @testable import CenterClient
@@ -352,6 +353,7 @@ final class Impostor: @unchecked Sendable {
   private let listener: Int32
   let port: Int
 
+  private let isStopped = Mutex(false)
   private let count = Mutexed<Int>()
   /// How many requests came.
   var requests: Int { count.value ?? 0 }
@@ -364,7 +366,12 @@ final class Impostor: @unchecked Sendable {
     Thread.detachNewThread { [count] in
       while true {
         let client = accept(descriptor, nil, nil)
-        guard client >= 0 else { return }
+        guard client >= 0 else {
+          // Here and nowhere else, behind ``stop()``: another thread's closing would leave this one with a number that is
+          // somebody else's by then.
+          close(descriptor)
+          return
+        }
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let length = recv(client, &buffer, buffer.count, 0)
         count.set((count.value ?? 0) + 1)
@@ -375,8 +382,16 @@ final class Impostor: @unchecked Sendable {
     }
   }
 
-  func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
-  deinit { close(listener) }
+  /// Ends it, once.
+  func stop() {
+    let isFirst = isStopped.withLock { isStopped in
+      defer { isStopped = true }
+      return !isStopped
+    }
+    if isFirst { shutdown(listener, Int32(SHUT_RDWR)) }
+  }
+
+  deinit { stop() }
 
   /// An answer that says how a charge stands.
   static func charge(_ order: ChargeOrder, card: CardSerial, state: String) -> String {

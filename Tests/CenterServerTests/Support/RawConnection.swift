@@ -10,27 +10,38 @@ final class RawConnection {
   private let descriptor: Int32
   private var unread: [UInt8] = []
 
-  /// - Parameter window: how many octets the system takes in for it; the usual number if left out.
-  init(port: Int, window: Int32? = nil) throws {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+  /// - Parameters:
+  ///   - window: how many octets the system takes in for it; the usual number if left out.
+  ///   - source: the address it comes from; all of 127.0.0.0/8 are this machine's.
+  init(port: Int, window: Int32? = nil, from source: String? = nil) throws {
+    // Not the property: once all are set, `deinit` closes it, even where this throws, and a number that is closed twice
+    // is somebody else's the second time.
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw Failure(description: "no socket") }
     if var window { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &window, 4) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = UInt16(port).bigEndian
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
-    let connected = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard connected == 0 else {
+    let isBound = source.map { RawConnection.call(bind, descriptor, $0, port: 0) } ?? true
+    guard isBound, RawConnection.call(connect, descriptor, "127.0.0.1", port: port) else {
       close(descriptor)
       throw Failure(description: "not connected")
     }
+    self.descriptor = descriptor
   }
 
   deinit { close(descriptor) }
+
+  private static func call(
+    _ function: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ descriptor: Int32, _ host: String, port: Int
+  ) -> Bool {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(port).bigEndian
+    address.sin_addr.s_addr = inet_addr(host)
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        function(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+  }
 
   /// Sends octets; answers whether all of them went.
   @discardableResult
@@ -116,9 +127,14 @@ struct RawAnswer: Sendable {
 }
 
 /// Runs a conversation with a server on a thread of its own: the threads of tasks are the server's.
-func converse<R: Sendable>(with port: Int, _ body: @escaping @Sendable (RawConnection) throws -> R) async throws -> R {
-  try await onThread { try body(try RawConnection(port: port)) }
+func converse<R: Sendable>(
+  with port: Int, from source: String? = nil, _ body: @escaping @Sendable (RawConnection) throws -> R
+) async throws -> R {
+  try await onThread { try body(try RawConnection(port: port, from: source)) }
 }
+
+/// Another address of this machine for each number: the centre counts what fails by address.
+func address(ofStranger number: Int) -> String { "127.0.\(1 + number / 250).\(1 + number % 250)" }
 
 /// Runs what blocks on a thread of its own.
 func onThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
