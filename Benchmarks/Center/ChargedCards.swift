@@ -52,7 +52,24 @@ final class ChargedCards: Sendable {
     }
   }
 
-  init(cards: Int) async throws {
+  /// Lends a card as it left the factory.
+  ///
+  /// - Parameter path: where it keeps what it is told, durably; in memory without one.
+  private static func withNewCard(
+    _ path: String?, _ random: any RandomSource,
+    _ issue: (EmulatedCard, borrowing EmulatedCard.Production) async throws -> Line
+  ) async throws -> Line {
+    guard let path else {
+      let made = try EmulatedCard.inMemory(profile: .board, random: random)
+      return try await issue(made.card, made.production)
+    }
+    let key = Secret(random: 32, from: random)
+    let production = try EmulatedCard.make(at: path, key: key, profile: .board, random: random)
+    return try await issue(try EmulatedCard(path: path, key: key, random: random), production)
+  }
+
+  /// - Parameter areInFiles: whether the cards keep what they are told in files, durably, as real ones do; else in memory.
+  init(cards: Int, areInFiles: Bool = false) async throws {
     folder = FileManager.default.currentDirectoryPath + "/.warifu-bench-\(UUID().uuidString)"
     let random = SystemRandom()
     let passphrase: [UInt8] = Array("benchmark".utf8)
@@ -61,26 +78,32 @@ final class ChargedCards: Sendable {
     center = try await made.open(passphrase: Secret(copying: passphrase), random: random, clock: SystemClock())
     title = try await center.titles.register(
       name: "t", version: "1", type: .program, seller: "s", price: Money(minorUnits: 300, currency: .yen))
+    let issuer = center.cardIssuer
     var (own, bare): ([Line], [Line]) = ([], [])
-    for _ in 0..<cards {
-      let made = try EmulatedCard.inMemory(profile: .board, random: random)
-      let serial = made.production.serial
-      let connection = try CardConnection(made.card)
-      try await center.cardIssuer.register(
-        try ProductionRecord(
-          cardSerial: serial, moduleType: "E", productionNumber: "1", producedAt: 1,
-          transportKeys: made.production.transportKeys))
-      _ = try await center.cardIssuer.issue(
-        try CardIssueOrder(cardSerial: serial, purchaser: "p", maximumCodes: 10_000, generationKeys: [1]),
-        over: Relay(connection: connection))
-      own.append(Line(serial, connection, Secret(random: 32, from: random)))
-      let other = try EmulatedCard.inMemory(profile: .board, random: random)
-      let key = Secret(random: 32, from: random)
-      let way = try CardConnection(other.card)
-      try FirmwareCard.issue(
-        way, transportKeys: other.production.transportKeys, serial: other.production.serial.octets, individualKey: key,
-        SeededRandom(seed: 1))
-      bare.append(Line(other.production.serial, way, key))
+    for number in 0..<cards {
+      let path = areInFiles ? folder + "/card-\(number)" : nil
+      own.append(
+        try await ChargedCards.withNewCard(path, random) { card, production in
+          let connection = try CardConnection(card)
+          try await issuer.register(
+            try ProductionRecord(
+              cardSerial: production.serial, moduleType: "E", productionNumber: "1", producedAt: 1,
+              transportKeys: production.transportKeys))
+          _ = try await issuer.issue(
+            try CardIssueOrder(
+              cardSerial: production.serial, purchaser: "p", maximumCodes: 10_000, generationKeys: [1]),
+            over: Relay(connection: connection))
+          return Line(production.serial, connection, Secret(random: 32, from: random))
+        })
+      bare.append(
+        try await ChargedCards.withNewCard(path.map { $0 + "-bare" }, random) { card, production in
+          let key = Secret(random: 32, from: random)
+          let connection = try CardConnection(card)
+          try FirmwareCard.issue(
+            connection, transportKeys: production.transportKeys, serial: production.serial.octets, individualKey: key,
+            SeededRandom(seed: 1))
+          return Line(production.serial, connection, key)
+        })
     }
     (self.own, self.bare) = (own, bare)
   }

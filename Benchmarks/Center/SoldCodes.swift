@@ -91,8 +91,9 @@ final class SoldCodes: Sendable {
       throw MeasurementError("There are \(codes.count) codes, and not number \(number).")
     }
     let code = codes[number]
-    let request = RedemptionRequest(code: code, key: key, client: RedeemingClient(address: "192.0.2.1"))
     let redemption = center.redemption
+    let request = try redemption.prepare(
+      RedemptionRequest(code: code, key: key, client: RedeemingClient(address: "192.0.2.1")))
     _ = try await center.idempotency.run(scope: "", key: key, digest: Digest.sha256(code.octets)) { transaction in
       guard case .granted(let grant) = try redemption.begin(request, in: transaction) else {
         throw MeasurementError("Code \(number) was refused.")

@@ -1,5 +1,6 @@
 /// Charging many cards with 10 codes each: the centre with its books, durable on the disk, beside the channel and the
-/// batch alone on cards of the same kind.
+/// batch alone on cards of the same kind. Once on cards in memory, which keep nothing when the power goes and so cost what
+/// they compute alone, and once on cards in files, which like the books answer when what they were told is on the disk.
 enum CardChargeBenchmarks {
   private static let cards = 1_000
   private static let callers = 256
@@ -24,7 +25,20 @@ enum CardChargeBenchmarks {
           "the same over HTTP, \(hosts) hosts : bare SCP03", .perSecond, ours: rates.network.median,
           reference: rates.bare.median, spread: rates.network.spread),
       ]
-    }
+    },
+    Benchmark(name: "centre: charging 1,000 cards in files") { _ in
+      let bench = try await ChargedCards(cards: cards, areInFiles: true)
+      var (service, bare): ([Double], [Double]) = ([], [])
+      for _ in 0..<rounds {
+        service.append(rate(try await bench.charge(callers: callers)))
+        bare.append(rate(try await bench.bareChannel(callers: callers)))
+      }
+      return [
+        Figure(
+          "charge 10 codes, \(cards) durable cards : bare SCP03", .perSecond, ours: service.median,
+          reference: bare.median, spread: service.spread)
+      ]
+    },
   ]
 
   private static func rate(_ time: Duration) -> Double { Double(cards) / (time / .seconds(1)) }

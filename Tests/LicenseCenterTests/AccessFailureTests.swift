@@ -71,9 +71,18 @@ private final class FailingTransaction: Transaction {
   }
 
   func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
+    try count()
+    return try base.run(sql, values)
+  }
+
+  func change(_ sql: String, _ values: [SQLValue]) throws -> Int {
+    try count()
+    return try base.change(sql, values)
+  }
+
+  private func count() throws {
     guard left != 0 else { throw CenterError(.storage, "test", remedy: "none") }
     left -= 1
-    return try base.run(sql, values)
   }
 
   func noteAuditRecord(_ newest: NewestAuditRecord) { base.noteAuditRecord(newest) }

@@ -190,6 +190,11 @@ private final class StatementRecorder: Database {
       return try transaction.run(sql, values)
     }
 
+    func change(_ sql: String, _ values: [SQLValue]) throws -> Int {
+      recorder.log.withLock { $0.append(sql) }
+      return try transaction.change(sql, values)
+    }
+
     func noteAuditRecord(_ newest: NewestAuditRecord) { transaction.noteAuditRecord(newest) }
   }
 }

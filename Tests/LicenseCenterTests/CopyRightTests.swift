@@ -69,7 +69,7 @@ import Testing
     let right = try await bench.center.copyRights.set(ticket, copies: 1)
     let context = bench.center.context
     for code in [bench.codes[1], right.code] {
-      let seen = try await context.database.read { try RedeemableRight.find($0, code, context.keys) }
+      let seen = try await context.database.read { try RedeemableRight.find($0, CodeSales.lookups(code, context.keys)) }
       let seat = try #require(seen)
       #expect(seat.isFree(at: bench.clock.now()))
       _ = try await bench.begun(code)

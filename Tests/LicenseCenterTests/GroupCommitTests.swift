@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -86,6 +87,30 @@ import Testing
     #expect(answers.map { (try? $0.get()) ?? -1 } == [1, -1, 3, -1, -1, 6])
     #expect(answers.compactMap { $0.failure?.code } == [.storage, .storage, .conflict])
     #expect(try await scratch.ids() == [1, 3, 6])
+  }
+
+  /// A change that fails has the others made once more, and the next batches are made with marks from the start: whoever
+  /// fails again and again has nobody's change made twice.
+  @Test func whoFailsAgainAndAgainHasNothingMadeTwice() async throws {
+    let scratch = try await Scratch()
+    let runs = Mutex<[Int64: Int]>([:])
+    @Sendable func counted(_ id: Int64, failing: Bool = false) -> @Sendable (any Transaction) throws -> Int64 {
+      { transaction in
+        runs.withLock { $0[id, default: 0] += 1 }
+        try transaction.run("INSERT INTO t (id) VALUES ($1)", [.integer(id)])
+        if failing { throw Stop() }
+        return id
+      }
+    }
+    _ = try await scratch.together([counted(1), counted(2, failing: true), counted(3)])
+    // What stands behind the one that failed was not made yet.
+    #expect(runs.withLock { $0 } == [1: 2, 2: 2, 3: 1])
+    _ = try await scratch.together([counted(4), counted(5, failing: true), counted(6)])
+    // Each of these is a batch of its own, or two: the one that holds the writer up comes first.
+    for id in 100..<100 + Int64(GroupCommit.cautiousBatches) { _ = try await scratch.together([counted(id)]) }
+    _ = try await scratch.together([counted(7), counted(8, failing: true), counted(9)])
+    #expect(runs.withLock { $0 }.filter { $0.key < 100 } == [1: 2, 2: 2, 3: 1, 4: 1, 5: 1, 6: 1, 7: 2, 8: 2, 9: 1])
+    #expect(try await scratch.ids().filter { $0 < 100 } == [1, 3, 4, 6, 7, 9])
   }
 
   /// The audit log's chain goes on behind a change that stands, and not behind one that was undone.

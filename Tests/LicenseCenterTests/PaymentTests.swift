@@ -2,6 +2,7 @@ import CardProtocol
 import Cryptography
 import Formats
 import Identifiers
+import Synchronization
 import Testing
 
 @testable import LicenseCenter
@@ -198,6 +199,37 @@ extension TestCenter {
   }
 
   /// A sale that fails after the money was set aside lets it go at once.
+  /// Whenever the counter gives the payment up while something is being sold: either nothing was sold, or it is paid.
+  @Test(arguments: [Sale.sheet, .license])
+  func nothingIsSoldOnAPaymentThatWasGivenUpMeanwhile(_ sale: Sale) async throws {
+    let (test, center, title) = try await shop()
+    let serial = test.serial
+    var (sold, givenUp) = (0, 0)
+    for step in 1...8 {
+      let order = try sale.order(test, title)
+      var context = center.context
+      context.database = InterruptedDatabase(base: center.context.database, step: step) {
+        for payment in try await center.payments.payments(of: serial)
+        where [.authorising, .authorised].contains(payment.state) {
+          _ = try await center.payments.void(payment.payment)
+        }
+      }
+      do {
+        try await order(Center(context: context))
+        sold += 1
+      } catch let error as CenterError {
+        #expect(error.code == .conflict, "step \(step)")
+        givenUp += 1
+      }
+      #expect(try await state(center, test).filter { $0 == .captured }.count == sold, "step \(step)")
+      #expect(try await test.balance(.holder(test.serial)) == 0, "step \(step)")
+      #expect(try await test.balance(.seller("Publisher")) == Int64(sold) * sale.price, "step \(step)")
+    }
+    #expect(sold > 0 && givenUp >= 2, "given up before and after the amount was set aside")
+    #expect(try await center.payments.disagreements() == [])
+    try center.close()
+  }
+
   @Test func aFailedSaleLetsTheMoneyGo() async throws {
     let (test, center, title) = try await shop()
     await expectFailure(.limitReached) {
@@ -264,4 +296,37 @@ extension TestCenter {
     #expect(try await test.balance(.holder(test.serial)) == 0)
     try center.close()
   }
+}
+
+/// A database where something happens before the transaction of this number that writes.
+private final class InterruptedDatabase: Database {
+  private let base: any Database
+  private let interruption: @Sendable () async throws -> Void
+  private let left: Mutex<Int>
+  var dialect: SQLDialect { base.dialect }
+
+  init(base: any Database, step: Int, _ interruption: @escaping @Sendable () async throws -> Void) {
+    self.base = base
+    self.interruption = interruption
+    left = Mutex(step)
+  }
+
+  func read<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R { try await base.read(body) }
+
+  func write<R: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) throws -> R
+  ) async throws(CenterError) -> R {
+    let isNow = left.withLock { left in
+      left -= 1
+      return left == 0
+    }
+    if isNow {
+      do { try await interruption() } catch { throw CenterError(error, during: "Interrupting") }
+    }
+    return try await base.write(body)
+  }
+
+  func close() throws(CenterError) { try base.close() }
 }

@@ -53,8 +53,8 @@ import Testing
     let answer = try await bench.center.idempotency.run(
       scope: "rig", key: key, digest: Digest.sha256(code.octets)
     ) { transaction in
-      guard case .granted(let grant) = try redemption.begin(RedemptionRequest(code: code, key: key), in: transaction)
-      else { return (404, []) }
+      let request = try redemption.prepare(RedemptionRequest(code: code, key: key))
+      guard case .granted(let grant) = try redemption.begin(request, in: transaction) else { return (404, []) }
       return (201, grant.ticket.octets + [UInt8](String(grant.octets).utf8))
     }
     #expect(answer.status == 201 && answer.isRepeated == (state != .unused))

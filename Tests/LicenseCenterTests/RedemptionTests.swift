@@ -263,6 +263,17 @@ import Testing
     #expect(try await bench.test.count("SELECT 1 FROM audit_log WHERE action = 'redeem.begin'") == 2)
   }
 
+  /// A seat that was taken back is not had again under the key of then, and asking so takes the code from nobody.
+  @Test func whatWasTakenBackIsNotHadAgainUnderTheSameKey() async throws {
+    let bench = try await RedemptionBench()
+    let (code, key) = (bench.codes[0], bench.key())
+    _ = try #require(try await bench.begin(code, key))
+    #expect(try await bench.center.seatRecovery.recover(code))
+    #expect(try await bench.begin(code, key) == nil)
+    #expect(try await bench.state(code) == .unused)
+    #expect(try await bench.begin(code) != nil)
+  }
+
   /// Tickets and answers of before a rotation stay good; new ones are made under the new keys.
   @Test func downloadGoesOnAfterARotation() async throws {
     let bench = try await RedemptionBench()

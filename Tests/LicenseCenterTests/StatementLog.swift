@@ -42,6 +42,11 @@ final class StatementLog: Database {
       return try transaction.run(sql, values)
     }
 
+    func change(_ sql: String, _ values: [SQLValue]) throws -> Int {
+      log.log.withLock { $0.append(sql) }
+      return try transaction.change(sql, values)
+    }
+
     func noteAuditRecord(_ newest: NewestAuditRecord) { transaction.noteAuditRecord(newest) }
   }
 }

@@ -3,8 +3,9 @@ import SecureChannel
 
 /// AES-256-GCM (SP 800-38D) under one key, with nonces of 12 octets and tags of 16.
 ///
-/// One context each way is kept, so a message costs no key schedule and no allocation.
-struct GCMContext: ~Copyable {
+/// One context each way is kept, so a message costs no key schedule and no allocation. It has one owner and its pointers
+/// are nobody else's, so that it may go from thread to thread.
+struct GCMContext: ~Copyable, @unchecked Sendable {
   static let keyOctets = 32
   static let nonceOctets = 12
   static let tagOctets = 16

@@ -2,7 +2,9 @@ import COpenSSL
 import SecureChannel
 
 /// Owns one `EVP_MAC_CTX` for HMAC-SHA-256 under one key. Freeing it wipes the key.
-struct HMACContext: ~Copyable {
+///
+/// It has one owner and its pointer is nobody else's, so that it may go from thread to thread.
+struct HMACContext: ~Copyable, @unchecked Sendable {
   /// Octets of a tag.
   static let tagOctets = 32
 

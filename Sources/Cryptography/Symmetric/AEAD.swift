@@ -32,8 +32,14 @@ public enum AEAD {
   public static func open(
     _ sealed: [UInt8], key: borrowing Secret, associatedData: [UInt8] = []
   ) throws(CryptoError) -> Secret {
-    guard sealed.count >= overhead else { throw .notAuthentic }
     var gcm = try key.withUnsafeBytes { (key) throws(CryptoError) in try GCMContext(key: key, encrypting: false) }
+    return try open(sealed, by: &gcm, associatedData: associatedData)
+  }
+
+  static func open(
+    _ sealed: [UInt8], by gcm: inout GCMContext, associatedData: [UInt8]
+  ) throws(CryptoError) -> Secret {
+    guard sealed.count >= overhead else { throw .notAuthentic }
     return try Secret(count: sealed.count - overhead) { (plaintext) throws(CryptoError) in
       try withBytes(sealed) { (sealed) throws(CryptoError) in
         try withBytes(associatedData) { (associatedData) throws(CryptoError) in
@@ -49,6 +55,12 @@ public enum AEAD {
     _ plaintext: UnsafeRawBufferPointer, key: borrowing Secret, associatedData: [UInt8], random: any RandomSource
   ) throws(CryptoError) -> [UInt8] {
     var gcm = try key.withUnsafeBytes { (key) throws(CryptoError) in try GCMContext(key: key, encrypting: true) }
+    return try seal(plaintext, by: &gcm, associatedData: associatedData, random: random)
+  }
+
+  static func seal(
+    _ plaintext: UnsafeRawBufferPointer, by gcm: inout GCMContext, associatedData: [UInt8], random: any RandomSource
+  ) throws(CryptoError) -> [UInt8] {
     var sealed = [UInt8](repeating: 0, count: plaintext.count + overhead)
     try withMutableBytes(&sealed) { (sealed) throws(CryptoError) in
       let nonce = UnsafeMutableRawBufferPointer(rebasing: sealed[..<GCMContext.nonceOctets])

@@ -11,6 +11,17 @@ public enum Hex {
     return String(decoding: text, as: UTF8.self)
   }
 
+  /// The same for octets that lie in an array, as most do.
+  public static func encode(_ octets: [UInt8]) -> String {
+    String(unsafeUninitializedCapacity: 2 * octets.count) { text in
+      for (index, octet) in octets.enumerated() {
+        text[2 * index] = digit(octet >> 4)
+        text[2 * index + 1] = digit(octet & 15)
+      }
+      return 2 * octets.count
+    }
+  }
+
   /// The octets that `text` spells; spaces and colons between octets are passed over. `nil` if it is not hexadecimal.
   public static func decode(_ text: some StringProtocol) -> [UInt8]? {
     var octets: [UInt8] = []

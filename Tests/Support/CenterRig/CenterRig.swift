@@ -58,7 +58,8 @@ enum CenterRig {
   private static func redeem(_ code: RetrievalCode, _ key: IdempotencyKey, at center: Center) async throws {
     let redemption = center.redemption
     let answer = try await center.idempotency.run(scope: "rig", key: key, digest: Digest.sha256(code.octets)) {
-      guard case .granted(let grant) = try redemption.begin(RedemptionRequest(code: code, key: key), in: $0) else {
+      let request = try redemption.prepare(RedemptionRequest(code: code, key: key))
+      guard case .granted(let grant) = try redemption.begin(request, in: $0) else {
         return (404, [])
       }
       return (201, grant.ticket.octets + [UInt8](String(grant.octets).utf8))

@@ -26,7 +26,7 @@ enum RedemptionEndpoints {
       let code = try call.retrievalCode
       guard let key = try call.request?.idempotencyKey else { throw Problem(.invalid, "There is no key.") }
       let client = RedeemingClient(identity: call.identity?.name, address: call.origin)
-      let request = RedemptionRequest(code: code, key: key, client: client)
+      let request = try center.redemption.prepare(RedemptionRequest(code: code, key: key, client: client))
       return try await call.once(at: center) { transaction in
         switch try center.redemption.begin(request, in: transaction) {
         case .granted(let grant): return .json(document(grant), status: .created)

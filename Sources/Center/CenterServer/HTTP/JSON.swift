@@ -106,6 +106,16 @@ extension JSON {
 
   private static func encode(_ text: String, into octets: inout [UInt8]) {
     octets.append(UInt8(ascii: "\""))
+    defer { octets.append(UInt8(ascii: "\"")) }
+    var text = text
+    let isPlain = text.withUTF8 { characters in
+      guard characters.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) else {
+        return false
+      }
+      octets.append(contentsOf: characters)
+      return true
+    }
+    if isPlain { return }
     for octet in text.utf8 {
       switch octet {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"): octets += [UInt8(ascii: "\\"), octet]
@@ -113,6 +123,5 @@ extension JSON {
       default: octets.append(octet)
       }
     }
-    octets.append(UInt8(ascii: "\""))
   }
 }

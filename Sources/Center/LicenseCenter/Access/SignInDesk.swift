@@ -176,7 +176,7 @@ public struct SignInDesk: Sendable {
   private static func derive(
     _ label: String, _ parts: [[UInt8]], _ version: UInt32, _ keys: KeyStore
   ) throws -> [UInt8] {
-    try keys.withKey(.clientLookup, version: version) { try HMAC256.tag(key: $0, typedOctets(label, parts)) }
+    try keys.tag(typedOctets(label, parts), .clientLookup, version: version)
   }
 
   private static var unknownKey: CenterError {

@@ -141,20 +141,28 @@ struct AuditRecord {
 
   /// SHA-256 over the hash before, the numbers, and each text behind its length.
   func hash(after previous: [UInt8]) -> [UInt8] {
-    var input = previous + bigEndian(UInt64(bitPattern: sequence)) + bigEndian(time)
+    var input: [UInt8] = []
+    input.reserveCapacity(256)
+    input.append(contentsOf: previous)
+    input.append(bigEndian: UInt64(bitPattern: sequence))
+    input.append(bigEndian: time)
     for text in [action, subject, detail] {
-      input += bigEndian(UInt64(text.utf8.count)) + Array(text.utf8)
+      input.append(bigEndian: UInt64(text.utf8.count))
+      input.append(contentsOf: text.utf8)
     }
     return Digest.sha256(input)
   }
 }
 
 /// The 8 octets of `value`, most significant first.
-func bigEndian(_ value: UInt64) -> [UInt8] {
-  (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) }
-}
+func bigEndian(_ value: UInt64) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
 
 /// The 4 octets of `value`, most significant first.
-func bigEndian(_ value: UInt32) -> [UInt8] {
-  (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
+func bigEndian(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
+
+extension [UInt8] {
+  /// Appends the octets of `value`, most significant first.
+  mutating func append(bigEndian value: some FixedWidthInteger) {
+    Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
+  }
 }

@@ -229,7 +229,7 @@ extension Charging {
     try Ledger.transfer(
       transaction, amount, from: .holder(serial), to: .seller(title.seller),
       operation: outcome.bill, memo: "charge \(outcome.number)", at: now)
-    try Payments.bill(transaction, context, outcome.bill)
+    try Payments.bill(transaction, context, outcome.bill, isDelivered: true)
     try Payback.judge(transaction, context, .charge(charge.identifier), card: serial, title)
     try AuditLog.append(
       transaction, at: now, "charge.book", subject: serial,

@@ -42,9 +42,13 @@ private final class WitnessedTransaction: Transaction {
 
   func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] { try base.run(sql, values) }
 
+  func change(_ sql: String, _ values: [SQLValue]) throws -> Int { try base.change(sql, values) }
+
   func tell(_ sql: String, _ values: [SQLValue]) throws { try base.tell(sql, values) }
 
   var notedAuditRecord: NewestAuditRecord? { base.notedAuditRecord }
+
+  var titleMemory: TitleMemory? { base.titleMemory }
 
   func noteAuditRecord(_ newest: NewestAuditRecord) {
     head = newest.head

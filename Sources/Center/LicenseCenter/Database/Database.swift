@@ -11,7 +11,7 @@ public protocol Database: Sendable {
 
   /// Runs `body` so that all of it happens, durably, before this returns, or none of it, and this throws.
   ///
-  /// Callers who come at once share a transaction and its commit, each in a savepoint: one's failure undoes nobody else's
+  /// Callers who come at once share a transaction and its commit: one's failure undoes nobody else's
   /// change, and nobody hears anything, not even of a failure, before what it rests on is durable. Where a commit fails,
   /// all of its callers hear that nothing was changed. They run one after another, in the order in which they came.
   ///
@@ -52,11 +52,17 @@ public protocol Transaction {
   /// of the change does.
   func tell(_ sql: String, _ values: [SQLValue]) throws
 
+  /// Runs one statement without an answer, and says how many rows it inserted, updated or deleted.
+  func change(_ sql: String, _ values: [SQLValue]) throws -> Int
+
   /// Hears that the audit log has a new last record. Whoever keeps heads outside the database listens; others need not.
   func noteAuditRecord(_ newest: NewestAuditRecord)
 
   /// The audit log's last record, where one was noted since the transaction began; else the database must be asked.
   var notedAuditRecord: NewestAuditRecord? { get }
+
+  /// What changes that share the transaction remember of titles, one for the next.
+  var titleMemory: TitleMemory? { get }
 }
 
 extension Transaction {
@@ -68,6 +74,9 @@ extension Transaction {
 
   /// Nobody has listened.
   public var notedAuditRecord: NewestAuditRecord? { nil }
+
+  /// Each asks for itself.
+  public var titleMemory: TitleMemory? { nil }
 
   /// Runs a statement without parameters.
   @discardableResult

@@ -7,9 +7,14 @@ final class GroupCommit: Sendable {
   /// The most changes of one commit: beyond that, more of them save next to nothing and only keep the first one waiting.
   static let mostWrites = 128
 
+  /// For how many batches after one with a change that failed another such is expected: who guesses codes fails often.
+  static let cautiousBatches = 16
+
   private struct State {
     var waiting: [any PendingWrite] = []
     var isWorking = false
+    /// For how many batches more a change that fails is expected.
+    var caution = 0
   }
 
   private let state = Mutex(State())
@@ -50,14 +55,15 @@ final class GroupCommit: Sendable {
   /// Makes one transaction after another, as long as somebody waits. In between, the writer is anybody's.
   private func work() {
     withWriter { connection in
-      guard let writes = self.next() else { return }
-      WriteBatch(connection: connection).run(writes)
+      guard let (writes, isCautious) = self.next() else { return }
+      let areAllMade = WriteBatch(connection: connection, isCautious: isCautious).run(writes)
+      self.state.withLock { $0.caution = areAllMade ? max(0, $0.caution - 1) : GroupCommit.cautiousBatches }
       self.work()
     }
   }
 
-  /// The oldest changes that wait; `nil`, and the writer may go, when there are none.
-  private func next() -> [any PendingWrite]? {
+  /// The oldest changes that wait, and whether some are expected to fail; `nil`, and the writer may go, when there are none.
+  private func next() -> ([any PendingWrite], isCautious: Bool)? {
     state.withLock { state in
       guard !state.waiting.isEmpty else {
         state.isWorking = false
@@ -65,7 +71,7 @@ final class GroupCommit: Sendable {
       }
       let writes = state.waiting.prefix(GroupCommit.mostWrites)
       state.waiting.removeFirst(writes.count)
-      return writes.filter { $0.claim() }
+      return (writes.filter { $0.claim() }, state.caution > 0)
     }
   }
 }

@@ -21,6 +21,11 @@ package struct SQLiteTransaction: Transaction {
     }
     return try SQLiteRun(statement).rows(values)
   }
+
+  package func change(_ sql: String, _ values: [SQLValue]) throws -> Int {
+    _ = try SQLiteRun(try connection.cachedStatement(sql: sql)).rows(values)
+    return connection.changesCount
+  }
 }
 
 /// SQLite rolls some transactions back by itself, such as one for which the disk is full.
@@ -44,7 +49,9 @@ extension SQLiteTransaction: WritingConnection {
   /// SQLite breaks no transaction through nobody's fault.
   var patience: Duration { .zero }
 
-  var condition: TransactionCondition { connection.isInsideTransaction ? .open : .lost }
+  var condition: TransactionCondition { isOutsideTransaction ? .lost : .open }
+
+  var isOutsideTransaction: Bool { !connection.isInsideTransaction }
 
   private func control(_ sql: String) throws { try connection.cachedStatement(sql: sql).execute() }
 }

@@ -27,6 +27,9 @@ protocol WritingConnection: Transaction {
 
   /// What has become of the transaction, after an error or without one.
   var condition: TransactionCondition { get }
+
+  /// Whether it is known, without asking the engine or waiting for it, that there is no transaction any more.
+  var isOutsideTransaction: Bool { get }
 }
 
 /// What has become of a transaction.

@@ -23,11 +23,19 @@ enum ClientLookup {
   private static func value(
     _ label: String, _ parts: [[UInt8]], _ version: UInt32, _ keys: KeyStore
   ) throws -> [UInt8] {
-    try keys.withKey(.clientLookup, version: version) { try HMAC256.tag(key: $0, typedOctets(label, parts)) }
+    try keys.tag(typedOctets(label, parts), .clientLookup, version: version)
   }
 }
 
 /// A label and parts, each behind its length (4), so that no two lists give the same octets.
 func typedOctets(_ label: String, _ parts: [[UInt8]]) -> [UInt8] {
-  ([Array(label.utf8)] + parts).flatMap { bigEndian(UInt32(clamping: $0.count)) + $0 }
+  var octets: [UInt8] = []
+  octets.reserveCapacity(parts.reduce(4 + label.utf8.count) { $0 + 4 + $1.count })
+  octets.append(bigEndian: UInt32(clamping: label.utf8.count))
+  octets.append(contentsOf: label.utf8)
+  for part in parts {
+    octets.append(bigEndian: UInt32(clamping: part.count))
+    octets.append(contentsOf: part)
+  }
+  return octets
 }

@@ -1,6 +1,7 @@
 import Cryptography
 import Octets
 import SecureChannel
+import Synchronization
 
 /// What a key of the centre is for. One purpose per key; the numbers stand in the key store's file.
 public enum KeyPurpose: UInt8, Sendable, CaseIterable {
@@ -130,11 +131,23 @@ final class KeyStore: Sendable {
   func withKey<R: ~Copyable>(
     _ purpose: KeyPurpose, number: UInt8 = 0, version: UInt32? = nil, _ body: (borrowing Secret) throws -> R
   ) throws -> R {
+    try body(try holder(purpose, number, version).secret)
+  }
+
+  /// HMAC-SHA-256 under a key; without a version, the newest.
+  func tag(_ message: [UInt8], _ purpose: KeyPurpose, version: UInt32? = nil) throws -> [UInt8] {
+    try holder(purpose, 0, version).mac.tag(message)
+  }
+
+  /// A key that seals and opens by AES-256-GCM.
+  func aead(_ purpose: KeyPurpose, version: UInt32) throws -> AEADKey { try holder(purpose, 0, version).aead }
+
+  private func holder(_ purpose: KeyPurpose, _ number: UInt8, _ version: UInt32?) throws -> KeyHolder {
     let version = try version ?? currentVersion(of: purpose, number: number)
     guard let holder = keys[KeyID(purpose: purpose, number: number, version: version)] else {
       throw KeyStore.missing(purpose)
     }
-    return try body(holder.secret)
+    return holder
   }
 
   static func missing(_ purpose: KeyPurpose) -> CenterError {
@@ -147,11 +160,34 @@ final class KeyStore: Sendable {
   }
 }
 
-/// A noncopyable secret where a dictionary wants a reference.
+/// A noncopyable secret where a dictionary wants a reference, and what was made of it for its use.
 private final class KeyHolder: Sendable {
   let secret: Secret
+  private let made = Mutex<(mac: HMACKey?, aead: AEADKey?)>((nil, nil))
 
   init(_ secret: consuming Secret) { self.secret = secret }
+
+  var mac: HMACKey {
+    get throws(CryptoError) {
+      try made.withLock { (made) throws(CryptoError) in
+        if let mac = made.mac { return mac }
+        let mac = try HMACKey(secret)
+        made.mac = mac
+        return mac
+      }
+    }
+  }
+
+  var aead: AEADKey {
+    get throws(CryptoError) {
+      try made.withLock { (made) throws(CryptoError) in
+        if let aead = made.aead { return aead }
+        let aead = try AEADKey(secret)
+        made.aead = aead
+        return aead
+      }
+    }
+  }
 }
 
 extension KeyPurpose {

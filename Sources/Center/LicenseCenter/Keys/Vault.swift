@@ -31,29 +31,25 @@ struct Vault: Sendable {
   /// Seals `secret` for one row of a column.
   func seal(_ secret: borrowing Secret, _ column: Column, row: [UInt8]) throws -> [UInt8] {
     let version = try keys.currentVersion(of: .dataEncryption)
-    let binding = Vault.binding(column, row)
-    return try keys.withKey(.dataEncryption, version: version) { key in
-      bigEndian(version) + (try AEAD.seal(secret, key: key, associatedData: binding, random: random))
-    }
+    return try bigEndian(version)
+      + keys.aead(.dataEncryption, version: version)
+      .seal(secret, associatedData: Vault.binding(column, row), random: random)
   }
 
   /// The same for what lies in clear memory anyway.
   func seal(_ octets: [UInt8], _ column: Column, row: [UInt8]) throws -> [UInt8] {
     let version = try keys.currentVersion(of: .dataEncryption)
-    let binding = Vault.binding(column, row)
-    return try keys.withKey(.dataEncryption, version: version) { key in
-      bigEndian(version) + (try AEAD.seal(octets, key: key, associatedData: binding, random: random))
-    }
+    return try bigEndian(version)
+      + keys.aead(.dataEncryption, version: version)
+      .seal(octets, associatedData: Vault.binding(column, row), random: random)
   }
 
   /// Opens what ``seal(_:_:row:)`` made for the same row and column.
   func open(_ sealed: [UInt8], _ column: Column, row: [UInt8]) throws -> Secret {
     guard sealed.count > 4 else { throw CryptoError.notAuthentic }
     let version = sealed.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-    let binding = Vault.binding(column, row)
-    return try keys.withKey(.dataEncryption, version: version) { key in
-      try AEAD.open(Array(sealed.dropFirst(4)), key: key, associatedData: binding)
-    }
+    return try keys.aead(.dataEncryption, version: version)
+      .open(Array(sealed.dropFirst(4)), associatedData: Vault.binding(column, row))
   }
 
   private static func binding(_ column: Column, _ row: [UInt8]) -> [UInt8] {

@@ -62,8 +62,7 @@ extension Payments {
     case .declined:
       throw CenterError(
         .paymentDeclined, Payments.operation, remedy: "Nothing was sold; file another means of payment and order anew.")
-    case .voiding, .voided:
-      throw CenterError(.conflict, Payments.operation, remedy: "This order was given up; make a new one.")
+    case .voiding, .voided: throw Payments.givenUp
     case .authorising:
       throw CenterError(
         .paymentUnknown, Payments.operation, remedy: "The payment processor did not answer; run the same order again.")
@@ -72,7 +71,17 @@ extension Payments {
 
   /// Marks a bill's payment to be taken, in the transaction that books the sale. A bill without an amount set aside
   /// stays on the holder's account.
-  static func bill(_ transaction: any Transaction, _ context: CenterContext, _ bill: String) throws {
+  ///
+  /// - Parameter isDelivered: whether the holder has the goods already, so that the sale stands in any case.
+  /// - Throws: ``CenterError/Code/conflict`` when the payment was given up since the amount was set aside.
+  static func bill(
+    _ transaction: any Transaction, _ context: CenterContext, _ bill: String, isDelivered: Bool = false
+  ) throws {
+    if !isDelivered, let payment = try PaymentRecord.find(transaction, bill: bill),
+      payment.state == .voiding || payment.state == .voided
+    {
+      throw givenUp
+    }
     try move(transaction, context, bill, from: [.authorised], to: .capturing)
   }
 
@@ -96,6 +105,10 @@ extension Payments {
       payment.state == .capturing || payment.state == .voiding
     else { return }
     _ = try? await ask(payment)
+  }
+
+  private static var givenUp: CenterError {
+    CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
   }
 
   private static func move(

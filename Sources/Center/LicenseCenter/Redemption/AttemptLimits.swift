@@ -57,12 +57,9 @@ struct AttemptBucket {
   /// What it is found under; `nil` for a client of whom nothing is known, such as the counter itself.
   private let name: [UInt8]?
   private let limit: AttemptLimit
-  /// Whether a full bucket keeps codes from being looked at.
-  let isStrict: Bool
 
   init(of client: RedeemingClient, _ limits: AttemptLimits, _ keys: KeyStore) throws {
-    isStrict = client.identity != nil
-    limit = isStrict ? limits.identity : limits.address
+    limit = client.identity != nil ? limits.identity : limits.address
     name =
       if let identity = client.identity {
         try ClientLookup.attempts("identity", identity, keys)

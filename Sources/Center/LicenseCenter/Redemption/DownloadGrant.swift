@@ -18,6 +18,18 @@ public struct RedemptionRequest: Sendable {
   }
 }
 
+/// A request, and what its code is looked up by.
+public struct PreparedRedemption: Sendable {
+  let request: RedemptionRequest
+  /// The code's look-up value under every version of the pepper.
+  let lookups: [[UInt8]]
+
+  init(_ request: RedemptionRequest, _ keys: KeyStore) throws {
+    self.request = request
+    lookups = try CodeSales.lookups(request.code, keys)
+  }
+}
+
 /// What a client is answered that wants to redeem a code (P23, S3 and S4).
 public enum RedemptionAnswer: Hashable, Sendable {
   /// The code is this client's; the same answer again for the same code and key.

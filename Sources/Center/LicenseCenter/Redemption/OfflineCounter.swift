@@ -61,7 +61,7 @@ public struct OfflineCounter: Sendable {
       throw CenterError(.invalid, OfflineCounter.operation, remedy: "Give an operation id.")
     }
     let answer = try Redemption(context: context).begin(
-      RedemptionRequest(code: code, key: key), .offline, in: transaction)
+      PreparedRedemption(RedemptionRequest(code: code, key: key), context.keys), .offline, in: transaction)
     guard case .granted(let grant) = answer, let row = try RedemptionRow.find(transaction, grant.ticket) else {
       throw CenterError(
         .refused, OfflineCounter.operation, remedy: "The code is good for nothing here; check how it was typed.")

@@ -52,6 +52,14 @@ struct TitledPublication {
 
   /// The newest file of a title.
   static func newest(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitledPublication? {
+    let memory = transaction.titleMemory
+    if let remembered = memory?.publications[softwareID] { return remembered }
+    let found = try find(transaction, softwareID)
+    memory?.publications[softwareID] = found
+    return found
+  }
+
+  private static func find(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitledPublication? {
     try transaction.first(
       """
       SELECT p.*, t.name AS title_name, t.version AS title_version, t.type AS title_type

@@ -23,11 +23,11 @@ struct RedeemableRight {
 
   /// Looks a code up everywhere, under every version of the pepper, whether it was found already or not: all codes take
   /// the same queries.
-  static func find(
-    _ transaction: any Transaction, _ code: RetrievalCode, _ keys: KeyStore
-  ) throws -> RedeemableRight? {
+  ///
+  /// - Parameter lookups: ``CodeSales/lookups(_:_:)`` of the code.
+  static func find(_ transaction: any Transaction, _ lookups: [[UInt8]]) throws -> RedeemableRight? {
     var rows: [SQLRow] = []
-    for pepper in keys.versions(of: .codePepper) {
+    for lookup in lookups {
       // Joined to one row that is always there, so that codes which are found bring no more rows than others.
       rows += try transaction.run(
         """
@@ -36,7 +36,7 @@ struct RedeemableRight {
         r.id AS copy_right, r.copies, r.taken
         FROM (SELECT 1 AS one) q LEFT JOIN codes c ON c.lookup = $1
         LEFT JOIN copy_rights r ON r.lookup = $1 LEFT JOIN codes p ON p.id = r.parent
-        """, [.blob(try CodeSales.lookup(code, pepper: pepper, keys))])
+        """, [.blob(lookup)])
     }
     return try rows.first { $0["id"] != .null }.map { try RedeemableRight($0) }
   }
@@ -82,9 +82,9 @@ struct RedeemableRight {
   /// Takes a seat, and answers its number: 0 for that of the code itself. `nil` when another was quicker.
   func take(_ transaction: any Transaction) throws -> Int? {
     guard let copies else {
-      let rows = try transaction.run(
-        "UPDATE codes SET state = 'inUse' WHERE id = $1 AND state = 'unused' RETURNING id", [.integer(codeID)])
-      return rows.isEmpty ? nil : 0
+      let taken = try transaction.change(
+        "UPDATE codes SET state = 'inUse' WHERE id = $1 AND state = 'unused'", [.integer(codeID)])
+      return taken > 0 ? 0 : nil
     }
     let rows = try transaction.run(
       "UPDATE copy_rights SET taken = taken + 1 WHERE id = $1 AND taken < copies RETURNING taken, copies",
@@ -98,5 +98,14 @@ struct RedeemableRight {
       "SELECT seat FROM redemptions WHERE copy_right = $1 AND state <> 'recovered'", [.integer(copies.identifier)]
     ).map { try $0.number("seat", as: Int.self) }
     return (1...copies.copies).first { !occupied.contains($0) }
+  }
+
+  /// Undoes ``take(_:)`` in its own transaction.
+  func giveBack(_ transaction: any Transaction) throws {
+    if let copies {
+      try transaction.tell("UPDATE copy_rights SET taken = taken - 1 WHERE id = $1", [.integer(copies.identifier)])
+    } else {
+      try transaction.tell("UPDATE codes SET state = 'unused' WHERE id = $1", [.integer(codeID)])
+    }
   }
 }

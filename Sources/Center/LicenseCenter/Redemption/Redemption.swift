@@ -22,35 +22,47 @@ public struct Redemption: Sendable {
   /// - Throws: ``CenterError/Code/conflict`` for a good code of a title that is not published yet; it stays unused.
   public func begin(_ request: RedemptionRequest) async throws(CenterError) -> RedemptionAnswer {
     let service = self
-    return try await context.database.write { try service.begin(request, in: $0) }
+    let prepared = try prepare(request)
+    return try await context.database.write { try service.begin(prepared, in: $0) }
   }
 
-  /// The same inside of the transaction that keeps the answer (``Idempotency``).
-  public func begin(_ request: RedemptionRequest, in transaction: any Transaction) throws -> RedemptionAnswer {
-    try begin(request, .online, in: transaction)
+  /// Does what needs no transaction, while others wait for nobody.
+  public func prepare(_ request: RedemptionRequest) throws(CenterError) -> PreparedRedemption {
+    do {
+      return try PreparedRedemption(request, context.keys)
+    } catch {
+      throw CenterError(error, during: Redemption.operation)
+    }
+  }
+
+  /// The same as ``begin(_:)`` inside of the transaction that keeps the answer (``Idempotency``).
+  public func begin(_ prepared: PreparedRedemption, in transaction: any Transaction) throws -> RedemptionAnswer {
+    try begin(prepared, .online, in: transaction)
   }
 
   func begin(
-    _ request: RedemptionRequest, _ means: RedemptionRow.Means, in transaction: any Transaction
+    _ prepared: PreparedRedemption, _ means: RedemptionRow.Means, in transaction: any Transaction
   ) throws -> RedemptionAnswer {
+    let request = prepared.request
     let now = context.clock.now()
-    let bucket = try AttemptBucket(of: request.client, limits, context.keys)
-    if bucket.isStrict {
-      let wait = try bucket.wait(transaction, at: now)
+    // Nobody else is looked up before a code fails.
+    if request.client.identity != nil {
+      let wait = try AttemptBucket(of: request.client, limits, context.keys).wait(transaction, at: now)
       if wait > 0 { return .tooManyAttempts(retryAfter: wait) }
     }
     // From here on a code that fails takes the same statements and steps, whatever is wrong with it.
-    let right = try RedeemableRight.find(transaction, request.code, context.keys) ?? RedeemableRight.nothing()
+    let right = try RedeemableRight.find(transaction, prepared.lookups) ?? RedeemableRight.nothing()
     let tickets = try TicketMaker(right, request.key).tickets(context.keys)
+    // An unused code is nobody's, so that nothing of it needs to be looked for.
+    if right.copies == nil, let grant = try take(transaction, right, tickets, means, at: now) { return .granted(grant) }
     let begun = try tickets.compactMap { ticket in try RedemptionRow.find(transaction, ticket).map { (ticket, $0) } }
     if let (ticket, row) = begun.first, row.isGood(at: now), row.means == means {
       return .granted(try grant(transaction, ticket, row))
     }
-    if begun.isEmpty, right.isFree(at: now), let ticket = tickets.first,
-      let grant = try take(transaction, right, ticket, means, at: now)
-    {
+    if right.copies != nil, begun.isEmpty, let grant = try take(transaction, right, tickets, means, at: now) {
       return .granted(grant)
     }
+    let bucket = try AttemptBucket(of: request.client, limits, context.keys)
     let wait = try bucket.wait(transaction, at: now)
     try bucket.fail(transaction, at: now)
     return wait > 0 ? .tooManyAttempts(retryAfter: wait) : .refused
@@ -143,11 +155,13 @@ public struct Redemption: Sendable {
     CenterError(.conflict, downloading, remedy: "It was downloaded already; each code buys one download.")
   }
 
-  /// Takes a seat for the client with `ticket`; `nil` when another client is quicker.
+  /// Takes a seat, if one is free, for the client with the newest of `tickets`; `nil` when another client is quicker, or
+  /// this one had a seat under the same ticket and gave it back.
   private func take(
-    _ transaction: any Transaction, _ right: RedeemableRight, _ ticket: DownloadTicket,
+    _ transaction: any Transaction, _ right: RedeemableRight, _ tickets: [DownloadTicket],
     _ means: RedemptionRow.Means, at now: UInt64
   ) throws -> DownloadGrant? {
+    guard right.isFree(at: now), let ticket = tickets.first else { return nil }
     guard let published = try TitledPublication.newest(transaction, right.softwareID) else {
       throw CenterError(.conflict, Redemption.operation, remedy: "The title is not published yet; try again later.")
     }
@@ -155,16 +169,21 @@ public struct Redemption: Sendable {
     guard let seat = try right.take(transaction) else {
       return try RedemptionRow.find(transaction, ticket).map { try grant(transaction, ticket, $0) }
     }
-    try transaction.tell(
+    let isNew = try transaction.change(
       """
       INSERT INTO redemptions
       (id, ticket, code, copy_right, seat, publication, means, state, delivered, acknowledged, begun_at)
       VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM redemptions), $1, $2, $3, $4, $5, $6, 'open', 0, 0, $7)
+      ON CONFLICT (ticket) DO NOTHING
       """,
       [
         .blob(Digest.sha256(ticket.octets)), .integer(right.codeID), .number(right.copies?.identifier), .number(seat),
         .integer(published.file.identifier), .text(means.rawValue), .number(now),
       ])
+    guard isNew > 0 else {
+      try right.giveBack(transaction)
+      return nil
+    }
     try AuditLog.append(
       transaction, at: now, "redeem.begin", subject: right.softwareID,
       detail: "code \(right.codeID), seat \(seat), \(means.rawValue)")
@@ -201,8 +220,7 @@ private struct TicketMaker {
   /// The ticket under every version of the key, newest first: downloads of before a rotation go on.
   func tickets(_ keys: KeyStore) throws -> [DownloadTicket] {
     try keys.versions(of: .downloadTicket).compactMap { version in
-      let octets = try keys.withKey(.downloadTicket, version: version) { try HMAC256.tag(key: $0, input) }
-      return DownloadTicket(octets: octets)
+      DownloadTicket(octets: try keys.tag(input, .downloadTicket, version: version))
     }
   }
 }

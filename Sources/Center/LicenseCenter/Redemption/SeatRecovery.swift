@@ -116,7 +116,7 @@ public struct SeatRecovery: Sendable {
   private static func right(
     _ transaction: any Transaction, _ context: CenterContext, _ code: RetrievalCode
   ) throws -> RedeemableRight {
-    guard let right = try RedeemableRight.find(transaction, code, context.keys) else {
+    guard let right = try RedeemableRight.find(transaction, try CodeSales.lookups(code, context.keys)) else {
       throw CenterError(.notFound, operation, remedy: "This centre made no such code; check how it was typed.")
     }
     return right

@@ -54,6 +54,7 @@ public struct TitleStore: Sendable {
             .integer(identifier), .blob(softwareID.octets), .number(octets), .blob(digest), .blob(sealedKey),
             .number(now),
           ])
+        transaction.titleMemory?.forget()
         try AuditLog.append(
           transaction, at: now, "title.publish", subject: softwareID, detail: "publication \(identifier), \(octets)")
         return PublishedTitle(softwareID: softwareID, octets: octets, digest: digest, publishedAt: now)

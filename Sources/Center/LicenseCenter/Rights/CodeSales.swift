@@ -168,8 +168,7 @@ enum CodeSales {
   static func find(
     _ transaction: any Transaction, _ code: RetrievalCode, _ keys: KeyStore
   ) throws -> CodeRecord? {
-    for pepper in keys.versions(of: .codePepper) {
-      let lookup = try lookup(code, pepper: pepper, keys)
+    for lookup in try lookups(code, keys) {
       if let row = try transaction.first("SELECT * FROM codes WHERE lookup = $1", [.blob(lookup)]) {
         return try CodeRecord(row)
       }
@@ -205,20 +204,25 @@ enum CodeSales {
 
   /// Where a code stands in the books, whatever its state; `nil` for one that the centre never made.
   static func row(_ transaction: any Transaction, _ code: RetrievalCode, _ keys: KeyStore) throws -> BookedCode? {
-    for pepper in keys.versions(of: .codePepper) {
+    for lookup in try lookups(code, keys) {
       let row = try transaction.first(
         """
         SELECT k.id, k.state, k.charge, k.sheet, COALESCE(c.card, s.card) AS card FROM codes k
         LEFT JOIN charges c ON c.id = k.charge LEFT JOIN seal_sheets s ON s.id = k.sheet WHERE k.lookup = $1
-        """, [.blob(try lookup(code, pepper: pepper, keys))])
+        """, [.blob(lookup)])
       if let row { return try BookedCode(row) }
     }
     return nil
   }
 
+  /// What a code may be found by: a value under every version of the pepper.
+  static func lookups(_ code: RetrievalCode, _ keys: KeyStore) throws -> [[UInt8]] {
+    try keys.versions(of: .codePepper).map { try lookup(code, pepper: $0, keys) }
+  }
+
   /// What a code is found by.
   static func lookup(_ code: RetrievalCode, pepper: UInt32, _ keys: KeyStore) throws -> [UInt8] {
-    try keys.withKey(.codePepper, version: pepper) { try HMAC256.tag(key: $0, code.octets) }
+    try keys.tag(code.octets, .codePepper, version: pepper)
   }
 }
 

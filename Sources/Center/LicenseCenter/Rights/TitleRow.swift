@@ -18,7 +18,12 @@ struct TitleRow {
   }
 
   static func find(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitleRow? {
-    try transaction.first("SELECT * FROM titles WHERE software_id = $1", [.blob(softwareID.octets)]).map(TitleRow.init)
+    let memory = transaction.titleMemory
+    if let remembered = memory?.rows[softwareID] { return remembered }
+    let found = try transaction.first("SELECT * FROM titles WHERE software_id = $1", [.blob(softwareID.octets)])
+      .map(TitleRow.init)
+    memory?.rows[softwareID] = found
+    return found
   }
 
   static func get(_ transaction: any Transaction, _ softwareID: SoftwareID) throws -> TitleRow {

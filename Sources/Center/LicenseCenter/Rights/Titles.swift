@@ -139,6 +139,7 @@ public struct Titles: Sendable {
         try transaction.run(
           "UPDATE titles SET pressed_at = COALESCE(pressed_at, $2) WHERE software_id = $1",
           [.blob(entry.softwareID.octets), .number(now)])
+        transaction.titleMemory?.forget()
       }
       try AuditLog.append(
         transaction, at: now, "catalogue.sign", subject: Hex.encode(Digest.sha256(signed.json)),

@@ -70,6 +70,14 @@ final class PostgreSQLConnection: @unchecked Sendable {
     return PostgreSQLResult(result: result).rows
   }
 
+  /// The same for a statement without rows: how many rows it inserted, updated or deleted.
+  func change(_ sql: String, _ values: [SQLValue]) throws -> Int {
+    try send(sql, values)
+    guard let result = try collect() else { return 0 }
+    defer { PQclear(result) }
+    return PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0
+  }
+
   /// Sends one statement, planned once for each connection, on its way with whatever is waited for next. When it fails,
   /// that does.
   func send(_ sql: String, _ values: [SQLValue]) throws {

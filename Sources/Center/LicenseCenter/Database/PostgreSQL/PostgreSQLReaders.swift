@@ -91,4 +91,6 @@ private struct ReadingTransaction: Transaction {
   let connection: PostgreSQLConnection
 
   func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] { try connection.run(sql, values) }
+
+  func change(_ sql: String, _ values: [SQLValue]) throws -> Int { try connection.change(sql, values) }
 }

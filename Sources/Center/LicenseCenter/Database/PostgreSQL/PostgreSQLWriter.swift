@@ -44,6 +44,10 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
     try watching { try connection.run(sql, values) }
   }
 
+  func change(_ sql: String, _ values: [SQLValue]) throws -> Int {
+    try watching { try connection.change(sql, values) }
+  }
+
   func tell(_ sql: String, _ values: [SQLValue]) throws { try watching { try connection.send(sql, values) } }
 
   func settle() throws { try watching { try connection.settle() } }
@@ -88,6 +92,8 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
     default: .repeatable
     }
   }
+
+  var isOutsideTransaction: Bool { line.current?.transaction == PQTRANS_IDLE }
 
   func close() { line.close() }
 
