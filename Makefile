@@ -6,7 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-TARGETS := help deps build release demo test test-release soak fuzz bench lint firmware-check clean
+TARGETS := help deps build release demo test soak fuzz bench lint firmware-check clean
 .PHONY: $(TARGETS) swift python
 
 ifneq ($(lastword $(MAKEFILE_LIST)),Makefile)
@@ -47,10 +47,13 @@ build: swift packages-to-build ## Build for debugging
 release: swift packages-to-build ## Build for use
 	swift build -c release
 
+# Demonstration and tests share an optimised build, which tests may look into and whose assertions hold (decision 0014).
+tested := -c release -Xswiftc -enable-testing -Xswiftc -assert-config -Xswiftc Debug --scratch-path .build/soak
+
 demo: swift packages-to-build packages-to-demo ## Show the main job in ./demo: card, disc, copy, run, refusals
-	swift build --product warifu-nbd
-	swift build --product warifu
-	@PATH="$$(swift build --show-bin-path):$$PATH" Tests/Demo/demo.sh demo
+	swift build $(tested) --product warifu-nbd
+	swift build $(tested) --product warifu
+	@PATH="$$(swift build $(tested) --show-bin-path):$$PATH" Tests/Demo/demo.sh demo
 
 # In a test run `python3` is the one that has the packages above.
 run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" $(house)/run-tests
@@ -58,26 +61,17 @@ run-tests := PATH='$(CURDIR)/$(python-folder)/bin':"$$PATH" $(house)/run-tests
 # These take the longest: the centre's services on both engines, its server, and the commands.
 beside := --beside '^LicenseCenterTests[.] ^CenterServerTests[.]' --beside '^CommandTests[.]'
 
-build-tests: swift packages-to-build packages-to-test # What the next one builds
-	swift build --build-tests --quiet
+build-tests: swift packages-to-build packages-to-test # What the next two build
+	swift build --build-tests --quiet $(tested)
 
 test: swift packages-to-build packages-to-test python ## Run every test, the long ones as a seeded sample
-	$(run-tests) .build/test.log $(beside)
+	$(run-tests) .build/test.log $(beside) $(tested)
 	$(run-tests) .build/consumer.log --package-path Tests/Consumer --scratch-path .build/consumer
-
-# An optimised build of its own, which tests may look into.
-optimised := -c release -Xswiftc -enable-testing --scratch-path .build/soak
-
-build-release-tests: swift packages-to-build packages-to-test # What the next one builds
-	swift build --build-tests --quiet $(optimised)
-
-test-release: swift packages-to-build packages-to-test python ## Run them in a release build: the optimiser can be wrong
-	$(run-tests) .build/test-release.log $(beside) $(optimised)
 
 soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \
 	echo "Seed: $$WARIFU_SEED"; \
-	$(run-tests) .build/soak.log $(beside) $(optimised)
+	$(run-tests) .build/soak.log $(beside) $(tested)
 	Tests/Fuzz/run.sh --pdus 10000000 iscsi-pdu iscsi-login
 
 fuzz: swift packages-to-build ## Feed every parser and a whole card with AddressSanitizer, each for SECONDS=n (60)
