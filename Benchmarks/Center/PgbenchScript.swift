@@ -18,6 +18,7 @@ enum PgbenchScript {
     \\set number :turn * \(clients) + :client_id + 1
     \\set chance random(1, 1000000000000000000)
     BEGIN;
+    SELECT * FROM idempotent_answers WHERE name = \(random) AND kept_until >= 0;
     SELECT c.id, c.state, c.software_id, c.expiry, r.id AS copy_right, r.copies, r.taken,
       p.id AS parent, p.state AS parent_state, p.software_id AS parent_software_id, p.expiry AS parent_expiry
       FROM (SELECT 1 AS one) q LEFT JOIN codes c ON c.lookup = \(lookup)
@@ -37,7 +38,7 @@ enum PgbenchScript {
     INSERT INTO idempotent_answers (name, digest, status, body, kept_until)
       VALUES (\(random), \(random), 201, \(random) || \(random) || \(random), 1800000000)
       ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, status = excluded.status, body = excluded.body,
-      kept_until = excluded.kept_until WHERE idempotent_answers.kept_until < 1700000000;
+      kept_until = excluded.kept_until;
     COMMIT;
 
     """

@@ -64,6 +64,40 @@ import Testing
     }
   }
 
+  /// A key that was taken in once does for each message what it does taken in anew, also behind one that was refused.
+  @Test func aKeyTakenInOnceIsTheSame() async throws {
+    let random = SeededRandom(seed: 8)
+    let octets = random.octets(32)
+    let key = try AEADKey(Secret(copying: octets))
+    let tags = try HMACKey(Secret(copying: octets))
+    for round in 0..<40 {
+      let (text, data) = (random.octets(round == 0 ? 0 : round * 7 % 90), random.octets(round % 3))
+      let nonce = random.octets(12)
+      let sealed = try key.seal(text, associatedData: data, random: FixedRandom(nonce))
+      let anew = try AEAD.seal(text, key: Secret(copying: octets), associatedData: data, random: FixedRandom(nonce))
+      #expect(sealed == anew)
+      var changed = sealed
+      changed[round % changed.count] ^= 1
+      #expect(throws: CryptoError.notAuthentic) { _ = try key.open(changed, associatedData: data) }
+      #expect(throws: CryptoError.notAuthentic) { _ = try key.open([1, 2, 3], associatedData: data) }
+      #expect(try key.open(sealed, associatedData: data).withBytes { $0.octets } == text)
+      #expect(try tags.tag(text) == HMAC256.tag(key: Secret(copying: octets), text))
+    }
+    #expect(throws: CryptoError.badLength) { _ = try AEADKey(Secret(copying: [1])) }
+    // Many at once.
+    let expected = try HMAC256.tag(key: Secret(copying: octets), [5])
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      for number in 0..<64 {
+        group.addTask {
+          let text = [UInt8](repeating: UInt8(number), count: 300)
+          let opened = try key.open(try key.seal(text, random: SeededRandom(seed: UInt64(number))))
+          return try opened.withBytes { $0.octets } == text && tags.tag([5]) == expected
+        }
+      }
+      for try await isRight in group { #expect(isRight) }
+    }
+  }
+
   @Test func secretsAndArraysSealAlike() throws {
     let key = Secret(copying: [UInt8](repeating: 9, count: 32))
     let nonce = [UInt8](0..<12)

@@ -80,10 +80,19 @@ private final class FailingTransaction: Transaction {
     return try base.change(sql, values)
   }
 
+  func tell(_ sql: String, _ values: [SQLValue]) throws {
+    try count()
+    try base.tell(sql, values)
+  }
+
   private func count() throws {
     guard left != 0 else { throw CenterError(.storage, "test", remedy: "none") }
     left -= 1
   }
 
   func noteAuditRecord(_ newest: NewestAuditRecord) { base.noteAuditRecord(newest) }
+
+  var notedAuditRecord: NewestAuditRecord? { base.notedAuditRecord }
+
+  var titleMemory: TitleMemory? { base.titleMemory }
 }

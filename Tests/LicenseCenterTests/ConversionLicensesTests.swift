@@ -4,7 +4,6 @@ import Foundation
 import Identifiers
 import Octets
 import SecureChannel
-import Synchronization
 import Testing
 
 @testable import LicenseCenter
@@ -44,10 +43,10 @@ import Testing
   @Test func M12_titleThenKeysThenBill() async throws {
     let test = try await TestCenter()
     let softwareID = try await title(test)
-    let recorder = StatementRecorder(test.center.context.database)
-    let center = Center(context: test.center.context.replacing(recorder))
+    let log = StatementLog(test.center.context.database)
+    let center = Center(context: test.center.context.replacing(log))
     _ = try await center.conversionLicenses.license(try request(test, softwareID))
-    let statements = recorder.statements
+    let statements = log.take()
     func first(_ start: String) throws -> Int {
       try #require(statements.firstIndex { $0.hasPrefix(start) }, "\(start) was not run")
     }
@@ -158,43 +157,5 @@ import Testing
 extension CenterContext {
   fileprivate func replacing(_ database: any Database) -> CenterContext {
     CenterContext(facts: facts, database: database, keys: keys, clock: clock, random: random)
-  }
-}
-
-/// A database that keeps the statements it was given, in their order.
-private final class StatementRecorder: Database {
-  private let database: any Database
-  private let log = Mutex<[String]>([])
-
-  init(_ database: any Database) { self.database = database }
-
-  var statements: [String] { log.withLock { $0 } }
-  var dialect: SQLDialect { database.dialect }
-
-  func read<R: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> R) async throws(CenterError) -> R {
-    try await database.read { try body(Recorded(transaction: $0, recorder: self)) }
-  }
-
-  func write<R: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> R) async throws(CenterError) -> R {
-    try await database.write { try body(Recorded(transaction: $0, recorder: self)) }
-  }
-
-  func close() throws(CenterError) { try database.close() }
-
-  private struct Recorded: Transaction {
-    let transaction: any Transaction
-    let recorder: StatementRecorder
-
-    func run(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow] {
-      recorder.log.withLock { $0.append(sql) }
-      return try transaction.run(sql, values)
-    }
-
-    func change(_ sql: String, _ values: [SQLValue]) throws -> Int {
-      recorder.log.withLock { $0.append(sql) }
-      return try transaction.change(sql, values)
-    }
-
-    func noteAuditRecord(_ newest: NewestAuditRecord) { transaction.noteAuditRecord(newest) }
   }
 }

@@ -198,7 +198,6 @@ extension TestCenter {
     try center.close()
   }
 
-  /// A sale that fails after the money was set aside lets it go at once.
   /// Whenever the counter gives the payment up while something is being sold: either nothing was sold, or it is paid.
   @Test(arguments: [Sale.sheet, .license])
   func nothingIsSoldOnAPaymentThatWasGivenUpMeanwhile(_ sale: Sale) async throws {
@@ -230,6 +229,7 @@ extension TestCenter {
     try center.close()
   }
 
+  /// A sale that fails after the money was set aside lets it go at once.
   @Test func aFailedSaleLetsTheMoneyGo() async throws {
     let (test, center, title) = try await shop()
     await expectFailure(.limitReached) {

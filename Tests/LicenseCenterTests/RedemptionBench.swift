@@ -31,10 +31,10 @@ final class RedemptionBench: Sendable {
     try await publish(plaintext)
   }
 
-  func publish(_ content: [UInt8]) async throws {
+  func publish(_ content: [UInt8], to store: TitleStore? = nil) async throws {
     let path = test.folder.appending(path: "plain-\(UUID().uuidString)").path
     try Data(content).write(to: URL(filePath: path))
-    _ = try await center.titleStore.publish(title.softwareID, from: path)
+    _ = try await (store ?? center.titleStore).publish(title.softwareID, from: path)
   }
 
   func key() -> IdempotencyKey {

@@ -270,6 +270,8 @@ import Testing
     _ = try #require(try await bench.begin(code, key))
     #expect(try await bench.center.seatRecovery.recover(code))
     #expect(try await bench.begin(code, key) == nil)
+    let rotated = Redemption(context: try rotated(bench.center.context))
+    #expect(try await rotated.begin(RedemptionRequest(code: code, key: key)) == .refused, "under a newer ticket key")
     #expect(try await bench.state(code) == .unused)
     #expect(try await bench.begin(code) != nil)
   }
@@ -281,9 +283,7 @@ import Testing
     let (code, key, digest) = (bench.codes[0], bench.key(), [UInt8(1)])
     let old = try #require(try await bench.begin(code, key))
     _ = try await bench.center.idempotency.run(scope: "c", key: key, digest: digest) { _ in (200, [7]) }
-    let rotated = CenterContext(
-      facts: context.facts, database: context.database, keys: try rotated(context.keys), clock: context.clock,
-      random: context.random, folder: context.folder)
+    let rotated = try rotated(context)
     let redemption = Redemption(context: rotated)
     let again = try await redemption.begin(RedemptionRequest(code: code, key: key))
     #expect(again == .granted(old))
@@ -303,14 +303,16 @@ import Testing
     #expect(try await bench.begin(bench.codes[1], key) == nil)
   }
 
-  /// These keys with a second version of pepper, ticket key and look-up key.
-  private func rotated(_ keys: KeyStore) throws -> KeyStore {
-    var octets = try keys.encoded().withBytes { $0.octets }
+  /// The same with a second version of pepper, ticket key and look-up key.
+  private func rotated(_ context: CenterContext) throws -> CenterContext {
+    var octets = try context.keys.encoded().withBytes { $0.octets }
     for purpose in [KeyPurpose.codePepper, .downloadTicket, .clientLookup] {
       octets += [purpose.rawValue, 0, 0, 0, 0, 2, 0, 32] + SystemRandom().octets(32)
       octets[5] += 1
     }
-    return try KeyStore.parse(octets.span.bytes)
+    return CenterContext(
+      facts: context.facts, database: context.database, keys: try KeyStore.parse(octets.span.bytes),
+      clock: context.clock, random: context.random, folder: context.folder)
   }
 
   /// No code, ticket or key of a file in the database, while as many as can be are under way.

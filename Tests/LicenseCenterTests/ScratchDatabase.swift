@@ -80,9 +80,19 @@ final class ScratchDatabase: Sendable {
   }
 
   /// How many changes wait for the writer.
-  var waitingCount: Int {
-    (database as? SQLiteDatabase)?.commits.waitingCount ?? (database as? PostgreSQLDatabase)?.commits.waitingCount ?? 0
-  }
+  var waitingCount: Int { database.waitingCount }
 
   deinit { try? database.close() }
+}
+
+extension Database {
+  /// How many changes wait for the writer.
+  var waitingCount: Int {
+    switch self {
+    case let witnessed as WitnessedDatabase: witnessed.base.waitingCount
+    case let file as SQLiteDatabase: file.commits.waitingCount
+    case let server as PostgreSQLDatabase: server.commits.waitingCount
+    default: 0
+    }
+  }
 }

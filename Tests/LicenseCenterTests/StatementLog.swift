@@ -47,6 +47,15 @@ final class StatementLog: Database {
       return try transaction.change(sql, values)
     }
 
+    func tell(_ sql: String, _ values: [SQLValue]) throws {
+      log.log.withLock { $0.append(sql) }
+      try transaction.tell(sql, values)
+    }
+
     func noteAuditRecord(_ newest: NewestAuditRecord) { transaction.noteAuditRecord(newest) }
+
+    var notedAuditRecord: NewestAuditRecord? { transaction.notedAuditRecord }
+
+    var titleMemory: TitleMemory? { transaction.titleMemory }
   }
 }

@@ -366,6 +366,7 @@ final class Impostor: @unchecked Sendable {
     Thread.detachNewThread { [count] in
       while true {
         let client = accept(descriptor, nil, nil)
+        if client < 0, [EINTR, ECONNABORTED].contains(errno) { continue }
         guard client >= 0 else {
           // Here and nowhere else, behind ``stop()``: another thread's closing would leave this one with a number that is
           // somebody else's by then.

@@ -3,7 +3,7 @@ import GRDBSQLite
 
 /// Runs statements on one connection.
 ///
-/// What a statement is told and answers goes straight to and from SQLite, since every redemption runs a dozen of them
+/// What a statement is told and answers goes straight to and from SQLite, since every redemption runs several of them
 /// while all others wait: values by the number that stands in their name (`$1` is a named parameter to SQLite), and
 /// columns under names that are read once for each statement.
 package struct SQLiteTransaction: Transaction {

@@ -145,7 +145,7 @@ struct WriteBatch {
       try connection.settle()
       if connection.condition == .open { return true }
     } catch {
-      if connection.condition == .repeatable { throw error }
+      if connection.condition == .repeatable { throw Interruption() }
     }
     connection.rollBack()
     return false
@@ -172,7 +172,7 @@ struct WriteBatch {
       } catch {
         switch connection.condition {
         case .repeatable:
-          throw error
+          throw Interruption()
         case .lost:
           connection.rollBack()
           return .lost(culprit: index, CenterError(error, during: WriteBatch.operation))
@@ -195,7 +195,7 @@ struct WriteBatch {
       try make(write, in: transaction)
       return true
     } catch {
-      if connection.condition == .repeatable { throw error }
+      if connection.condition == .repeatable { throw Interruption() }
       connection.rollBack()
       write.refuse(CenterError(error, during: WriteBatch.operation))
       return false
@@ -212,6 +212,9 @@ struct WriteBatch {
   }
 
   private struct HiddenFailure: Error {}
+
+  /// The transaction broke through nobody's fault. What a change made of that is not what the others should hear.
+  private struct Interruption: Error {}
 
   private static let operation = "Writing the centre's database"
 

@@ -41,54 +41,13 @@ public struct Idempotency: Sendable {
     } catch {
       throw CenterError(error, during: Idempotency.operation)
     }
-    // Nearly every request is new. So it is made at once; that it is not shows when its answer is to be kept, or by what
-    // it fails by. Whoever sends the same at the same time has his turn after this one, and finds its answer.
-    do {
-      return try await run(names, digest, afterLookingFor: names.dropFirst(), body)
-    } catch {
-      if error.code == .keyReused { return try await run(names, digest, afterLookingFor: names[...], body) }
-      guard let answer = try await earlier(names, digest, unlessFoundOut: error) else { throw error }
-      return answer
-    }
-  }
-
-  /// Makes the change unless one of `looked` was answered, and keeps its answer under the newest name.
-  ///
-  /// - Throws: ``CenterError/Code/keyReused`` when an answer under the newest name is kept already: nothing was changed.
-  private func run(
-    _ names: [[UInt8]], _ digest: [UInt8], afterLookingFor looked: ArraySlice<[UInt8]>,
-    _ body: @escaping @Sendable (any Transaction) throws -> (status: Int, body: [UInt8])
-  ) async throws(CenterError) -> IdempotentAnswer {
-    let context = context
+    // Looked for first, though nearly every request is new: under a key that was used before nothing is tried, which the
+    // time it takes could tell of. Whoever sends the same at the same time has his turn after this one.
     return try await context.database.write { transaction in
-      // Answers of before a rotation lie under older names.
-      for name in looked {
-        if let answer = try Idempotency.earlier(transaction, context, name, digest) { return answer }
-      }
+      if let answer = try Idempotency.earlier(transaction, context, names, digest) { return answer }
       let answer = try body(transaction)
-      if let newest = names.first {
-        guard try Idempotency.keep(answer, transaction, context, newest, digest) else { throw Idempotency.reused }
-      }
+      if let newest = names.first { try Idempotency.keep(answer, transaction, context, newest, digest) }
       return IdempotentAnswer(status: answer.status, body: answer.body, isRepeated: false)
-    }
-  }
-
-  /// What a request that failed now was answered earlier: the first sending may be what it failed by.
-  ///
-  /// - Parameter failure: what it failed by, which counts when nobody can find out.
-  private func earlier(
-    _ names: [[UInt8]], _ digest: [UInt8], unlessFoundOut failure: CenterError
-  ) async throws(CenterError) -> IdempotentAnswer? {
-    let context = context
-    do {
-      return try await context.database.read { transaction in
-        for name in names {
-          if let answer = try Idempotency.earlier(transaction, context, name, digest) { return answer }
-        }
-        return nil
-      }
-    } catch {
-      throw error.code == .keyReused ? error : failure
     }
   }
 
@@ -100,10 +59,8 @@ public struct Idempotency: Sendable {
   ) async throws(CenterError) -> IdempotentAnswer? {
     let context = context
     return try await context.database.read { transaction in
-      for name in try ClientLookup.idempotencyKeys(key, scope: scope, context.keys) {
-        if let answer = try Idempotency.earlier(transaction, context, name, digest) { return answer }
-      }
-      return nil
+      try Idempotency.earlier(
+        transaction, context, try ClientLookup.idempotencyKeys(key, scope: scope, context.keys), digest)
     }
   }
 
@@ -119,40 +76,36 @@ public struct Idempotency: Sendable {
   }
 
   /// Keeps the answer, in place of one under the same name that need not be kept any longer.
-  ///
-  /// - Returns: `false` where there is one that must.
   private static func keep(
     _ answer: (status: Int, body: [UInt8]), _ transaction: any Transaction, _ context: CenterContext, _ name: [UInt8],
     _ digest: [UInt8]
-  ) throws -> Bool {
-    let now = context.clock.now()
-    let (end, isOver) = now.addingReportingOverflow(keptSeconds)
+  ) throws {
+    let (end, isOver) = context.clock.now().addingReportingOverflow(keptSeconds)
     let sealed = try context.vault.seal(answer.body, .answer, row: name)
-    return try transaction.change(
+    try transaction.tell(
       """
       INSERT INTO idempotent_answers (name, digest, status, body, kept_until) VALUES ($1, $2, $3, $4, $5)
       ON CONFLICT (name) DO UPDATE SET digest = $2, status = $3, body = $4, kept_until = $5
-      WHERE idempotent_answers.kept_until < $6
       """,
-      [
-        .blob(name), .blob(digest), .number(answer.status), .blob(sealed), .number(isOver ? .max : end), .number(now),
-      ]) > 0
+      [.blob(name), .blob(digest), .number(answer.status), .blob(sealed), .number(isOver ? .max : end)])
   }
 
-  private static var reused: CenterError {
-    CenterError(
-      .keyReused, operation, remedy: "This idempotency key came with another request before; take a new one.")
-  }
-
+  /// What was answered under one of these names; answers of before a rotation lie under older ones.
   private static func earlier(
-    _ transaction: any Transaction, _ context: CenterContext, _ name: [UInt8], _ digest: [UInt8]
+    _ transaction: any Transaction, _ context: CenterContext, _ names: [[UInt8]], _ digest: [UInt8]
   ) throws -> IdempotentAnswer? {
-    let row = try transaction.first(
-      "SELECT * FROM idempotent_answers WHERE name = $1 AND kept_until >= $2",
-      [.blob(name), .number(context.clock.now())])
-    guard let row else { return nil }
-    guard try row.octets("digest") == digest else { throw reused }
-    let body = try context.vault.open(try row.octets("body"), .answer, row: name)
-    return IdempotentAnswer(status: try row.number("status"), body: body.withBytes { $0.octets }, isRepeated: true)
+    let now = SQLValue.number(context.clock.now())
+    for name in names {
+      let row = try transaction.first(
+        "SELECT * FROM idempotent_answers WHERE name = $1 AND kept_until >= $2", [.blob(name), now])
+      guard let row else { continue }
+      guard try row.octets("digest") == digest else {
+        throw CenterError(
+          .keyReused, operation, remedy: "This idempotency key came with another request before; take a new one.")
+      }
+      let body = try context.vault.open(try row.octets("body"), .answer, row: name)
+      return IdempotentAnswer(status: try row.number("status"), body: body.withBytes { $0.octets }, isRepeated: true)
+    }
+    return nil
   }
 }

@@ -161,31 +161,28 @@ final class KeyStore: Sendable {
 }
 
 /// A noncopyable secret where a dictionary wants a reference, and what was made of it for its use.
+///
+/// The secret lies in locked memory. What OpenSSL makes of it is OpenSSL's, in ordinary memory: wiped when it goes, kept out of
+/// core files with the whole process, and kept off the disk where there is no swap (docs/running-a-center.md).
 private final class KeyHolder: Sendable {
   let secret: Secret
   private let made = Mutex<(mac: HMACKey?, aead: AEADKey?)>((nil, nil))
 
   init(_ secret: consuming Secret) { self.secret = secret }
 
-  var mac: HMACKey {
-    get throws(CryptoError) {
-      try made.withLock { (made) throws(CryptoError) in
-        if let mac = made.mac { return mac }
-        let mac = try HMACKey(secret)
-        made.mac = mac
-        return mac
-      }
-    }
-  }
+  var mac: HMACKey { get throws(CryptoError) { try made(\.mac, HMACKey.init) } }
 
-  var aead: AEADKey {
-    get throws(CryptoError) {
-      try made.withLock { (made) throws(CryptoError) in
-        if let aead = made.aead { return aead }
-        let aead = try AEADKey(secret)
-        made.aead = aead
-        return aead
-      }
+  var aead: AEADKey { get throws(CryptoError) { try made(\.aead, AEADKey.init) } }
+
+  private func made<Made: Sendable>(
+    _ path: WritableKeyPath<(mac: HMACKey?, aead: AEADKey?), Made?>,
+    _ make: (borrowing Secret) throws(CryptoError) -> Made
+  ) throws(CryptoError) -> Made {
+    try made.withLock { (made) throws(CryptoError) in
+      if let earlier = made[keyPath: path] { return earlier }
+      let new = try make(secret)
+      made[keyPath: path] = new
+      return new
     }
   }
 }

@@ -95,17 +95,14 @@ struct RedeemableRight {
       try transaction.run("UPDATE copy_rights SET code = NULL WHERE id = $1", [.integer(copies.identifier)])
     }
     let occupied = try transaction.run(
-      "SELECT seat FROM redemptions WHERE copy_right = $1 AND state <> 'recovered'", [.integer(copies.identifier)]
+      "SELECT seat FROM redemptions WHERE code = $1 AND copy_right = $2 AND state <> 'recovered'",
+      [.integer(codeID), .integer(copies.identifier)]
     ).map { try $0.number("seat", as: Int.self) }
     return (1...copies.copies).first { !occupied.contains($0) }
   }
 
-  /// Undoes ``take(_:)`` in its own transaction.
+  /// Undoes ``take(_:)`` of the code's own seat in the same transaction.
   func giveBack(_ transaction: any Transaction) throws {
-    if let copies {
-      try transaction.tell("UPDATE copy_rights SET taken = taken - 1 WHERE id = $1", [.integer(copies.identifier)])
-    } else {
-      try transaction.tell("UPDATE codes SET state = 'unused' WHERE id = $1", [.integer(codeID)])
-    }
+    try transaction.tell("UPDATE codes SET state = 'unused' WHERE id = $1", [.integer(codeID)])
   }
 }

@@ -53,13 +53,15 @@ public struct Redemption: Sendable {
     // From here on a code that fails takes the same statements and steps, whatever is wrong with it.
     let right = try RedeemableRight.find(transaction, prepared.lookups) ?? RedeemableRight.nothing()
     let tickets = try TicketMaker(right, request.key).tickets(context.keys)
-    // An unused code is nobody's, so that nothing of it needs to be looked for.
-    if right.copies == nil, let grant = try take(transaction, right, tickets, means, at: now) { return .granted(grant) }
+    // An unused code is nobody's, so that nothing of it needs to be looked for; but a seat that was taken back stays under
+    // its ticket, and where there is more than one, the newest alone does not find it.
+    let isSeenByTaking = right.copies == nil && tickets.count == 1
+    if isSeenByTaking, let grant = try take(transaction, right, tickets, means, at: now) { return .granted(grant) }
     let begun = try tickets.compactMap { ticket in try RedemptionRow.find(transaction, ticket).map { (ticket, $0) } }
     if let (ticket, row) = begun.first, row.isGood(at: now), row.means == means {
       return .granted(try grant(transaction, ticket, row))
     }
-    if right.copies != nil, begun.isEmpty, let grant = try take(transaction, right, tickets, means, at: now) {
+    if !isSeenByTaking, begun.isEmpty, let grant = try take(transaction, right, tickets, means, at: now) {
       return .granted(grant)
     }
     let bucket = try AttemptBucket(of: request.client, limits, context.keys)
