@@ -6,7 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
-TARGETS := help deps build release demo test soak fuzz bench lint firmware-check clean
+TARGETS := help deps build release demo test test-debug soak fuzz bench lint firmware-check clean
 .PHONY: $(TARGETS) swift python
 
 ifneq ($(lastword $(MAKEFILE_LIST)),Makefile)
@@ -67,6 +67,9 @@ build-tests: swift packages-to-build packages-to-test # What the next two build
 test: swift packages-to-build packages-to-test python ## Run every test, the long ones as a seeded sample
 	$(run-tests) .build/test.log $(beside) $(tested)
 	$(run-tests) .build/consumer.log --package-path Tests/Consumer --scratch-path .build/consumer
+
+test-debug: swift packages-to-build packages-to-test python ## Run them in a debug build, where nothing is optimised
+	$(run-tests) .build/test-debug.log $(beside)
 
 soak: swift packages-to-build packages-to-test python ## Run every test at its full count; WARIFU_SEED=n repeats a run
 	@export WARIFU_SOAK=1 WARIFU_SEED="$${WARIFU_SEED:-$$(od -A n -N 4 -t u4 /dev/urandom | tr -d ' ')}"; \
