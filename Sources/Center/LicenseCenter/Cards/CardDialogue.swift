@@ -54,13 +54,26 @@ final class CardDialogue {
   func openIndividualChannel(
     to serial: CardSerial, issuerRoot: UInt32, _ keys: KeyStore
   ) async throws(CenterError) {
+    let individualKey: Secret
     do {
-      let individualKey = try CardKeys.individualKey(of: serial, version: issuerRoot, keys)
-      try await openChannel(
-        version: KeyVersion.individualSet, try ChannelKeys.individual(individualKey, serial))
+      individualKey = try CardKeys.individualKey(of: serial, version: issuerRoot, keys)
     } catch {
       throw CenterError(error, during: operation)
     }
+    try await openIndividualChannel(to: serial, individualKey)
+  }
+
+  /// The same with the individual key itself.
+  func openIndividualChannel(
+    to serial: CardSerial, _ individualKey: borrowing Secret
+  ) async throws(CenterError) {
+    let keys: ChannelKeys
+    do {
+      keys = try ChannelKeys.individual(individualKey, serial)
+    } catch {
+      throw CenterError(error, during: operation)
+    }
+    try await openChannel(version: KeyVersion.individualSet, keys)
   }
 
   /// Opens SCP03 at level 33 with this key set: the mutual certification of S11 (P6).

@@ -63,20 +63,33 @@ struct CardRow {
 
   /// The row of a card that must be there.
   static func get(_ transaction: any Transaction, _ serial: CardSerial) throws -> CardRow {
-    guard let card = try find(transaction, serial) else {
-      throw CenterError(
-        .notFound, "Looking up card \(serial)", remedy: "Register its production record first.")
-    }
+    guard let card = try find(transaction, serial) else { throw unknown(serial) }
     return card
+  }
+
+  private static func unknown(_ serial: CardSerial) -> CenterError {
+    CenterError(.notFound, "Looking up card \(serial)", remedy: "Register its production record first.")
   }
 
   /// The row of a card that must be someone's.
   static func issued(_ transaction: any Transaction, _ serial: CardSerial) throws -> CardRow {
-    let card = try get(transaction, serial)
-    guard card.state == .issued else {
-      throw CenterError(.conflict, "Looking up card \(serial)", remedy: "The card is not issued yet; issue it first.")
+    try get(transaction, serial).issued
+  }
+
+  /// The card of a row, if there is one, that must be someone's.
+  static func issued(_ row: SQLRow?, _ serial: CardSerial) throws -> CardRow {
+    guard let row else { throw unknown(serial) }
+    return try CardRow(row).issued
+  }
+
+  /// The card itself, which must be someone's.
+  private var issued: CardRow {
+    get throws {
+      guard state == .issued else {
+        throw CenterError(.conflict, "Looking up card \(serial)", remedy: "The card is not issued yet; issue it first.")
+      }
+      return self
     }
-    return card
   }
 
   var issuerRoot: UInt32 { get throws { try row.number("issuer_root") } }

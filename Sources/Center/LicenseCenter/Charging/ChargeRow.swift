@@ -48,17 +48,19 @@ struct ChargeRow {
   var outcome: ChargeOutcome
   var orderDigest: [UInt8]
   var batchDigest: [UInt8]
+}
 
+extension ChargeRow {
   init(_ row: SQLRow) throws {
-    identifier = try row.integer("id")
-    orderDigest = try row.octets("order_digest")
-    batchDigest = try row.octets("batch_digest")
-    outcome = ChargeOutcome(
+    let outcome = ChargeOutcome(
       operationID: try row.value("operation") { OperationID(octets: $0) },
       cardSerial: try row.value("card") { CardSerial(octets: $0) }, number: try row.number("number"),
       softwareID: try row.value("software_id") { SoftwareID(octets: $0) }, desired: try row.number("desired"),
       actual: try row.number("actual"), price: try row.money("price"),
       state: try row.value("state") { ChargeOutcome.State(rawValue: $0) }, openedAt: try row.number("opened_at"))
+    self.init(
+      identifier: try row.integer("id"), outcome: outcome, orderDigest: try row.octets("order_digest"),
+      batchDigest: try row.octets("batch_digest"))
   }
 
   static func find(_ transaction: any Transaction, operation: OperationID) throws -> ChargeRow? {
@@ -81,10 +83,17 @@ struct ChargeRow {
       .map(ChargeRow.init)
   }
 
-  /// The newest charge of a card, whatever became of it; 0 before the first.
-  static func last(_ transaction: any Transaction, card: CardSerial) throws -> Int64 {
-    try transaction.first("SELECT COALESCE(MAX(id), 0) AS last FROM charges WHERE card = $1", [.blob(card.octets)])?
-      .integer("last") ?? 0
+  /// Notes that the charge is settled.
+  ///
+  /// - Returns: `nil` when it was before.
+  func close(_ transaction: any Transaction, as state: ChargeOutcome.State, at time: UInt64) throws -> ChargeRow? {
+    let closed = try transaction.change(
+      "UPDATE charges SET state = $2, closed_at = $3 WHERE id = $1 AND state = 'open'",
+      [.integer(identifier), .text(state.rawValue), .number(time)])
+    guard closed == 1 else { return nil }
+    var row = self
+    row.outcome.state = state
+    return row
   }
 
   /// Whether the next charge of a card with this counter has a number of its own: the counter stands at the last booked
@@ -105,5 +114,26 @@ struct ChargeRow {
   func batch(_ transaction: any Transaction, _ context: CenterContext) throws -> ChargeBatch {
     let codes = try CodeSales.open(transaction, context, .charge(identifier))
     return ChargeBatch(number: outcome.number, records: codes.map { $0.record.chargeRecord($0.code) })
+  }
+}
+
+/// A card that is somebody's and where its charges stand, read at once.
+struct ChargeableCard {
+  let card: CardRow
+  /// The newest charge, whatever became of it; 0 before the first.
+  let lastCharge: Int64
+  /// Whether the fate of one is not known.
+  let hasOpenCharge: Bool
+
+  /// - Throws: ``CenterError/Code/notFound`` and ``CenterError/Code/conflict`` for a card that is unknown or nobody's yet.
+  init(_ transaction: any Transaction, _ serial: CardSerial) throws {
+    let row = try transaction.first(
+      """
+      SELECT *, (SELECT COALESCE(MAX(id), 0) FROM charges WHERE card = $1) AS last_charge,
+      (SELECT COUNT(*) FROM charges WHERE card = $1 AND state = 'open') AS open_charges FROM cards WHERE serial = $1
+      """, [.blob(serial.octets)])
+    card = try CardRow.issued(row, serial)
+    lastCharge = try card.row.integer("last_charge")
+    hasOpenCharge = try card.row.integer("open_charges") > 0
   }
 }

@@ -33,7 +33,8 @@ public struct Charging: Sendable {
       }
       lastCharge = try await session.lastCharge()
     }
-    let charge = try await open(order, try await session.status(), after: lastCharge, operation)
+    let charge = try await open(
+      order, books.orderDigest, try await session.status(), after: lastCharge, operation)
     return try await session.complete(charge)
   }
 
@@ -84,11 +85,12 @@ public struct Charging: Sendable {
 extension Charging {
   /// Where the books stood before a card was asked, read at once.
   private struct Books {
+    var orderDigest: [UInt8]
     /// What became of this very order before.
     var earlier: ChargeOutcome?
     var issuerRoot: UInt32
     var hasOpenCharge: Bool
-    /// The card's newest charge, ``ChargeRow/last(_:card:)``.
+    /// The card's newest charge, ``ChargeableCard/lastCharge``.
     var lastCharge: Int64
   }
 
@@ -101,10 +103,10 @@ extension Charging {
       guard earlier?.outcome.state != .voided else {
         throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
       }
+      let standing = try ChargeableCard(transaction, order.cardSerial)
       return Books(
-        earlier: earlier?.outcome, issuerRoot: try CardRow.issued(transaction, order.cardSerial).issuerRoot,
-        hasOpenCharge: try ChargeRow.open(transaction, card: order.cardSerial) != nil,
-        lastCharge: try ChargeRow.last(transaction, card: order.cardSerial))
+        orderDigest: digest, earlier: earlier?.outcome, issuerRoot: try standing.card.issuerRoot,
+        hasOpenCharge: standing.hasOpenCharge, lastCharge: standing.lastCharge)
     }
   }
 
@@ -115,21 +117,20 @@ extension Charging {
   ///   ``CenterError/Code/notCertified`` for a counter that was turned back (an old image of the card), or that counts
   ///   charges which this centre never sent.
   private func open(
-    _ order: ChargeOrder, _ status: CardStatus, after lastCharge: Int64, _ operation: String
+    _ order: ChargeOrder, _ orderDigest: [UInt8], _ status: CardStatus, after lastCharge: Int64, _ operation: String
   ) async throws(CenterError) -> OpenedCharge {
     let context = context
     let room = Charging.room(order, status)
-    let codes = try NewCode.make(min(Int(order.quantity), room), context, operation)
+    let wished = try Charging.draft(order, orderDigest, status, room, context, operation)
     return try await context.database.write { transaction in
-      let card = try CardRow.issued(transaction, order.cardSerial)
+      let standing = try ChargeableCard(transaction, order.cardSerial)
+      let card = standing.card
       let title = try TitleRow.get(transaction, order.softwareID).record
       guard try card.generationKeys.contains(order.conditions.generationKey) else {
         throw CenterError(.invalid, operation, remedy: "The card was not issued with that generation key.")
       }
       // No charge was open when `lastCharge` was read, and none opens again.
-      guard try ChargeRow.last(transaction, card: order.cardSerial) == lastCharge else {
-        throw Charging.overtaken(operation)
-      }
+      guard standing.lastCharge == lastCharge else { throw Charging.overtaken(operation) }
       guard try ChargeRow.fits(transaction, counter: status.chargeCounter, card) else {
         let booked = try card.chargeNumber
         throw CenterError(
@@ -138,39 +139,35 @@ extension Charging {
       }
       // What is open would have begun since: all that may still be sold is free.
       let quantity = try Charging.quantity(order, possible: min(room, card.remainingCodes(reserved: 0)), operation)
-      let identifier = try transaction.nextNumber(of: "charge")
       let now = context.clock.now()
-      let number = status.chargeCounter + 1
-      let codes = Array(codes.prefix(quantity))
-      let batch = try ChargeBatch(
-        number: number, records: codes.map { order.conditions.chargeRecord($0.code, for: title.softwareID) }
-      ).encoded()
-      let rows = try transaction.run(
-        """
-        INSERT INTO charges (id, operation, order_digest, card, number, software_id, desired, actual, price, currency,
-          batch_digest, state, opened_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'open', $12)
-        ON CONFLICT (operation) DO NOTHING RETURNING *
-        """,
-        [
-          .integer(identifier), .blob(order.operationID.octets), .blob(Digest.sha256(order.encoded)),
-          .blob(order.cardSerial.octets), .number(number), .blob(order.softwareID.octets), .number(order.quantity),
-          .number(quantity), .integer(title.price.minorUnits), .text(title.price.currency.code),
-          .blob(Digest.sha256(batch)), .number(now),
-        ])
+      let draft = try wished.limited(to: quantity)
       // Only an order for another card takes the name and leaves this card's last charge as it was.
-      guard let charge = try rows.first.map(ChargeRow.init) else { throw Charging.reused(operation) }
+      guard let charge = try draft.enter(transaction, title, at: now) else { throw Charging.reused(operation) }
       try CodeSales.enter(
-        codes, transaction, context, title: title, conditions: order.conditions, state: .reserved,
-        owner: .charge(identifier), card: card)
+        draft.codes, transaction, context, title: title, conditions: order.conditions, state: .reserved,
+        owner: .charge(charge.identifier), card: card)
       let isPaid = try Payments.open(
         transaction, context,
         Bill(
           reference: charge.outcome.bill, holder: order.cardSerial, amount: try charge.outcome.amount))
       try AuditLog.append(
         transaction, at: now, "charge.open", subject: order.cardSerial,
-        detail: "number \(number), desired \(order.quantity), actual \(quantity)")
-      return OpenedCharge(row: charge, batch: batch, isPaid: isPaid)
+        detail: "number \(draft.number), desired \(order.quantity), actual \(quantity)")
+      return OpenedCharge(row: charge, batch: draft.batch, isPaid: isPaid)
+    }
+  }
+
+  /// The charge as far as the card has room for it, its keys used before anybody waits for the books.
+  private static func draft(
+    _ order: ChargeOrder, _ orderDigest: [UInt8], _ status: CardStatus, _ room: Int, _ context: CenterContext,
+    _ operation: String
+  ) throws(CenterError) -> ChargeDraft {
+    let codes = try NewCode.make(min(Int(order.quantity), room), context, operation)
+    do {
+      // A counter that cannot go on leaves no room.
+      return try ChargeDraft(order, orderDigest, number: status.chargeCounter &+ 1, codes: codes)
+    } catch {
+      throw CenterError(error, during: operation)
     }
   }
 
@@ -209,16 +206,12 @@ extension Charging {
     _ transaction: any Transaction, _ context: CenterContext, _ charge: ChargeRow
   ) throws -> ChargeOutcome {
     let now = context.clock.now()
-    let changed = try transaction.run(
-      "UPDATE charges SET state = 'booked', closed_at = $2 WHERE id = $1 AND state = 'open' RETURNING *",
-      [.integer(charge.identifier), .number(now)])
-    guard let row = changed.first else {
+    guard let outcome = try charge.close(transaction, as: .booked, at: now)?.outcome else {
       guard let current = try ChargeRow.find(transaction, operation: charge.outcome.operationID) else {
         throw CenterError(.damaged, "Booking a charge", remedy: "The charge is gone; restore a backup.")
       }
       return current.outcome
     }
-    let outcome = try ChargeRow(row).outcome
     let serial = outcome.cardSerial
     try CodeSales.settle(transaction, .charge(charge.identifier), state: .unused, forgettingCopies: true)
     try transaction.run(
@@ -256,14 +249,11 @@ extension Charging {
     _ transaction: any Transaction, _ context: CenterContext, _ charge: inout ChargeRow, reason: String
   ) throws {
     let now = context.clock.now()
-    try CodeSales.settle(transaction, .charge(charge.identifier), state: .voided, forgettingCopies: true)
-    let rows = try transaction.run(
-      "UPDATE charges SET state = 'voided', closed_at = $2 WHERE id = $1 AND state = 'open' RETURNING *",
-      [.integer(charge.identifier), .number(now)])
-    guard let row = rows.first else {
+    guard let closed = try charge.close(transaction, as: .voided, at: now) else {
       throw CenterError(.conflict, "Giving a charge up", remedy: "It was settled meanwhile; look at it again.")
     }
-    charge = try ChargeRow(row)
+    charge = closed
+    try CodeSales.settle(transaction, .charge(charge.identifier), state: .voided, forgettingCopies: true)
     try Payments.release(transaction, context, charge.outcome.bill)
     try AuditLog.append(
       transaction, at: now, "charge.void", subject: charge.outcome.cardSerial,

@@ -21,8 +21,8 @@ final class ChargingSession {
   private let serial: CardSerial
   private let relay: any CardRelay
   private let operation: String
-  private let issuerRoot: UInt32
   private var dialogue: CardDialogue
+  private let individualKey: Secret
 
   /// Why the card would not take the charge that was voided last.
   private(set) var lastRefusal: CenterError
@@ -36,7 +36,11 @@ final class ChargingSession {
     self.relay = relay
     self.operation = operation
     lastRefusal = CenterError(.cardRefused, operation, remedy: "Nothing was charged and nothing billed.")
-    self.issuerRoot = issuerRoot
+    do {
+      individualKey = try CardKeys.individualKey(of: serial, version: issuerRoot, context.keys)
+    } catch {
+      throw CenterError(error, during: operation)
+    }
     dialogue = CardDialogue(relay, random: context.random, operation: operation)
     try await certify()
   }
@@ -48,10 +52,11 @@ final class ChargingSession {
   func lastCharge() async throws(CenterError) -> Int64 {
     let (serial, operation) = (serial, operation)
     return try await context.database.read { transaction in
-      guard try ChargeRow.open(transaction, card: serial) == nil else {
+      let standing = try ChargeableCard(transaction, serial)
+      guard !standing.hasOpenCharge else {
         throw CenterError(.conflict, operation, remedy: "Another charge of this card is under way; run it again.")
       }
-      return try ChargeRow.last(transaction, card: serial)
+      return standing.lastCharge
     }
   }
 
@@ -130,6 +135,7 @@ final class ChargingSession {
 
   /// A refusal carries no MAC, so anybody on the line may have made it up: the card itself is asked, in a new session.
   private func settleRefused(_ charge: ChargeRow, _ refusal: StatusWord) async throws(CenterError) -> ChargeOutcome {
+    dialogue = CardDialogue(relay, random: context.random, operation: operation)
     try await certify()
     let status = try await dialogue.status(of: serial)
     if status.chargeCounter == charge.outcome.number {
@@ -146,9 +152,8 @@ final class ChargingSession {
   }
 
   private func certify() async throws(CenterError) {
-    dialogue = CardDialogue(relay, random: context.random, operation: operation)
     try await dialogue.select()
-    try await dialogue.openIndividualChannel(to: serial, issuerRoot: issuerRoot, context.keys)
+    try await dialogue.openIndividualChannel(to: serial, individualKey)
   }
 
   private func storedReceipt() async throws(CenterError) -> [UInt8] {
@@ -190,7 +195,6 @@ final class ChargingSession {
       try input.becomeReceiptInput(
         serial: serialOctets.span.bytes, number: receipt.number, digest: receipt.digest.span.bytes,
         count: receipt.count, total: receipt.total)
-      let individualKey = try CardKeys.individualKey(of: serial, version: issuerRoot, context.keys)
       let key = try CardKeys.derive(individualKey, .chargeReceipt, serial)
       try CMAC.verify(key, input.withBytes { $0.octets }, tag: receipt.mac)
       return true
