@@ -41,6 +41,23 @@ import Testing
     #expect(try await test.count("SELECT 1 FROM idempotent_answers") == 1)
   }
 
+  /// Under a key that was used before nothing is tried, whatever the request: the time that took could tell of it.
+  @Test func nothingIsTriedUnderAUsedKey() async throws {
+    let test = try await TestCenter()
+    let key = try key(test)
+    _ = try await run(test, key)
+    let log = StatementLog(test.center.context.database)
+    var context = test.center.context
+    context.database = log
+    for digest: [UInt8] in [[1], [2]] {
+      _ = try? await Idempotency(context: context).run(scope: "client", key: key, digest: digest) { transaction in
+        (201, Array("\(try transaction.nextNumber(of: "idempotency test"))".utf8))
+      }
+      let statements = log.take()
+      #expect(statements.count == 1 && statements.allSatisfy { $0.hasPrefix("SELECT * FROM idempotent_answers") })
+    }
+  }
+
   @Test func answersAreKeptForADayAndForgottenAfterTwo() async throws {
     let test = try await TestCenter()
     let key = try key(test)
