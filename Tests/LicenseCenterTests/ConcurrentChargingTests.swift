@@ -130,6 +130,60 @@ import Testing
     let next = try await test.center.charging.charge(try test.chargeOrder(title), over: TestRelay(test.card))
     #expect(next.state == .booked && next.number == 2)
   }
+
+  /// An open charge that somebody gives up while its card is waited for is not taken for another order's.
+  @Test func P6_orderGivenUpWhileItsCardIsWaitedForIsAConflict() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    try await leaveOpen(order, test, .before)
+    let (relay, charging) = (TestRelay(test.card), test.center.charging)
+    relay.meanwhile = { _ = try? await charging.refund(order.operationID) }
+    await expectFailure(.conflict) { _ = try await charging.charge(order, over: relay) }
+    #expect(try await charging.outcome(of: order.operationID)?.state == .voided)
+    #expect(try await test.balance(.holder(test.serial)) == 0 && test.card.state.codes.isEmpty)
+    _ = try await test.center.verify()
+  }
+
+  /// One that somebody books meanwhile is answered as booked: it was this very order.
+  @Test func P6_orderBookedWhileItsCardIsWaitedForIsAnswered() async throws {
+    let test = try await TestCenter()
+    let order = try test.chargeOrder(try await test.issuedCardAndTitle())
+    try await leaveOpen(order, test, .after)
+    let (relay, other) = (TestRelay(test.card), TestRelay(test.card))
+    let (charging, serial) = (test.center.charging, test.serial)
+    relay.meanwhile = { _ = try? await charging.receipt(of: serial, over: other) }
+    let outcome = try await charging.charge(order, over: relay)
+    #expect(outcome.state == .booked && outcome.operationID == order.operationID && other.exchanges > 0)
+    #expect(try await charging.charges(of: serial).count == 1)
+    #expect(try await test.balance(.holder(serial)) == -1500 && test.card.state.codes.count == 5)
+    _ = try await test.center.verify()
+  }
+
+  /// One whose name another order of the card took meanwhile hears that, though it has just settled the other.
+  @Test func P6_nameTakenWhileTheCardIsWaitedForIsReused() async throws {
+    let test = try await TestCenter()
+    let title = try await test.issuedCardAndTitle()
+    try await leaveOpen(try test.chargeOrder(title), test, .after)
+    let order = try test.chargeOrder(title)
+    let (relay, broken, charging) = (TestRelay(test.card), TestRelay(test.card), test.center.charging)
+    broken.cutAt = (.storeData, .after)
+    let rival = try ChargeOrder(
+      operationID: order.operationID, cardSerial: test.serial, softwareID: title.softwareID, quantity: 2)
+    relay.meanwhile = { _ = try? await charging.charge(rival, over: broken) }
+    await expectFailure(.keyReused) { _ = try await charging.charge(order, over: relay) }
+    let charges = try await charging.charges(of: test.serial)
+    #expect(charges.map(\.actual) == [5, 2] && charges.allSatisfy { $0.state == .booked })
+    #expect(try await test.balance(.holder(test.serial)) == -2100 && test.card.state.codes.count == 7)
+    _ = try await test.center.verify()
+  }
+
+  /// Cuts a charge while the card takes its batch.
+  private func leaveOpen(_ order: ChargeOrder, _ test: TestCenter, _ moment: TestRelay.Moment) async throws {
+    let broken = TestRelay(test.card)
+    broken.cutAt = (.storeData, moment)
+    await expectFailure(.cardUnreachable) { _ = try await test.center.charging.charge(order, over: broken) }
+    #expect(try await test.center.charging.outcome(of: order.operationID)?.state == .open)
+  }
 }
 
 /// What the other counter does with the card.

@@ -29,11 +29,14 @@ final class TestRelay: CardRelay {
   var cutAt: (instruction: Instruction, moment: Moment)?
   /// Rewrites a response on its way, as somebody on the line may.
   var tamper: ((CommandAPDU, ResponseAPDU) -> ResponseAPDU)?
+  /// What others do before the first exchange.
+  var meanwhile: (() async -> Void)?
   private(set) var exchanges = 0
 
   init(_ card: ModelCard) { self.card = card }
 
   func exchange(_ command: CommandAPDU) async throws -> ResponseAPDU {
+    if exchanges == 0 { await meanwhile?() }
     defer { exchanges += 1 }
     if breaks(at: .before, command) { throw fall() }
     let response = card.transmit(command)

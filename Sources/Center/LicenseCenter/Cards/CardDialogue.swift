@@ -54,26 +54,15 @@ final class CardDialogue {
   func openIndividualChannel(
     to serial: CardSerial, issuerRoot: UInt32, _ keys: KeyStore
   ) async throws(CenterError) {
-    let individualKey: Secret
+    let channelKeys: ChannelKeys
     do {
-      individualKey = try CardKeys.individualKey(of: serial, version: issuerRoot, keys)
+      // The individual key is gone before the card is waited for.
+      channelKeys = try ChannelKeys.individual(
+        CardKeys.individualKey(of: serial, version: issuerRoot, keys), serial)
     } catch {
       throw CenterError(error, during: operation)
     }
-    try await openIndividualChannel(to: serial, individualKey)
-  }
-
-  /// The same with the individual key itself.
-  func openIndividualChannel(
-    to serial: CardSerial, _ individualKey: borrowing Secret
-  ) async throws(CenterError) {
-    let keys: ChannelKeys
-    do {
-      keys = try ChannelKeys.individual(individualKey, serial)
-    } catch {
-      throw CenterError(error, during: operation)
-    }
-    try await openChannel(version: KeyVersion.individualSet, keys)
+    try await openChannel(version: KeyVersion.individualSet, channelKeys)
   }
 
   /// Opens SCP03 at level 33 with this key set: the mutual certification of S11 (P6).

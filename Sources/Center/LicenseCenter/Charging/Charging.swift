@@ -21,20 +21,21 @@ public struct Charging: Sendable {
   ///   billed nothing (S13 of the seeds).
   public func charge(_ order: ChargeOrder, over relay: any CardRelay) async throws(CenterError) -> ChargeOutcome {
     let operation = "Charging card \(order.cardSerial)"
-    let books = try await books(before: order, operation)
-    if let settled = books.earlier, settled.state == .booked { return settled }
+    let givenUp = CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
+    var books = try await books(before: order, operation)
+    if let booked = try books.booked(orThrow: givenUp) { return booked }
     let session = try await ChargingSession(
       context: context, serial: order.cardSerial, issuerRoot: books.issuerRoot, relay: relay, operation: operation)
-    var lastCharge = books.lastCharge
     if books.hasOpenCharge {
-      if let settled = try await session.settleOpenCharge(), settled.operationID == order.operationID {
-        guard settled.state == .booked else { throw session.lastRefusal }
-        return settled
-      }
-      lastCharge = try await session.lastCharge()
+      let settled = try await session.settleOpenCharge()
+      // The card took its time, in which others may have settled this very order or begun one under its name.
+      books = try await self.books(before: order, operation)
+      let isRefused = settled?.operationID == order.operationID
+      if let booked = try books.booked(orThrow: isRefused ? session.lastRefusal : givenUp) { return booked }
+      guard !books.hasOpenCharge else { throw Charging.overtaken(operation) }
     }
     let charge = try await open(
-      order, books.orderDigest, try await session.status(), after: lastCharge, operation)
+      order, books.orderDigest, try await session.status(), after: books.lastCharge, operation)
     return try await session.complete(charge)
   }
 
@@ -92,17 +93,25 @@ extension Charging {
     var hasOpenCharge: Bool
     /// The card's newest charge, ``ChargeableCard/lastCharge``.
     var lastCharge: Int64
+
+    /// What became of the order, if it was booked; `nil` while that is open, or when it never began.
+    ///
+    /// - Throws: `error` where it was voided.
+    func booked(orThrow error: CenterError) throws(CenterError) -> ChargeOutcome? {
+      switch earlier?.state {
+      case .booked: return earlier
+      case .voided: throw error
+      case .open, nil: return nil
+      }
+    }
   }
 
-  /// Reads the books; another order under the name of one that was begun is a reuse, one that was given up a conflict.
+  /// Reads the books; another order under the name of one that was begun is a reuse.
   private func books(before order: ChargeOrder, _ operation: String) async throws(CenterError) -> Books {
     let digest = Digest.sha256(order.encoded)
     return try await context.database.read { transaction in
       let earlier = try ChargeRow.find(transaction, operation: order.operationID)
       guard earlier.map({ $0.orderDigest == digest }) ?? true else { throw Charging.reused(operation) }
-      guard earlier?.outcome.state != .voided else {
-        throw CenterError(.conflict, operation, remedy: "This order was given up; make a new one.")
-      }
       let standing = try ChargeableCard(transaction, order.cardSerial)
       return Books(
         orderDigest: digest, earlier: earlier?.outcome, issuerRoot: try standing.card.issuerRoot,

@@ -21,8 +21,8 @@ final class ChargingSession {
   private let serial: CardSerial
   private let relay: any CardRelay
   private let operation: String
+  private let issuerRoot: UInt32
   private var dialogue: CardDialogue
-  private let individualKey: Secret
 
   /// Why the card would not take the charge that was voided last.
   private(set) var lastRefusal: CenterError
@@ -36,29 +36,13 @@ final class ChargingSession {
     self.relay = relay
     self.operation = operation
     lastRefusal = CenterError(.cardRefused, operation, remedy: "Nothing was charged and nothing billed.")
-    do {
-      individualKey = try CardKeys.individualKey(of: serial, version: issuerRoot, context.keys)
-    } catch {
-      throw CenterError(error, during: operation)
-    }
+    self.issuerRoot = issuerRoot
     dialogue = CardDialogue(relay, random: context.random, operation: operation)
     try await certify()
   }
 
   /// What the card says of itself.
   func status() async throws(CenterError) -> CardStatus { try await dialogue.status(of: serial) }
-
-  /// The card's newest charge, once none is open: what begins after that shows when the next number is taken.
-  func lastCharge() async throws(CenterError) -> Int64 {
-    let (serial, operation) = (serial, operation)
-    return try await context.database.read { transaction in
-      let standing = try ChargeableCard(transaction, serial)
-      guard !standing.hasOpenCharge else {
-        throw CenterError(.conflict, operation, remedy: "Another charge of this card is under way; run it again.")
-      }
-      return standing.lastCharge
-    }
-  }
 
   /// The receipt of the card's last charge, which also settles that charge if it is open.
   func verifiedReceipt() async throws(CenterError) -> VerifiedReceipt? {
@@ -153,7 +137,7 @@ final class ChargingSession {
 
   private func certify() async throws(CenterError) {
     try await dialogue.select()
-    try await dialogue.openIndividualChannel(to: serial, individualKey)
+    try await dialogue.openIndividualChannel(to: serial, issuerRoot: issuerRoot, context.keys)
   }
 
   private func storedReceipt() async throws(CenterError) -> [UInt8] {
@@ -195,7 +179,8 @@ final class ChargingSession {
       try input.becomeReceiptInput(
         serial: serialOctets.span.bytes, number: receipt.number, digest: receipt.digest.span.bytes,
         count: receipt.count, total: receipt.total)
-      let key = try CardKeys.derive(individualKey, .chargeReceipt, serial)
+      let key = try CardKeys.derive(
+        CardKeys.individualKey(of: serial, version: issuerRoot, context.keys), .chargeReceipt, serial)
       try CMAC.verify(key, input.withBytes { $0.octets }, tag: receipt.mac)
       return true
     } catch {
