@@ -137,7 +137,7 @@ import Testing
           otherwise: ["url": "http://127.0.0.1:9/v"], status: 201))
       _ = try await server.center.context.database.write { try $0.run("UPDATE webhooks SET state = 'suspended'", []) }
       _ = try await make(Change("resumeWebhook", "POST", "/v1/webhooks/1/resume"))
-      _ = try await make(Change("endWebhook", "DELETE", "/v1/webhooks/1"))
+      _ = try await make(Change("endWebhook", "POST", "/v1/webhooks/1/end"))
       _ = try await make(
         Change(
           "registerMachine", "POST", "/v1/clients",

@@ -109,7 +109,7 @@ private final class Shop: Sendable {
         #expect(shop.types == ["title.register", "title.register"])
         let waiting = try await server.read("/v1/webhooks/1/deliveries")
         #expect(waiting.list("messages").isEmpty)
-        try await server.done("DELETE", "/v1/webhooks/1")
+        try await server.done("POST", "/v1/webhooks/1/end")
         _ = try await server.title()
         try await Task.sleep(for: .milliseconds(1500))
         #expect(shop.types.count == 2)

@@ -79,9 +79,10 @@ enum WebhookEndpoints {
 
   private static func end(_ center: Center) -> Endpoint {
     Endpoint(
-      .delete, "/v1/webhooks/{webhook}", "endWebhook", "Has a receiver told nothing more, for ever.",
-      access: .roles([.counter]), parameters: [inPath], answer: .json(.done, "It is told nothing."),
-      problems: [.notFound, .conflict]
+      .post, "/v1/webhooks/{webhook}/end", "endWebhook",
+      "Has a receiver told nothing more, for ever. It stays on record.", access: .roles([.counter]),
+      parameters: [inPath],
+      answer: .json(.done, "It is told nothing."), problems: [.notFound, .conflict]
     ) { call in
       try await center.webhooks.end(try call.number("webhook"), operation: try call.operation)
       return .done
