@@ -78,18 +78,22 @@ import Testing
     #expect(try bench.run(copy).status == 0)
     let time = Double((ContinuousClock.now - start) / .milliseconds(1)) / 1e3
     var said = ""
-    for attempt in 0..<40 where !said.contains("goes on behind") {
+    var isInTheMiddle = false
+    // One that comes between the last octet and the end is not what is looked for.
+    for attempt in 0..<40 where !isInTheMiddle {
       _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "kept.img", "disc.img"])
       let moment = time * Double(1 + attempt * 7 % 20) / 20
       said = try bench.launch(
         "/usr/bin/env", ["timeout", "-s", "INT", "\(moment)", CommandBench.executable] + copy
       ).complaint
+      guard said.contains("goes on behind") else { continue }
+      let copied = try bench.object("disc", "info")["unfinishedCopy"] as? [String: Any]
+      isInTheMiddle = copied?["writtenOctets"] as? Int != copied?["octets"] as? Int
     }
     try #require(said.contains("goes on behind"), "\(said)")
     let unfinished = try #require(try bench.object("disc", "info")["unfinishedCopy"] as? [String: Any])
     let written = try #require(unfinished["writtenOctets"] as? Int)
-    // All of it, where the interruption came between the last octet and the end.
-    #expect(written > 0 && written <= unfinished["octets"] as? Int ?? 0)
+    #expect(written > 0 && written < unfinished["octets"] as? Int ?? 0)
     #expect(try bench.succeed("disc", "info").output.contains("MiB; 'copy title' goes on"))
     #expect(try bench.run(copy).status == 0)
     #expect(try bench.object("disc", "info")["unfinishedCopy"] == nil)
