@@ -104,9 +104,7 @@ import Testing
         card, into: .vpcd(host: "127.0.0.1", port: slot.port), faults: try LineFaults(parsing: plan))
       try insertion.start()
       try PrivateDaemon.waitForCard(true, in: slot.name)
-      let result = Result { try body(KnownCardInSlot(slot: slot, insertion: insertion)) }
-      try slot.eject(insertion)
-      return try result.get()
+      return try slot.eject(insertion) { try body(KnownCardInSlot(slot: slot, insertion: insertion)) }
     }
   }
 

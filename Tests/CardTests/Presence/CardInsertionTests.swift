@@ -200,6 +200,27 @@ import card_rig
     #expect(log.all == [.inserted, .ejected, .inserted])
   }
 
+  /// However soon it is ordered in again: its thread may not even have seen the first order by then.
+  @Test func isOutForAWhileEvenWhenInsertedAtOnce() throws {
+    let reader = try FakeReader()
+    let log = EventLog()
+    let insertion = try insert(try blankCard(), reader, log)
+    defer { insertion.stop() }
+    for round in 1...3 {
+      _ = reader.powerOn()
+      insertion.eject()
+      insertion.insert()
+      let start = ContinuousClock.now
+      #expect(reader.receiveFrame() == nil)
+      reader.hangUp()
+      try #require(reader.acceptCard())
+      #expect(ContinuousClock.now - start > .milliseconds(800))
+      #expect(reader.powerOn()?.first == 0x3B)
+      #expect(log.wait(for: .inserted, count: round + 1))
+    }
+    #expect(log.all == [.inserted] + [[.ejected, .inserted], [.ejected, .inserted], [.ejected, .inserted]].joined())
+  }
+
   /// pcscd misses it when one card goes and another comes between two looks: it only looks at the new one, for ever.
   @Test func goesAndComesAgainWhenTakenForAnotherCard() throws {
     let reader = try FakeReader()

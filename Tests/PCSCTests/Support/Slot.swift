@@ -16,10 +16,7 @@ enum Slots {
   /// Lends a reader with a card in it.
   static func withCard<R>(_ card: EmulatedCard, _ body: (Slot) throws -> R) throws -> R {
     try withReader { reader in
-      let inserted = try reader.insert(card)
-      let result = Result { try body(reader) }
-      try reader.eject(inserted)
-      return try result.get()
+      try reader.eject(reader.insert(card)) { try body(reader) }
     }
   }
 }
@@ -43,5 +40,14 @@ struct Slot {
   func eject(_ insertion: CardInsertion) throws {
     insertion.stop()
     try PrivateDaemon.waitForCard(false, in: name)
+  }
+
+  /// The same behind `body`. What that throws comes first: it may be why the reader is not as it should be.
+  func eject<R>(_ insertion: CardInsertion, after body: () throws -> R) throws -> R {
+    let result = Result { try body() }
+    let ejection = Result { try eject(insertion) }
+    let value = try result.get()
+    try ejection.get()
+    return value
   }
 }

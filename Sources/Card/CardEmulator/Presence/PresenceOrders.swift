@@ -13,36 +13,51 @@ final class PresenceOrders: Sendable {
     case gone
   }
 
+  /// What is to be done.
+  struct Order {
+    /// Where the card is to be.
+    var place = Place.inside
+    /// Whether it was ordered out since orders were last taken; it may be to be inside again by now.
+    var isEjected = false
+  }
+
   /// Rings with every order.
   let alarm: Alarm
-  private let state: Mutex<(place: Place, line: StreamSocket?)>
+  private let state: Mutex<(order: Order, line: StreamSocket?)>
 
   init(at address: SocketAddress) throws(SocketError) {
     alarm = try Alarm(at: address)
-    state = Mutex((.inside, nil))
+    state = Mutex((Order(), nil))
   }
 
-  /// Where the card is to be; the alarm is silent again.
-  func take() -> Place {
+  /// What is to be done now; tells of each time out once. The alarm is silent again.
+  func take() -> Order {
     alarm.silence()
-    return state.withLock { $0.place }
+    return state.withLock { state in
+      defer { state.order.isEjected = false }
+      return state.order
+    }
   }
+
+  /// Whether the card is to stay where it is, as far as anybody ordered.
+  var isToStay: Bool { state.withLock { $0.order.place == .inside && !$0.order.isEjected } }
 
   /// Orders the card to a place. Whoever waits for the reader is woken. `gone` is for good.
   func move(to place: Place) {
     let line = state.withLock { state -> StreamSocket? in
-      guard state.place != .gone, state.place != place else { return nil }
-      state.place = place
+      guard state.order.place != .gone, state.order.place != place else { return nil }
+      state.order.place = place
+      if place == .outside { state.order.isEjected = true }
       return state.line
     }
     line?.interrupt()
     alarm.ring()
   }
 
-  /// Lets orders reach whoever waits at `line` while `body` runs; does nothing when the card is to be elsewhere by now.
+  /// Lets orders reach whoever waits at `line` while `body` runs; does nothing when the card was ordered elsewhere by now.
   func whileInterruptible(at line: StreamSocket, _ body: () -> Void) {
     let isWanted = state.withLock { state -> Bool in
-      guard state.place == .inside else { return false }
+      guard state.order.place == .inside, !state.order.isEjected else { return false }
       state.line = line
       return true
     }

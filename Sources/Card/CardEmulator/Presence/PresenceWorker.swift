@@ -54,16 +54,12 @@ final class PresenceWorker {
 
   /// Works until the card is to be nowhere.
   func run() {
-    var wasInside = true
     while true {
-      switch orders.take() {
-      case .inside:
-        wasInside = true
-        if let socket = findReader() { serve(socket) }
-      case .outside:
-        if wasInside { leave(.ejected) }
-        wasInside = false
-        orders.alarm.sleep(nil)
+      let order = orders.take()
+      if order.isEjected, order.place != .gone { leave(.ejected) }
+      switch order.place {
+      case .inside: if let socket = findReader() { serve(socket) }
+      case .outside: orders.alarm.sleep(nil)
       case .gone: return
       }
     }
@@ -108,7 +104,7 @@ final class PresenceWorker {
     if wasHeard {
       pause = PresenceWorker.shortestPause
       hasComplained = false
-      if orders.take() == .inside { log(.readerGone) }
+      if orders.isToStay { log(.readerGone) }
     }
     if !address.isListening { backOff() }
   }
