@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import WarifuTesting
 
-/// The main job, done once by commands alone: a centre, an issued and charged card, a master disc with three titles, a
+/// The main job, done once by commands: a centre, an issued and charged card, a master disc with three titles, a
 /// disc with one of them licensed and copied. Tests work on copies of its folder.
 struct Story: Sendable {
   /// Where it happened.

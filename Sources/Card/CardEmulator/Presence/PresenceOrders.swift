@@ -42,14 +42,15 @@ final class PresenceOrders: Sendable {
   /// Whether the card is to stay where it is, as far as anybody ordered.
   var isToStay: Bool { state.withLock { $0.order.place == .inside && !$0.order.isEjected } }
 
-  /// Orders the card to a place. Whoever waits for the reader is woken. `gone` is for good.
+  /// Orders the card to a place. Whoever waits for the reader is woken, unless that is no news. `gone` is for good.
   func move(to place: Place) {
-    let line = state.withLock { state -> StreamSocket? in
-      guard state.order.place != .gone, state.order.place != place else { return nil }
+    let (isNews, line) = state.withLock { state -> (Bool, StreamSocket?) in
+      guard state.order.place != .gone, state.order.place != place else { return (false, nil) }
       state.order.place = place
       if place == .outside { state.order.isEjected = true }
-      return state.line
+      return (true, state.line)
     }
+    guard isNews else { return }
     line?.interrupt()
     alarm.ring()
   }

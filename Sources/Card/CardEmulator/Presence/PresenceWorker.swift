@@ -54,9 +54,11 @@ final class PresenceWorker {
 
   /// Works until the card is to be nowhere.
   func run() {
+    var isOut = false
     while true {
       let order = orders.take()
-      if order.isEjected, order.place != .gone { leave(.ejected) }
+      if order.isEjected, order.place != .gone, !isOut { leave(.ejected) }
+      isOut = order.place == .outside
       switch order.place {
       case .inside: if let socket = findReader() { serve(socket) }
       case .outside: orders.alarm.sleep(nil)
