@@ -75,7 +75,7 @@ struct Story: Sendable {
   }
 
   /// Seals a key store under the same passphrase at a test's cost. The usual one is paid by every command that opens the
-  /// centre: half a second each, of what is most of the processor's time in these tests.
+  /// centre: half a second each, together most of the processor's time that these tests took.
   private static func makePassphraseCheap(in path: String) throws {
     let file = URL(fileURLWithPath: path)
     let phrase = Secret(copying: Array(passphrase.utf8))

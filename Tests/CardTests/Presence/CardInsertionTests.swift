@@ -5,6 +5,7 @@ import Cryptography
 import Glibc
 import ISO7816
 import Sockets
+import Synchronization
 import Testing
 import card_rig
 
@@ -223,6 +224,35 @@ import card_rig
       #expect(log.wait(for: .inserted, count: round))
     }
     #expect(log.all == [.ejected, .inserted, .ejected, .inserted, .ejected, .inserted])
+  }
+
+  /// Ordered in and out while it is out, it was never in. Both orders come from its own thread, so it finds them together.
+  @Test func oneTimeOutIsToldOnce() throws {
+    let reader = try FakeReader()
+    let log = EventLog()
+    let orders = Mutex<CardInsertion?>(nil)
+    let insertion = try CardInsertion(try blankCard(), into: .vpcd(host: "127.0.0.1", port: reader.port)) { event in
+      log.add(event)
+      let insertion = orders.withLock { $0.take() }
+      insertion?.insert()
+      insertion?.eject()
+    }
+    defer { insertion.stop() }
+    try insertion.start()
+    try #require(reader.acceptCard())
+    _ = reader.powerOn()
+    #expect(log.wait(for: .inserted))
+    orders.withLock { $0 = insertion }
+    insertion.eject()
+    #expect(reader.receiveFrame() == nil)
+    reader.hangUp()
+    #expect(log.wait(for: .ejected))
+    #expect(!reader.acceptCard(within: 1_500))
+    insertion.insert()
+    try #require(reader.acceptCard())
+    _ = reader.powerOn()
+    #expect(log.wait(for: .inserted, count: 2))
+    #expect(log.all == [.inserted, .ejected, .inserted])
   }
 
   @Test func ordersThatChangeNothingDisturbNobody() throws {

@@ -21,7 +21,7 @@ final class PresenceOrders: Sendable {
     var isEjected = false
   }
 
-  /// Rings with every order.
+  /// Rings with every order that changes something.
   let alarm: Alarm
   private let state: Mutex<(order: Order, line: StreamSocket?)>
 
