@@ -258,6 +258,41 @@ import Testing
     #expect(try await scratch.value() == answered)
   }
 
+  /// An instance is started while the server keeps it waiting, or together with the server: it is patient.
+  @Test func serverWithoutTimeIsWaitedFor() async throws {
+    let server = try PrivatePostgres.start()
+    defer { server.stop() }
+    // libpq gives up after two seconds, which is the least it can be told.
+    let address = try PostgreSQLAddress(server.url(of: try server.makeDatabase()) + "?connect_timeout=2")
+    try server.freeze()
+    await expectFailure(.storage) { _ = try await PostgreSQLDatabase(address, patience: .zero) }
+    async let busy = PostgreSQLDatabase(address, patience: .seconds(60))
+    try await Task.sleep(for: .seconds(3))
+    try server.thaw()
+    try await busy.close()
+    try server.crash()
+    let restart = Task { try server.startAgainSlowly() }
+    while true {
+      let refusal = #expect(throws: PostgresRigError.self) { try server.run("SELECT 1") }
+      guard let refusal, !refusal.description.contains("FATAL:  the database system is ") else { break }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    await expectFailure(.storage) { _ = try await PostgreSQLDatabase(address, patience: .zero) }
+    let starting = try await PostgreSQLDatabase(address, patience: .seconds(60))
+    #expect(try await starting.read { try Schema.version($0) } == Schema.migrations.count)
+    try starting.close()
+    try await restart.value
+  }
+
+  /// A server that is not there at all is told of at once, whatever the patience: its address may be wrong.
+  @Test(arguments: ["postgres://u@127.0.0.1:1/db", "postgres://u@%2Fnowhere/db"])
+  func serverThatIsNotThereIsNotWaitedFor(url: String) async throws {
+    let address = try PostgreSQLAddress(url)
+    let start = ContinuousClock.now
+    await expectFailure(.storage) { _ = try await PostgreSQLDatabase(address, patience: .seconds(600)) }
+    #expect(start.duration(to: .now) < .seconds(300))
+  }
+
   /// The line breaks after the server has committed and before it says so. It is asked, and the change is not made twice;
   /// if there is nobody left to be asked, the caller hears just that.
   @Test func lostConfirmationIsFoundOut() async throws {

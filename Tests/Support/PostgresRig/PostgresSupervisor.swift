@@ -40,7 +40,7 @@ struct PostgresSupervisor {
       echo up >state
     }
     end() {
-      kill -QUIT $server || :
+      kill -QUIT $server && kill -CONT $server || :
       wait $server || :
       echo down >state
     }

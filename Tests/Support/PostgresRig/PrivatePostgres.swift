@@ -73,6 +73,9 @@ public final class PrivatePostgres: Sendable {
   public func run(_ sql: String, in database: String = "postgres") throws -> [[String?]] {
     let connection = PQconnectdb(url(of: database))
     defer { PQfinish(connection) }
+    guard PQstatus(connection) == CONNECTION_OK else {
+      throw PostgresRigError(String(cString: PQerrorMessage(connection)))
+    }
     PQsetNoticeProcessor(connection, { _, _ in }, nil)
     let result = PQexec(connection, sql)
     defer { PQclear(result) }
@@ -120,6 +123,30 @@ public final class PrivatePostgres: Sendable {
 
   /// Starts it again after ``crash()``.
   public func startAgain() throws { try supervisor.withLock { try $0.order(.up) } }
+
+  /// Lets nobody in any more, and keeps whoever comes waiting, until ``thaw()``. Who is in stays in.
+  public func freeze() throws { try signal(SIGSTOP) }
+
+  /// Ends ``freeze()``.
+  public func thaw() throws { try signal(SIGCONT) }
+
+  private func signal(_ number: Int32) throws {
+    let file = try String(contentsOfFile: dataFolder + "/postmaster.pid", encoding: .utf8)
+    guard let process = file.split(separator: "\n").first.flatMap({ Int32($0) }), kill(process, number) == 0 else {
+      throw PostgresRigError("The server has no process that takes signals.")
+    }
+  }
+
+  /// Starts it again after ``crash()``, but so that it looks for an archive first: it refuses everybody for some seconds.
+  public func startAgainSlowly() throws {
+    let settings = "restore_command = 'sleep 1; false'\nhot_standby = off\n"
+    let file = FileHandle(forWritingAtPath: dataFolder + "/postgresql.auto.conf")
+    try file?.seekToEnd()
+    try file?.write(contentsOf: Data(settings.utf8))
+    try file?.close()
+    try Data().write(to: URL(fileURLWithPath: dataFolder + "/recovery.signal"))
+    try startAgain()
+  }
 
   /// Ends it and removes its folder.
   public func stop() { supervisor.withLock { $0.stop() } }

@@ -11,6 +11,9 @@ final class PostgreSQLConnection: @unchecked Sendable {
     let types: [Oid]
   }
 
+  /// Whoever is refused within this time was refused, and not kept waiting; `connect_timeout` is at least twice as long.
+  private static let promptness = Duration.seconds(1)
+
   private let connection: OpaquePointer
   private var statements: [StatementKey: String] = [:]
   /// Statements ever planned: no name is taken twice.
@@ -27,14 +30,18 @@ final class PostgreSQLConnection: @unchecked Sendable {
       ("connect_timeout", "5"), ("tcp_user_timeout", "15000"), ("application_name", "warifu-center"),
       ("target_session_attrs", "read-write"), ("dbname", address.url), ("client_encoding", "UTF8"),
     ]
-    let opened = PostgreSQLConnection.withStrings(parameters.map(\.0)) { keywords in
-      PostgreSQLConnection.withStrings(parameters.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
-    }
+    let start = ContinuousClock.now
+    let opened = PostgreSQLConnection.with(parameters) { PQconnectdbParams($0, $1, 1) }
     guard let opened else { throw PostgreSQLError(isLineBroken: true, reason: "There is no memory left.") }
     guard PQstatus(opened) == CONNECTION_OK else {
       let reason = address.redacted(String(cString: PQerrorMessage(opened)))
       PQfinish(opened)
-      throw PostgreSQLError(isLineBroken: true, reason: reason.split(separator: "\n").joined(separator: " "))
+      // libpq tells why only in words. Who is refused at once may ask whether the server only starts or ends.
+      let isBusy =
+        start.duration(to: .now) >= PostgreSQLConnection.promptness
+        || PostgreSQLConnection.with(parameters) { PQpingParams($0, $1, 1) } == PQPING_REJECT
+      throw PostgreSQLError(
+        isLineBroken: true, isBusy: isBusy, reason: reason.split(separator: "\n").joined(separator: " "))
     }
     connection = opened
     PQsetNoticeProcessor(opened, { _, _ in }, nil)
@@ -175,6 +182,16 @@ final class PostgreSQLConnection: @unchecked Sendable {
     guard version >= 120_000, encoding == "UTF8" else {
       throw CenterError(
         .storage, "Opening the centre's database", remedy: "Give it PostgreSQL 12 or newer and a database in UTF8.")
+    }
+  }
+
+  /// Lends what one connects with, as libpq has it.
+  private static func with<R>(
+    _ parameters: [(keyword: String, value: String)],
+    _ body: (UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<UnsafePointer<CChar>?>?) -> R
+  ) -> R {
+    withStrings(parameters.map(\.keyword)) { keywords in
+      withStrings(parameters.map(\.value)) { values in body(keywords, values) }
     }
   }
 

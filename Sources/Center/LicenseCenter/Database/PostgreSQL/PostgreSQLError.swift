@@ -6,12 +6,15 @@ struct PostgreSQLError: Error, Hashable {
   var state: String
   /// Whether the connection is gone.
   var isLineBroken: Bool
+  /// Whether there is no connection because the server has no time for one: it starts, it ends, or it was too slow.
+  var isBusy: Bool
   /// Why there is no connection, in libpq's words, without a password.
   var reason: String?
 
-  init(state: String = "", isLineBroken: Bool = false, reason: String? = nil) {
+  init(state: String = "", isLineBroken: Bool = false, isBusy: Bool = false, reason: String? = nil) {
     self.state = state
     self.isLineBroken = isLineBroken
+    self.isBusy = isBusy
     self.reason = reason
   }
 
@@ -23,6 +26,9 @@ struct PostgreSQLError: Error, Hashable {
     default: isLineBroken
     }
   }
+
+  /// The same for whoever connects for the first time: what is refused at once may have a wrong address, and stays so.
+  var isRepeatableAtFirst: Bool { isRepeatable && (reason == nil || isBusy) }
 
   /// Whether the server, or libpq in its place (that is without a SQLSTATE), says that the connection is over. The library
   /// may notice it itself only at the next call.

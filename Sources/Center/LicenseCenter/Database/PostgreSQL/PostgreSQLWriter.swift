@@ -20,12 +20,23 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
   }
 
   /// Makes what the lock is taken on. Several instances may do so at once.
+  ///
+  /// A server that has no time yet is waited for: it may start together with this instance.
   func prepare() throws {
-    try line.connected().control(
-      """
-      BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
-      CREATE TABLE IF NOT EXISTS write_turn (); COMMIT
-      """)
+    let deadline = ContinuousClock.now + patience
+    while true {
+      do {
+        try line.connected().control(
+          """
+          BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
+          CREATE TABLE IF NOT EXISTS write_turn (); COMMIT
+          """)
+        return line.works()
+      } catch let error as PostgreSQLError {
+        guard error.isRepeatableAtFirst, .now < deadline else { throw error }
+        rollBack()
+      }
+    }
   }
 
   func begin() throws {
