@@ -271,17 +271,19 @@ import Testing
     try server.thaw()
     try await busy.close()
     try server.crash()
-    let restart = Task { try server.startAgainSlowly() }
+    try server.beginStart()
     while true {
       let refusal = #expect(throws: PostgresRigError.self) { try server.run("SELECT 1") }
       guard let refusal, !refusal.description.contains("FATAL:  the database system is ") else { break }
       try await Task.sleep(for: .milliseconds(5))
     }
     await expectFailure(.storage) { _ = try await PostgreSQLDatabase(address, patience: .zero) }
-    let starting = try await PostgreSQLDatabase(address, patience: .seconds(60))
-    #expect(try await starting.read { try Schema.version($0) } == Schema.migrations.count)
-    try starting.close()
-    try await restart.value
+    async let starting = PostgreSQLDatabase(address, patience: .seconds(60))
+    try await Task.sleep(for: .milliseconds(500))
+    try server.finishStart()
+    let database = try await starting
+    #expect(try await database.read { try Schema.version($0) } == Schema.migrations.count)
+    try database.close()
   }
 
   /// A server that is not there at all is told of at once, whatever the patience: its address may be wrong.

@@ -25,7 +25,7 @@ extension TestServer {
   /// Sends a request over a connection of its own, and answers what came back.
   ///
   /// - Parameter patience: how long the answer is waited for, in seconds.
-  func ask(_ request: ClientRequest, patience: Double = 20) async throws -> RawAnswer {
+  func ask(_ request: ClientRequest, patience: Double = RawConnection.patience) async throws -> RawAnswer {
     try await converse(with: port) { connection in
       connection.send(request.text)
       return try connection.answer(patience: patience, isHead: request.method == "HEAD")

@@ -7,6 +7,10 @@ import Glibc
 final class RawConnection {
   struct Failure: Error, CustomStringConvertible { var description: String }
 
+  /// How many seconds an answer is waited for where nothing is said of its time: the server shares the threads of this
+  /// process, and those may be busy with other tests for long.
+  static let patience = 60.0
+
   private let descriptor: Int32
   private var unread: [UInt8] = []
 
@@ -88,7 +92,7 @@ final class RawConnection {
   }
 
   /// The next answer.
-  func answer(patience: Double = 20, isHead: Bool = false) throws -> RawAnswer {
+  func answer(patience: Double = RawConnection.patience, isHead: Bool = false) throws -> RawAnswer {
     while true {
       if let (answer, count) = RawAnswer.parse(unread, isHead: isHead) {
         unread.removeFirst(count)

@@ -79,11 +79,8 @@ struct PostgresSupervisor {
     try process.run()
   }
 
-  /// Has the server started or ended, and waits until it is.
-  func order(_ state: State) throws {
-    try line.write(contentsOf: Data("\(state.rawValue)\n".utf8))
-    try waitUntil(state)
-  }
+  /// Has the server started or ended; ``waitUntil(_:)`` returns when it is.
+  func order(_ state: State) throws { try line.write(contentsOf: Data("\(state.rawValue)\n".utf8)) }
 
   /// Returns when the server is in this state.
   func waitUntil(_ state: State) throws {

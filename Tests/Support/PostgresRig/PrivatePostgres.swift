@@ -119,10 +119,17 @@ public final class PrivatePostgres: Sendable {
   }
 
   /// Ends the server at once, as a crash would: every client loses its connection.
-  public func crash() throws { try supervisor.withLock { try $0.order(.down) } }
+  public func crash() throws { try bring(.down) }
 
   /// Starts it again after ``crash()``.
-  public func startAgain() throws { try supervisor.withLock { try $0.order(.up) } }
+  public func startAgain() throws { try bring(.up) }
+
+  private func bring(_ state: PostgresSupervisor.State) throws {
+    try supervisor.withLock { supervisor in
+      try supervisor.order(state)
+      try supervisor.waitUntil(state)
+    }
+  }
 
   /// Lets nobody in any more, and keeps whoever comes waiting, until ``thaw()``. Who is in stays in.
   public func freeze() throws { try signal(SIGSTOP) }
@@ -137,16 +144,24 @@ public final class PrivatePostgres: Sendable {
     }
   }
 
-  /// Starts it again after ``crash()``, but so that it looks for an archive first: it refuses everybody for some seconds.
-  public func startAgainSlowly() throws {
-    let settings = "restore_command = 'sleep 1; false'\nhot_standby = off\n"
-    let file = FileHandle(forWritingAtPath: dataFolder + "/postgresql.auto.conf")
-    try file?.seekToEnd()
-    try file?.write(contentsOf: Data(settings.utf8))
-    try file?.close()
+  /// Begins to start it again after ``crash()``: it waits for an archive, and refuses everybody, until ``finishStart()``.
+  public func beginStart() throws {
+    let command = "while [ -d \"\(dataFolder)\" ] && [ ! -e \"\(goAhead)\" ]; do sleep 0.05; done; false"
+    let settings = try FileHandle(forWritingTo: URL(fileURLWithPath: dataFolder + "/postgresql.auto.conf"))
+    try settings.seekToEnd()
+    try settings.write(contentsOf: Data("restore_command = '\(command)'\nhot_standby = off\n".utf8))
+    try settings.close()
     try Data().write(to: URL(fileURLWithPath: dataFolder + "/recovery.signal"))
-    try startAgain()
+    try supervisor.withLock { try $0.order(.up) }
   }
+
+  /// Ends what ``beginStart()`` began.
+  public func finishStart() throws {
+    try Data().write(to: URL(fileURLWithPath: goAhead))
+    try supervisor.withLock { try $0.waitUntil(.up) }
+  }
+
+  private var goAhead: String { folder + "/go" }
 
   /// Ends it and removes its folder.
   public func stop() { supervisor.withLock { $0.stop() } }
