@@ -228,7 +228,9 @@ import Testing
 
   @Test func aLateCommandIsLeftBehind() throws {
     let library = MockLibrary()
-    let transport = try transport(library, timeout: .milliseconds(30))
+    let transport = try transport(library)
+    // Time enough to begin.
+    transport.timeout = .seconds(2)
     library.block(.transmit)
     let error = failure(transport)
     #expect(error?.code == .timeout && error?.cardMayHaveChanged == true)
@@ -248,7 +250,8 @@ import Testing
   @Test func aCardThatSomebodyKeepsIsBusy() throws {
     for attempt in 0..<3 {
       let library = MockLibrary()
-      let transport = try transport(library, timeout: .milliseconds(30))
+      let transport = try transport(library)
+      transport.timeout = .milliseconds(30)
       library.block(.beginTransaction)
       let error = #expect(throws: CardTransportError.self) {
         switch attempt {

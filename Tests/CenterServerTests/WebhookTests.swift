@@ -233,7 +233,7 @@ private final class Receiver: WebhookSending {
       _ = try await center.webhooks.register(url: "http://127.0.0.1:\(port)/w", operationID: operation)
       #expect(seen.value == nil)
       try await change(center)
-      for _ in 0..<200 where seen.value == nil { try await Task.sleep(for: .milliseconds(20)) }
+      for _ in 0..<3_000 where seen.value == nil { try await Task.sleep(for: .milliseconds(20)) }
       await group.triggerGracefulShutdown()
       try await running.value
       #expect(JSON(parsing: seen.value ?? [])?["type"] == "title.register")

@@ -30,33 +30,56 @@ import WarifuTesting
     #expect(try bench.run(["center", "verify"]).status == 0)
   }
 
+  /// What the programs below know of a server.
+  private static let waiting = """
+    import os, signal, socket, sys, time
+    from urllib.parse import urlsplit
+
+    # Returns when the server has taken all that was sent to it.
+    def wait_until_read(line):
+        def name(end):
+            host, port = end
+            return f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}"
+        wanted = [name(line.getpeername()), name(line.getsockname())]
+        for _ in range(6000):
+            rows = [row.split() for row in open("/proc/net/tcp")]
+            queues = [row[4].split(":")[1] for row in rows if row[1:3] == wanted]
+            if queues and int(queues[0], 16) == 0:
+                break
+            time.sleep(0.01)
+        else:
+            sys.exit("it does not read")
+        time.sleep(0.5)  # and has thought about it
+
+    def wait_until_refused(place):
+        for _ in range(600):
+            try:
+                socket.create_connection((place.hostname, place.port), timeout=60).close()
+            except ConnectionRefusedError:
+                return
+            time.sleep(0.1)
+        sys.exit("it takes connections still")
+
+    """
+
   /// Whoever is being served gets the answer; whoever comes later is refused.
   @Test func sigtermDrains() throws {
     let bench = try Story.copy()
     let server = try ServedCenter(bench)
     let answer = try server.python(
-      """
-      import os, signal, socket, sys, time
-      from urllib.parse import urlsplit
-      place = urlsplit(sys.argv[1])
-      line = socket.create_connection((place.hostname, place.port), timeout=60)
-      body = b'{"request": "' + b"00" * 40 + b'"}'
-      head = "POST /v1/login/challenges HTTP/1.1\\r\\nHost: x\\r\\nContent-Type: application/json\\r\\n"
-      head += f"Idempotency-Key: {'A' * 32}\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n"
-      line.sendall(head.encode() + body[:20])
-      time.sleep(0.5)  # the server has the head
-      os.kill(int(sys.argv[2]), signal.SIGTERM)
-      for _ in range(600):
-          try:
-              socket.create_connection((place.hostname, place.port), timeout=60).close()
-          except ConnectionRefusedError:
-              break
-          time.sleep(0.1)
-      else:
-          sys.exit("it takes connections still")
-      line.sendall(body[20:])
-      print(line.recv(4096).split(b" ")[1].decode())
-      """, "\(server.place.processID)")
+      CenterServeTests.waiting + """
+        place = urlsplit(sys.argv[1])
+        line = socket.create_connection((place.hostname, place.port), timeout=60)
+        body = b'{"request": "' + b"00" * 40 + b'"}'
+        head = "POST /v1/login/challenges HTTP/1.1\\r\\nHost: x\\r\\nContent-Type: application/json\\r\\n"
+        head += f"Idempotency-Key: {'A' * 32}\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n"
+        line.sendall(head.encode() + body[:20])
+        wait_until_read(line)
+        os.kill(int(sys.argv[2]), signal.SIGTERM)
+        wait_until_refused(place)
+        line.sendall(body[20:])
+        print(line.recv(4096).split(b" ")[1].decode())
+        """, "\(server.place.processID)")
     #expect(["200", "400", "401", "403", "404", "422"].contains(answer.trimmingCharacters(in: .newlines)), "\(answer)")
     #expect(server.end() == 0)
   }
@@ -68,28 +91,26 @@ import WarifuTesting
     // A connection that says nothing more holds up the first.
     let start = ContinuousClock.now
     let answer = try server.python(
-      """
-      import os, signal, socket, sys, time
-      from urllib.parse import urlsplit
-      place, process = urlsplit(sys.argv[1]), int(sys.argv[2])
-      line = socket.create_connection((place.hostname, place.port), timeout=60)
-      head = b"POST /v1/login/challenges HTTP/1.1\\r\\nHost: x\\r\\nContent-Type: application/json\\r\\n"
-      line.sendall(head + b"Idempotency-Key: " + b"A" * 32 + b"\\r\\nContent-Length: 9\\r\\n\\r\\n{")
-      time.sleep(0.5)
-      os.kill(process, signal.SIGTERM)
-      time.sleep(1)
-      os.kill(process, signal.SIGTERM)
-      for _ in range(100):
-          try:
-              os.kill(process, 0)
-          except ProcessLookupError:
-              break
-          if open(f"/proc/{process}/stat").read().rsplit(")")[1].split()[0] == "Z":
-              break
-          time.sleep(0.1)
-      else:
-          print("it goes on")
-      """, "\(server.place.processID)")
+      CenterServeTests.waiting + """
+        place, process = urlsplit(sys.argv[1]), int(sys.argv[2])
+        line = socket.create_connection((place.hostname, place.port), timeout=60)
+        head = b"POST /v1/login/challenges HTTP/1.1\\r\\nHost: x\\r\\nContent-Type: application/json\\r\\n"
+        line.sendall(head + b"Idempotency-Key: " + b"A" * 32 + b"\\r\\nContent-Length: 9\\r\\n\\r\\n{")
+        wait_until_read(line)
+        os.kill(process, signal.SIGTERM)
+        wait_until_refused(place)
+        os.kill(process, signal.SIGTERM)
+        for _ in range(100):
+            try:
+                os.kill(process, 0)
+            except ProcessLookupError:
+                break
+            if open(f"/proc/{process}/stat").read().rsplit(")")[1].split()[0] == "Z":
+                break
+            time.sleep(0.1)
+        else:
+            print("it goes on")
+        """, "\(server.place.processID)")
     #expect(answer.isEmpty, "\(answer) after \(ContinuousClock.now - start)")
     #expect(server.end() == 0)
   }

@@ -33,11 +33,12 @@ import Testing
     var random = Randomness(purpose)
     let before = try Shown(bench)
     _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "disc.img", "kept.img"])
-    let clock = ContinuousClock()
-    let start = clock.now
-    #expect(try bench.run(arguments).status == 0)
-    let time = clock.now - start
-    let whole = UInt32(max(1, time / .microseconds(1)))
+    // The shortest of some: one that the machine held up would put most kills behind the end.
+    let times = try (0..<3).map { _ in
+      _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "kept.img", "disc.img"])
+      return try ContinuousClock().measure { try #require(try bench.run(arguments).status == 0) }
+    }
+    let whole = UInt32(max(1, try #require(times.min()) / .microseconds(1)))
     let after = try Shown(bench)
     #expect(before != after)
     var killed = 0
@@ -113,7 +114,7 @@ import Testing
       let script = """
         strace -D -f -qq -o /dev/null -P disc.img -e trace=pwrite64 -e inject=pwrite64:delay_enter=$0 \
           "$@" >said 2>complained & victim=$!
-        sleep 4; kill -KILL $victim; wait $victim 2>killed
+        sleep \(4 + attempt); kill -KILL $victim; wait $victim 2>killed
         """
       let delay = [50_000, 100_000, 20_000, 200_000][attempt % 4]
       _ = try bench.launch("/bin/sh", ["-c", script, "\(delay)", CommandBench.executable] + copy)

@@ -150,7 +150,7 @@ import Testing
         try await database.write { try AuditLog.append($0, at: 1_800_000_000, "test", subject: 1) }
       }
       let head = try await database.read { try AuditLog.head($0) }
-      for _ in 0..<500 where try !file.exists || file.last()?.head != head {
+      for _ in 0..<6_000 where try !file.exists || file.last()?.head != head {
         try await Task.sleep(for: .milliseconds(10))
       }
       #expect(try file.last()?.head == head)

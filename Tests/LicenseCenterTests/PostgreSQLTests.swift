@@ -305,12 +305,29 @@ import Testing
       try server.run("ALTER SYSTEM SET synchronous_standby_names = '\(standby)'")
       try server.run("SELECT pg_reload_conf()")
     }
+    // The server takes a setting in when it comes to it: commits are tried until one waits.
+    func holdCommits() async throws {
+      try hold("nobody")
+      var isHeld = false
+      while !isHeld {
+        let isOver = Gate()
+        Thread.detachNewThread {
+          _ = try? server.run("CREATE TABLE IF NOT EXISTS tries (); INSERT INTO tries DEFAULT VALUES")
+          isOver.open()
+        }
+        while !isOver.isOpen {
+          let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = 'postgres'"
+          if try !server.run("SELECT pg_cancel_backend(pid) \(waiting)").isEmpty { isHeld = true }
+          try await Task.sleep(for: .milliseconds(5))
+        }
+      }
+    }
     func waitForCommit() async throws {
       let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = '\(scratch.name)'"
       while try server.run(waiting).isEmpty { try await Task.sleep(for: .milliseconds(5)) }
     }
     // A commit now waits for a standby that never comes, when it is durable here already.
-    try hold("nobody")
+    try await holdCommits()
     async let confirmed: Void = scratch.count()
     try await waitForCommit()
     try scratch.cut("wait_event = 'SyncRep'")
@@ -319,7 +336,7 @@ import Testing
     try await confirmed
     #expect(try await scratch.value() == 1)
     let impatient = try await PostgreSQLDatabase(scratch.address, patience: .seconds(2))
-    try hold("nobody")
+    try await holdCommits()
     let undecided = Task {
       try await impatient.write { _ = try $0.run("UPDATE t SET value = value + 1 WHERE id = 1") }
     }

@@ -29,7 +29,7 @@ import Testing
 
   /// Waits until so many cards are in readers.
   private func waitForCards(_ count: Int, _ daemon: PrivateDaemon) throws -> Bool {
-    for _ in 0..<50 {
+    for _ in 0..<600 {
       if try ask(daemon, ["-l"]).components(separatedBy: " Yes ").count - 1 == count { return true }
       usleep(100_000)
     }
@@ -111,9 +111,7 @@ import Testing
   private struct KnownCardInSlot {
     let slot: Slot
     let insertion: CardInsertion
-    func connect(timeout: Duration = .seconds(60)) throws -> ReaderTransport {
-      try ReaderContext().connect(to: slot.name, timeout: timeout)
-    }
+    func connect() throws -> ReaderTransport { try ReaderContext().connect(to: slot.name, timeout: .seconds(60)) }
   }
 
   private func failure(_ body: () throws -> [UInt8]) -> CardTransportError? {
@@ -140,10 +138,11 @@ import Testing
   @Test func powerCutTakesTheCardOutForAWhile() throws {
     try withFaultyCard("cut-after=0") { card in
       let transport = try card.connect()
+      let changes = try PrivateDaemon.changes(in: card.slot.name)
       let lost = failure { try transport.transmit(Self.wrongPIN) }
       #expect(lost?.cardMayHaveChanged == true, "\(String(describing: lost))")
-      try PrivateDaemon.waitForCard(false, in: card.slot.name)
-      try PrivateDaemon.waitForCard(true, in: card.slot.name)
+      // Out and in again: it may be over before somebody looks.
+      try PrivateDaemon.waitForCard(true, in: card.slot.name, after: changes + 2)
       // The decrement was cut, so it did not happen.
       #expect(try card.connect().transmit([0x00, 0x20, 0x00, 0x81]) == [0x63, 0xC3])
     }
@@ -152,8 +151,9 @@ import Testing
   /// Its reader waits with it, so taking it out is all that helps.
   @Test func aCardThatHangsIsTakenOutAndPutInAgain() throws {
     try withFaultyCard("hang@2") { card in
-      let transport = try card.connect(timeout: .seconds(1))
+      let transport = try card.connect()
       #expect(try transport.transmit(Self.getStatus).suffix(2) == [0x90, 0x00])
+      transport.timeout = .seconds(1)
       let lost = failure { try transport.transmit(Self.getStatus) }
       #expect(lost?.code == .timeout && lost?.cardMayHaveChanged == true, "\(String(describing: lost))")
       card.insertion.eject()

@@ -10,16 +10,17 @@ import Testing
   @Test(arguments: lines) func fourProcessesKeepTheirStateToThemselves(line: TransmissionProtocol) throws {
     var random = Randomness("sharing with \(line)")
     let seconds = random.soak(5, full: 60)
+    let least = 5 * seconds / 2 + 1
     let card = try Cards.issued(line).card
     try Slots.withCard(card) { slot in
       let programs = try (0..<4).map { number in
-        let arguments = [slot.name, "\(seconds)", "\(UInt64.random(in: 0...UInt64.max, using: &random.generator))"]
+        let seed = UInt64.random(in: 0...UInt64.max, using: &random.generator)
+        let arguments = [slot.name, "\(seconds)", "\(least)", "\(seed)"]
         return number % 2 == 0
           ? try Program(rigPath(), ["share"] + arguments, seconds: 2 * seconds + 300)
           : try Program(
             "/usr/bin/python3", [client("pyscard_client.py"), "share"] + arguments, seconds: 2 * seconds + 300)
       }
-      var transactions = 0
       for program in programs {
         let ending = try program.finish()
         try #require(ending.status == 0, "\(ending)")
@@ -29,10 +30,8 @@ import Testing
         #expect(counts[2] == 0, "\(ending)")
         #expect(counts[3] <= 2 + counts[0] / 20, "\(ending)")
         // pcscd promises nobody a turn, but none may stand still.
-        #expect(counts[0] + counts[1] > 0, "\(ending)")
-        transactions += counts[0]
+        #expect(counts[0] >= least, "\(ending)")
       }
-      #expect(transactions > 10 * seconds)
     }
     #expect(try WarifuCard(CardConnection(card)).status().pinTries == 3)
   }

@@ -188,15 +188,15 @@ import card_rig
     let insertion = try insert(try blankCard(), reader, log)
     defer { insertion.stop() }
     _ = reader.powerOn()
+    let start = ContinuousClock.now
     insertion.eject()
     #expect(reader.receiveFrame() == nil)
     reader.hangUp()
     #expect(log.wait(for: .ejected))
-    let start = ContinuousClock.now
     insertion.insert()
     #expect(reader.acceptCard())
     // pcscd looks every 400 ms: a card that came back earlier would be taken for one that never went.
-    #expect(ContinuousClock.now - start > .milliseconds(800))
+    #expect(ContinuousClock.now - start >= .seconds(1))
     #expect(reader.powerOn()?.first == 0x3B)
     #expect(log.all == [.inserted, .ejected, .inserted])
   }

@@ -99,7 +99,7 @@ import card_rig
     let (insertion, address) = try listeningCard(
       try blankCard(), faults: LineFaults([.init(.hang, .at(2))]), log)
     defer { insertion.stop() }
-    let transport = try SocketTransport(connectingTo: address, timeout: .milliseconds(300))
+    let transport = try SocketTransport(connectingTo: address, timeout: .seconds(3))
     _ = try transport.reset()
     _ = try transport.transmit(Self.status)
     let late = error { _ = try transport.transmit(Self.status) }
@@ -112,9 +112,9 @@ import card_rig
 
   @Test func lateAnswerIsNotTheNextOne() throws {
     let (insertion, address) = try listeningCard(
-      try blankCard(), faults: LineFaults([.init(.delay(.milliseconds(600)), .at(1))]))
+      try blankCard(), faults: LineFaults([.init(.delay(.seconds(6)), .at(1))]))
     defer { insertion.stop() }
-    let transport = try SocketTransport(connectingTo: address, timeout: .milliseconds(200))
+    let transport = try SocketTransport(connectingTo: address, timeout: .seconds(2))
     _ = try transport.reset()
     #expect(error { _ = try transport.transmit(Self.status) }?.code == .timeout)
     #expect(error { _ = try transport.transmit([0x00, 0xFF, 0x00, 0x00]) }?.code == .unavailable)

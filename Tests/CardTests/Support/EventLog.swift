@@ -13,7 +13,7 @@ final class EventLog: Sendable {
   var all: [PresenceEvent] { events.withLock { $0 } }
 
   /// Waits until so many events fit; answers whether they came.
-  func wait(seconds: Double = 10, count: Int = 1, for isWanted: (PresenceEvent) -> Bool) -> Bool {
+  func wait(seconds: Double = 60, count: Int = 1, for isWanted: (PresenceEvent) -> Bool) -> Bool {
     let deadline = Date(timeIntervalSinceNow: seconds)
     while Date() < deadline {
       if all.count(where: isWanted) >= count { return true }

@@ -35,7 +35,7 @@ final class FakeReader {
   }
 
   /// Waits for a card to connect; `false` when none came.
-  func acceptCard(within milliseconds: Int32 = 10_000) -> Bool {
+  func acceptCard(within milliseconds: Int32 = 60_000) -> Bool {
     var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
     guard poll(&entry, 1, milliseconds) == 1 else { return false }
     card = accept(listener, nil, nil)

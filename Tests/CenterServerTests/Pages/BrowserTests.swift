@@ -151,7 +151,8 @@ import Testing
   /// P6 (Fig 27 S10 to S13) at the counter: an emulated card in the reader, charged, looked at by its own driver.
   @Test func P6_aCardIsChargedAtTheCounter() async throws {
     try await PageServer.run { server in
-      server.card.delay = .milliseconds(300)
+      server.card.hold()
+      defer { server.card.letGo() }
       try await Browser.run { browser in
         try await browser.signIn(server, .counter)
         try await browser.fill("#serial", "\(server.serial)")
@@ -160,6 +161,7 @@ import Testing
         try await browser.follow("form[action$=charges] button")
         // The page looks again by itself, without a script.
         #expect(try await browser.has(".progress"))
+        server.card.letGo()
         try await browser.wait(for: "main .lead")
         #expect(try await browser.text(".lead") == "5 codes for Hanafuda 1.0, 1500 JPY.")
         let charge = try await browser.address()

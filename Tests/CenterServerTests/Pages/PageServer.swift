@@ -22,25 +22,30 @@ final class CardInReader: @unchecked Sendable {
   // One charge at a time asks for it, as a reader has one slot.
   private let lock = Mutex(())
   private var card: EmulatedCard?
-  /// How long each exchange takes.
-  var delay: Duration = .zero
+  private let isHeld = Mutex(false)
 
   init(_ card: EmulatedCard) { self.card = card }
+
+  /// Keeps whoever asks it something waiting, until ``letGo()``.
+  func hold() { isHeld.withLock { $0 = true } }
+
+  /// Ends ``hold()``.
+  func letGo() { isHeld.withLock { $0 = false } }
 
   /// Takes it out.
   func remove() { lock.withLock { _ in card = nil } }
 
   func connect() throws -> any CardRelay {
     guard let card = lock.withLock({ _ in card }) else { throw CocoaError(.fileNoSuchFile) }
-    return Line(connection: try CardConnection(card), delay: delay)
+    return Line(connection: try CardConnection(card), reader: self)
   }
 
   private struct Line: CardRelay {
     let connection: CardConnection
-    let delay: Duration
+    let reader: CardInReader
 
     func exchange(_ command: CommandAPDU) async throws -> ResponseAPDU {
-      try await Task.sleep(for: delay)
+      while reader.isHeld.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(10)) }
       return try connection.exchange(command, operation: "relay")
     }
   }

@@ -65,6 +65,30 @@ final class RawConnection {
   @discardableResult
   func send(_ text: String) -> Bool { send(text.utf8) }
 
+  /// Asks for something and takes nothing of the answer; answers whether the server gives it up.
+  ///
+  /// - Parameter look: is called when the server has had time to, before anything is read.
+  static func isGivenUp(_ request: ClientRequest, port: Int, look: () -> Void = {}) throws -> Bool {
+    // One that is not given up in the first pause may have met a machine that was busy with something else.
+    for pause: UInt32 in [2, 8, 30] {
+      let connection = try RawConnection(port: port, window: 4096)
+      connection.send(request.text)
+      // Without its beginning the server may not even have heard of it.
+      var poll = pollfd(fd: connection.descriptor, events: Int16(POLLIN), revents: 0)
+      guard Glibc.poll(&poll, 1, Int32(patience * 1000)) > 0 else {
+        throw Failure(description: "the server says nothing")
+      }
+      sleep(pause)
+      look()
+      do {
+        _ = try connection.answer(patience: 5)
+      } catch let failure as Failure where failure.description != "the server says nothing" {
+        return true
+      } catch {}
+    }
+    return false
+  }
+
   /// Says that nothing more will come.
   func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 

@@ -114,7 +114,7 @@ def transaction(name):
     assert other.poll() is None, "a command went into another program's transaction"
     expect(card, SELECT, 0x9000)
     demand(SCardEndTransaction(handle(card), SCARD_LEAVE_CARD))
-    assert other.wait(10) == 0
+    assert other.wait(240) == 0
 
 
 def reset(name):
@@ -145,9 +145,10 @@ def has_no_state(card):
     return False
 
 
-def share(name, seconds, seed):
+def share(name, seconds, least, seed):
     """One of several processes that use the card at the same time, each in transactions that end with a reset.
 
+    It works for so many seconds, and on a slow machine longer: until it has had at least so many transactions.
     Prints how many transactions it had, how often it reset the card besides, how often it saw another's state, and how
     often it lost its own.
     """
@@ -155,7 +156,7 @@ def share(name, seconds, seed):
     transactions = resets = intrusions = losses = 0
     card = connection(name)
     renew(card, SCARD_LEAVE_CARD)
-    while time.monotonic() < end:
+    while time.monotonic() < end or transactions < int(least):
         # Others want their turn.
         time.sleep(chance.uniform(0, 0.01))
         if chance.randrange(4) == 0:

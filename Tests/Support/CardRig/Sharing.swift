@@ -30,10 +30,10 @@ struct Sharing {
     random = Randomness(seed: seed)
   }
 
-  /// Works for so long.
-  mutating func work(for duration: Duration) throws -> Tally {
+  /// Works for so long, and on a slow machine longer: until it has had so many transactions.
+  mutating func work(for duration: Duration, atLeast transactions: Int) throws -> Tally {
     let end = ContinuousClock.now + duration
-    while .now < end {
+    while .now < end || tally.transactions < transactions {
       // Others want their turn.
       usleep(UInt32.random(in: 0...10_000, using: &random.generator))
       switch Int.random(in: 0..<8, using: &random.generator) {
