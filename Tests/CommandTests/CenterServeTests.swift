@@ -97,10 +97,11 @@ import WarifuTesting
         head = b"POST /v1/login/challenges HTTP/1.1\\r\\nHost: x\\r\\nContent-Type: application/json\\r\\n"
         line.sendall(head + b"Idempotency-Key: " + b"A" * 32 + b"\\r\\nContent-Length: 9\\r\\n\\r\\n{")
         wait_until_read(line)
+        end = time.monotonic() + 18  # the first alone takes 20 seconds
         os.kill(process, signal.SIGTERM)
         wait_until_refused(place)
         os.kill(process, signal.SIGTERM)
-        for _ in range(100):
+        while time.monotonic() < end:
             try:
                 os.kill(process, 0)
             except ProcessLookupError:

@@ -272,11 +272,6 @@ import Testing
     try await busy.close()
     try server.crash()
     try server.beginStart()
-    while true {
-      let refusal = #expect(throws: PostgresRigError.self) { try server.run("SELECT 1") }
-      guard let refusal, !refusal.description.contains("FATAL:  the database system is ") else { break }
-      try await Task.sleep(for: .milliseconds(5))
-    }
     await expectFailure(.storage) { _ = try await PostgreSQLDatabase(address, patience: .zero) }
     async let starting = PostgreSQLDatabase(address, patience: .seconds(60))
     try await Task.sleep(for: .milliseconds(500))
@@ -286,7 +281,23 @@ import Testing
     try database.close()
   }
 
-  /// A server that is not there at all is told of at once, whatever the patience: its address may be wrong.
+  /// A server that is started again in the middle of it is not there for a while.
+  @Test func serverThatIsStartedAgainIsWaitedFor() async throws {
+    let server = try PrivatePostgres.start()
+    defer { server.stop() }
+    let address = try PostgreSQLAddress(server.url(of: try server.makeDatabase()) + "?connect_timeout=2")
+    try server.freeze()
+    async let opening = PostgreSQLDatabase(address, patience: .seconds(60))
+    while try !server.hasClients() { try await Task.sleep(for: .milliseconds(5)) }
+    // Then it has been kept waiting once.
+    try await Task.sleep(for: .seconds(3))
+    try server.crash()
+    try await Task.sleep(for: .seconds(1))
+    try server.startAgain()
+    try await opening.close()
+  }
+
+  /// A server that refuses outright is told of at once, whatever the patience: the address may be wrong.
   @Test(arguments: ["postgres://u@127.0.0.1:1/db", "postgres://u@%2Fnowhere/db"])
   func serverThatIsNotThereIsNotWaitedFor(url: String) async throws {
     let address = try PostgreSQLAddress(url)

@@ -3,6 +3,7 @@
 Ends with an error when card, reader or daemon are not as they should be.
 """
 
+import os
 import random
 import subprocess
 import sys
@@ -145,10 +146,11 @@ def has_no_state(card):
     return False
 
 
-def share(name, seconds, least, seed):
+def share(name, folder, seconds, part, seed):
     """One of several processes that use the card at the same time, each in transactions that end with a reset.
 
-    It works for so many seconds, and on a slow machine longer: until it has had at least so many transactions.
+    It works for so many seconds, and on a slow machine longer: until each of four has had its part of so many transactions
+    and left a file in a folder. Whoever gets no turn keeps them all.
     Prints how many transactions it had, how often it reset the card besides, how often it saw another's state, and how
     often it lost its own.
     """
@@ -156,7 +158,14 @@ def share(name, seconds, least, seed):
     transactions = resets = intrusions = losses = 0
     card = connection(name)
     renew(card, SCARD_LEAVE_CARD)
-    while time.monotonic() < end or transactions < int(least):
+
+    def all_are_content():
+        if transactions < int(part):
+            return False
+        open(f"{folder}/{os.getpid()}", "w").close()
+        return len(os.listdir(folder)) >= 4
+
+    while time.monotonic() < end or not all_are_content():
         # Others want their turn.
         time.sleep(chance.uniform(0, 0.01))
         if chance.randrange(4) == 0:

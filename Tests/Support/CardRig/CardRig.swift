@@ -34,12 +34,12 @@ enum CardRig {
       let ports = daemon.ports.map(String.init).joined(separator: " ")
       print("\(daemon.environment["PCSCLITE_CSOCK_NAME"] ?? "")\n\(ports)", to: STDOUT_FILENO)
       while true { pause() }
-    case "share" where arguments.count == 6:
-      guard let seconds = Int(arguments[3]), let least = Int(arguments[4]), let seed = UInt64(arguments[5]) else {
-        exit(64)
-      }
+    case "share" where arguments.count == 7:
+      let numbers = arguments[4...].compactMap { UInt64($0) }
+      guard numbers.count == 3 else { exit(64) }
+      let (seconds, part, seed) = (Int(numbers[0]), Int(numbers[1]), numbers[2])
       var sharing = try Sharing(reader: arguments[2], seed: seed)
-      let tally = try sharing.work(for: .seconds(seconds), atLeast: least)
+      let tally = try sharing.work(for: .seconds(seconds), in: Company(folder: arguments[3], size: 4, part: part))
       print("\(tally.transactions) \(tally.resets) \(tally.intrusions) \(tally.losses)", to: STDOUT_FILENO)
     case "hold" where arguments.count == 4:
       try hold(reader: arguments[2], inTransaction: arguments[3] == "transaction")

@@ -2,6 +2,7 @@ import CardConformance
 import CardDriver
 import CardProtocol
 import Cryptography
+import Foundation
 import Glibc
 import ISO7816
 import Octets
@@ -30,10 +31,10 @@ struct Sharing {
     random = Randomness(seed: seed)
   }
 
-  /// Works for so long, and on a slow machine longer: until it has had so many transactions.
-  mutating func work(for duration: Duration, atLeast transactions: Int) throws -> Tally {
+  /// Works for so long, and on a slow machine longer: until every one of a company has had so many transactions.
+  mutating func work(for duration: Duration, in company: Company) throws -> Tally {
     let end = ContinuousClock.now + duration
-    while .now < end || tally.transactions < transactions {
+    while try .now < end || !company.isContent(after: tally.transactions) {
       // Others want their turn.
       usleep(UInt32.random(in: 0...10_000, using: &random.generator))
       switch Int.random(in: 0..<8, using: &random.generator) {
@@ -150,6 +151,23 @@ struct Sharing {
     }
     let isPINVerified = handOver != .securityStatusNotSatisfied
     return (isChannelOpen ? 1 : 0) + (isPINVerified ? 1 : 0)
+  }
+}
+
+/// Processes that share a card and stay until each of them has had its part: whoever gets no turn keeps them all.
+struct Company {
+  /// Where each leaves a file when it has had its part.
+  var folder: String
+  var size: Int
+  /// How many transactions are one's part.
+  var part: Int
+
+  /// Whether everybody has had its part, this process, after so many transactions of its own, among them.
+  func isContent(after transactions: Int) throws -> Bool {
+    guard transactions >= part else { return false }
+    let files = FileManager.default
+    guard files.createFile(atPath: "\(folder)/\(getpid())", contents: nil) else { throw CocoaError(.fileWriteUnknown) }
+    return try files.contentsOfDirectory(atPath: folder).count >= size
   }
 }
 

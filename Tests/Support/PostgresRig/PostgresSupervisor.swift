@@ -84,11 +84,18 @@ struct PostgresSupervisor {
 
   /// Returns when the server is in this state.
   func waitUntil(_ state: State) throws {
+    try wait(for: state.rawValue) {
+      (try? String(contentsOfFile: folder + "/state", encoding: .utf8)) == state.rawValue + "\n"
+    }
+  }
+
+  /// Returns when something is so, which has a name for people.
+  func wait(for name: String, isSo: () throws -> Bool) throws {
     let deadline = ContinuousClock.now + .seconds(60)
-    while (try? String(contentsOfFile: folder + "/state", encoding: .utf8)) != state.rawValue + "\n" {
+    while try !isSo() {
       guard process.isRunning, .now < deadline else {
         let log = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
-        throw PostgresRigError("PostgreSQL is not \(state):\n\(log)")
+        throw PostgresRigError("PostgreSQL is not \(name):\n\(log)")
       }
       usleep(5_000)
     }

@@ -137,6 +137,13 @@ public final class PrivatePostgres: Sendable {
   /// Ends ``freeze()``.
   public func thaw() throws { try signal(SIGCONT) }
 
+  /// Whether somebody is in, or waits to be let in.
+  public func hasClients() throws -> Bool {
+    let sockets = try String(contentsOfFile: "/proc/net/unix", encoding: .utf8).split(separator: "\n")
+    // One of them listens.
+    return sockets.count { $0.hasSuffix(" \(folder)/socket/.s.PGSQL.5432") } > 1
+  }
+
   private func signal(_ number: Int32) throws {
     let file = try String(contentsOfFile: dataFolder + "/postmaster.pid", encoding: .utf8)
     guard let process = file.split(separator: "\n").first.flatMap({ Int32($0) }), kill(process, number) == 0 else {
@@ -144,15 +151,27 @@ public final class PrivatePostgres: Sendable {
     }
   }
 
-  /// Begins to start it again after ``crash()``: it waits for an archive, and refuses everybody, until ``finishStart()``.
+  /// Begins to start it again after ``crash()``: it refuses everybody until ``finishStart()``, as if it
+  /// waited for an archive. Returns when it does so.
   public func beginStart() throws {
-    let command = "while [ -d \"\(dataFolder)\" ] && [ ! -e \"\(goAhead)\" ]; do sleep 0.05; done; false"
+    // For a minute at most: its supervisor hears of nothing until it is up.
+    let command = "timeout 60 sh -c \"until [ -e \(goAhead) ]; do sleep 0.05; done\"; touch \(goAhead); false"
     let settings = try FileHandle(forWritingTo: URL(fileURLWithPath: dataFolder + "/postgresql.auto.conf"))
     try settings.seekToEnd()
     try settings.write(contentsOf: Data("restore_command = '\(command)'\nhot_standby = off\n".utf8))
     try settings.close()
     try Data().write(to: URL(fileURLWithPath: dataFolder + "/recovery.signal"))
-    try supervisor.withLock { try $0.order(.up) }
+    try supervisor.withLock { supervisor in
+      try supervisor.order(.up)
+      try supervisor.wait(for: "a start that refuses") {
+        do {
+          try run("SELECT 1")
+          return false
+        } catch let error as PostgresRigError {
+          return error.description.contains("FATAL:  the database system is ")
+        }
+      }
+    }
   }
 
   /// Ends what ``beginStart()`` began.
@@ -164,7 +183,10 @@ public final class PrivatePostgres: Sendable {
   private var goAhead: String { folder + "/go" }
 
   /// Ends it and removes its folder.
-  public func stop() { supervisor.withLock { $0.stop() } }
+  public func stop() {
+    try? Data().write(to: URL(fileURLWithPath: goAhead))
+    supervisor.withLock { $0.stop() }
+  }
 }
 
 /// Why there is no private PostgreSQL, or why it did not do something.

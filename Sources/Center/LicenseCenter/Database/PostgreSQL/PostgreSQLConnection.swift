@@ -11,7 +11,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     let types: [Oid]
   }
 
-  /// Whoever is refused within this time was refused, and not kept waiting; `connect_timeout` is at least twice as long.
+  /// Whoever is refused within this time was refused, and not kept waiting.
   private static let promptness = Duration.seconds(1)
 
   private let connection: OpaquePointer
@@ -24,28 +24,54 @@ final class PostgreSQLConnection: @unchecked Sendable {
   private(set) var error: PostgreSQLError?
 
   /// Connects and prepares the session.
-  init(_ address: PostgreSQLAddress) throws {
+  ///
+  /// - Parameter asksWhy: Whether the error is to name the obstacle, which costs the server some more.
+  init(_ address: PostgreSQLAddress, asksWhy: Bool = false) throws {
+    let start = ContinuousClock.now
+    guard let opened = PostgreSQLConnection.open(address, asksWhy: asksWhy) else {
+      throw PostgreSQLError(obstacle: .other, reason: "There is no memory left.")
+    }
+    guard PQstatus(opened) == CONNECTION_OK else {
+      let message = address.redacted(String(cString: PQerrorMessage(opened)))
+      let obstacle = PostgreSQLConnection.obstacle(to: opened, message, start.duration(to: .now))
+      PQfinish(opened)
+      throw PostgreSQLError(obstacle: obstacle, reason: PostgreSQLConnection.reason(in: message))
+    }
+    connection = opened
+    PQsetNoticeProcessor(opened, { _, _ in }, nil)
+    try prepareSession()
+  }
+
+  private static func open(_ address: PostgreSQLAddress, asksWhy: Bool) -> OpaquePointer? {
     // What stands before the URL is a default that it may change; what stands behind it is not.
     let parameters = [
       ("connect_timeout", "5"), ("tcp_user_timeout", "15000"), ("application_name", "warifu-center"),
       ("target_session_attrs", "read-write"), ("dbname", address.url), ("client_encoding", "UTF8"),
     ]
-    let start = ContinuousClock.now
-    let opened = PostgreSQLConnection.with(parameters) { PQconnectdbParams($0, $1, 1) }
-    guard let opened else { throw PostgreSQLError(isLineBroken: true, reason: "There is no memory left.") }
-    guard PQstatus(opened) == CONNECTION_OK else {
-      let reason = address.redacted(String(cString: PQerrorMessage(opened)))
-      PQfinish(opened)
-      // libpq tells why only in words. Who is refused at once may ask whether the server only starts or ends.
-      let isBusy =
-        start.duration(to: .now) >= PostgreSQLConnection.promptness
-        || PostgreSQLConnection.with(parameters) { PQpingParams($0, $1, 1) } == PQPING_REJECT
-      throw PostgreSQLError(
-        isLineBroken: true, isBusy: isBusy, reason: reason.split(separator: "\n").joined(separator: " "))
+    return withStrings(parameters.map(\.0)) { keywords in
+      withStrings(parameters.map(\.1)) { values in
+        guard asksWhy else { return PQconnectdbParams(keywords, values, 1) }
+        // SQLSTATEs stand in the message only if that is said before: what has begun is begun again.
+        let begun = PQconnectStartParams(keywords, values, 1)
+        PQsetErrorVerbosity(begun, PQERRORS_VERBOSE)
+        PQreset(begun)
+        return begun
+      }
     }
-    connection = opened
-    PQsetNoticeProcessor(opened, { _, _ in }, nil)
-    try prepareSession()
+  }
+
+  private static func obstacle(
+    to connection: OpaquePointer, _ message: String, _ time: Duration
+  ) -> PostgreSQLError.Obstacle {
+    // Whoever is asked for a password may be locked out after a few wrong ones.
+    if PQconnectionUsedPassword(connection) == 1 { return .password }
+    return time >= promptness || message.contains(PostgreSQLError.cannotConnectNow + ": ") ? .lackOfTime : .other
+  }
+
+  /// What people are told: the words alone, in one line.
+  private static func reason(in message: String) -> String {
+    let lines = message.split(separator: "\n").filter { !$0.contains(/\.c:[0-9]+$/) }
+    return lines.joined(separator: " ").replacing(#/:  [0-9A-Z]{5}: /#, with: ":  ")
   }
 
   deinit { PQfinish(connection) }
@@ -182,16 +208,6 @@ final class PostgreSQLConnection: @unchecked Sendable {
     guard version >= 120_000, encoding == "UTF8" else {
       throw CenterError(
         .storage, "Opening the centre's database", remedy: "Give it PostgreSQL 12 or newer and a database in UTF8.")
-    }
-  }
-
-  /// Lends what one connects with, as libpq has it.
-  private static func with<R>(
-    _ parameters: [(keyword: String, value: String)],
-    _ body: (UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<UnsafePointer<CChar>?>?) -> R
-  ) -> R {
-    withStrings(parameters.map(\.keyword)) { keywords in
-      withStrings(parameters.map(\.value)) { values in body(keywords, values) }
     }
   }
 

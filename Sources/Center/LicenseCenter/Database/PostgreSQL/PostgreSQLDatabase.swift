@@ -17,8 +17,8 @@ public struct PostgreSQLDatabase: Database {
   ///
   /// - Parameters:
   ///   - readerCount: The most connections that read; one more writes.
-  ///   - patience: How long callers wait for a server that went away, and this for one that has no time for it yet. A
-  ///     server that is not there from the first is an error at once.
+  ///   - patience: How long callers wait for a server that went away. This waits as long for one that has no time yet;
+  ///     who is refused outright from the first is told at once.
   public init(
     _ address: PostgreSQLAddress, readerCount: Int = 4, patience: Duration = .seconds(15)
   ) async throws(CenterError) {

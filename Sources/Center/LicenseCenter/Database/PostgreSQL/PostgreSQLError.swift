@@ -6,15 +6,30 @@ struct PostgreSQLError: Error, Hashable {
   var state: String
   /// Whether the connection is gone.
   var isLineBroken: Bool
-  /// Whether there is no connection because the server has no time for one: it starts, it ends, or it was too slow.
-  var isBusy: Bool
+  /// Why there is no connection, where none could be had.
+  var obstacle: Obstacle?
   /// Why there is no connection, in libpq's words, without a password.
   var reason: String?
 
-  init(state: String = "", isLineBroken: Bool = false, isBusy: Bool = false, reason: String? = nil) {
+  /// What keeps one from a connection.
+  enum Obstacle {
+    /// The server has no time for one: it starts, it ends, or it was too slow.
+    case lackOfTime
+    /// The server wants another password.
+    case password
+    /// There is no such server, or it refuses for a reason of its own.
+    case other
+  }
+
+  init(state: String = "", isLineBroken: Bool = false) {
     self.state = state
     self.isLineBroken = isLineBroken
-    self.isBusy = isBusy
+  }
+
+  /// There is no connection.
+  init(obstacle: Obstacle, reason: String) {
+    self.init(isLineBroken: true)
+    self.obstacle = obstacle
     self.reason = reason
   }
 
@@ -27,15 +42,15 @@ struct PostgreSQLError: Error, Hashable {
     }
   }
 
-  /// The same for whoever connects for the first time: what is refused at once may have a wrong address, and stays so.
-  var isRepeatableAtFirst: Bool { isRepeatable && (reason == nil || isBusy) }
-
   /// Whether the server, or libpq in its place (that is without a SQLSTATE), says that the connection is over. The library
   /// may notice it itself only at the next call.
   static func endsTheLine(_ state: String) -> Bool {
     // Connection exceptions, and ends by an administrator, a crash, a server that starts or stops, and timeouts.
-    state.isEmpty || state.hasPrefix("08") || ["57P01", "57P02", "57P03", "57P05", "25P03"].contains(state)
+    state.isEmpty || state.hasPrefix("08") || ["57P01", "57P02", cannotConnectNow, "57P05", "25P03"].contains(state)
   }
+
+  /// The SQLSTATE of a server that starts or ends.
+  static let cannotConnectNow = "57P03"
 
   var remedy: String {
     if let reason { return "The database cannot be reached: \(reason)" }

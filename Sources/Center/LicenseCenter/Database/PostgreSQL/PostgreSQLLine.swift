@@ -16,7 +16,9 @@ final class PostgreSQLLine: @unchecked Sendable {
   }
 
   /// The connection. After failures it takes its time, ever longer up to a second, before it tries once more.
-  func connected() throws -> PostgreSQLConnection {
+  ///
+  /// - Parameter asksWhy: Whether the error is to name the obstacle, which costs the server some more.
+  func connected(asksWhy: Bool = false) throws -> PostgreSQLConnection {
     if let connection, !connection.isBroken { return connection }
     guard !isClosed else {
       throw CenterError(.storage, "Using the centre's database", remedy: "It is closed; open the centre again.")
@@ -24,7 +26,7 @@ final class PostgreSQLLine: @unchecked Sendable {
     connection = nil
     if failures > 0 { Thread.sleep(forTimeInterval: min(0.01 * pow(2, Double(failures - 1)), 1)) }
     failures += 1
-    let made = try PostgreSQLConnection(address)
+    let made = try PostgreSQLConnection(address, asksWhy: asksWhy)
     if let settings { try made.control(settings) }
     connection = made
     return made

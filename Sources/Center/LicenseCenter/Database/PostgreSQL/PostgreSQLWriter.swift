@@ -21,20 +21,26 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
 
   /// Makes what the lock is taken on. Several instances may do so at once.
   ///
-  /// A server that has no time yet is waited for: it may start together with this instance.
+  /// A server that has no time yet is waited for: it may start together with this instance, or be started again just now.
   func prepare() throws {
     let deadline = ContinuousClock.now + patience
+    var wasThere = false
     while true {
       do {
-        try line.connected().control(
+        try line.connected(asksWhy: true).control(
           """
           BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
           CREATE TABLE IF NOT EXISTS write_turn (); COMMIT
           """)
         return line.works()
-      } catch let error as PostgreSQLError {
-        guard error.isRepeatableAtFirst, .now < deadline else { throw error }
-        rollBack()
+      } catch let error as PostgreSQLError where error.isLineBroken {
+        switch error.obstacle {
+        case nil, .lackOfTime: wasThere = true
+        // Between its end and its next start there is no server.
+        case .other where wasThere: break
+        case .other, .password: throw error
+        }
+        guard .now < deadline else { throw error }
       }
     }
   }
