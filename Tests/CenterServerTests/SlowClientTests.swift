@@ -51,19 +51,10 @@ import Testing
     }
   }
 
-  /// Whether one of some conversations comes out so: others may meet a machine that is busy with something else.
-  private func onceOfFive(
-    _ port: Int, _ body: @escaping @Sendable (RawConnection) throws -> Bool
-  ) async throws -> Bool {
-    for _ in 0..<5 where (try? await converse(with: port, body)) == true { return true }
-    return false
-  }
-
   @Test func silentAndIdleConnectionsAreClosed() async throws {
     try await TestServer.run(options()) { server in
-      // Sooner than by the usual limit.
-      #expect(try await converse(with: server.port) { $0.isClosed(patience: 9) })
-      let isIdleClosed = try await onceOfFive(server.port) { connection in
+      #expect(try await converse(with: server.port) { $0.isClosed(patience: 5) })
+      let isIdleClosed = try await converse(with: server.port) { connection in
         connection.send(ClientRequest(target: "/health").text)
         _ = try connection.answer()
         return connection.isClosed(patience: 5)

@@ -28,6 +28,7 @@ import Testing
       certificatePath: folder.appending(path: "certificate.pem").path, keyPath: folder.appending(path: "key.pem").path)
     var options = ServingOptions()
     options.identity = identity
+    options.limits.headerTime = .seconds(2)
     let request = ClientRequest(target: "/health", headers: ["Connection": "close"]).text
     try await TestServer.run(options) { server in
       let first = try await client(server.port, input: request)
@@ -49,7 +50,7 @@ import Testing
         return (try? connection.answer())?.status
       }
       #expect(plain == nil)
-      #expect(try await converse(with: server.port) { $0.isClosed(patience: 60) })
+      #expect(try await converse(with: server.port) { $0.isClosed(patience: 8) })
     }
   }
 
