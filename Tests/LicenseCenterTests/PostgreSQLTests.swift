@@ -286,11 +286,12 @@ import Testing
     let server = try PrivatePostgres.start()
     defer { server.stop() }
     let address = try PostgreSQLAddress(server.url(of: try server.makeDatabase()) + "?connect_timeout=2")
+    // Nobody is on the way out any more.
+    while try server.connectionCount() > 0 { try await Task.sleep(for: .milliseconds(5)) }
     try server.freeze()
     async let opening = PostgreSQLDatabase(address, patience: .seconds(60))
-    while try !server.hasClients() { try await Task.sleep(for: .milliseconds(5)) }
-    // Then it has been kept waiting once.
-    try await Task.sleep(for: .seconds(3))
+    // One attempt makes two connections: with a third it has been kept waiting once.
+    while try server.connectionCount() < 3 { try await Task.sleep(for: .milliseconds(5)) }
     try server.crash()
     try await Task.sleep(for: .seconds(1))
     try server.startAgain()

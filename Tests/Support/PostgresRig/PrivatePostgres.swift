@@ -137,11 +137,12 @@ public final class PrivatePostgres: Sendable {
   /// Ends ``freeze()``.
   public func thaw() throws { try signal(SIGCONT) }
 
-  /// Whether somebody is in, or waits to be let in.
-  public func hasClients() throws -> Bool {
+  /// How many connections there are: of clients that are in, and of all that ever came to a frozen server, even if they
+  /// gave up since.
+  public func connectionCount() throws -> Int {
     let sockets = try String(contentsOfFile: "/proc/net/unix", encoding: .utf8).split(separator: "\n")
     // One of them listens.
-    return sockets.count { $0.hasSuffix(" \(folder)/socket/.s.PGSQL.5432") } > 1
+    return sockets.count { $0.hasSuffix(" \(folder)/socket/.s.PGSQL.5432") } - 1
   }
 
   private func signal(_ number: Int32) throws {
