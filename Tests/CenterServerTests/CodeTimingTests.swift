@@ -13,7 +13,7 @@ import Testing
   @Test func timesTellNothingOfWhatIsWrongWithACode() async throws {
     var chance = Randomness("times of refusals over HTTP")
     let rounds = chance.soak(60, full: 2000)
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.limits.requestsPerSecond = 1e9
     options.limits.burst = 1e9
     try await TestServer.run(options, keepsAnswers: true) { server in

@@ -12,7 +12,7 @@ import Testing
 @Suite struct CounterSchemathesisTests {
   @Test func schemathesisFindsNoServerErrorAndNoUndocumentedAnswerAtTheCounter() async throws {
     let chance = Randomness("schemathesis at the counter")
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.limits.requestsPerSecond = 1e9
     options.limits.burst = 1e9
     try await TestServer.run(options) { server in
@@ -35,7 +35,7 @@ import Testing
           "--exclude-path-regex", SchemathesisTests.paths,
           "--header", "Authorization: Bearer \(TestServer.tokens["everybody"] ?? "")",
           "--max-examples", String(chance.soak(10, full: 1000)), "--seed", String(chance.seed & 0xFFFF_FFFF),
-          "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none",
+          "--request-timeout", "600", "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none",
         ], in: server.folder)
       let operations = CounterSchemathesisTests.operations(in: document)
       #expect(

@@ -110,7 +110,7 @@ import Testing
   }
 
   @Test func everyEndpointAnswersWhatIsWrongWithItsProblemAndChangesNothing() async throws {
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.limits.requestsPerSecond = 1e9
     options.limits.burst = 1e9
     options.limits.headerTime = .seconds(2)

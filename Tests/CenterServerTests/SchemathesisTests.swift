@@ -18,7 +18,7 @@ import Testing
 
   @Test func schemathesisFindsNoServerErrorAndNoUndocumentedAnswer() async throws {
     let chance = Randomness("schemathesis")
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.limits.requestsPerSecond = 1e9
     options.limits.burst = 1e9
     try await TestServer.run(options, keepsAnswers: true) { server in
@@ -44,7 +44,7 @@ import Testing
           "http://127.0.0.1:\(server.port)/openapi.json", "--checks", "all", "--include-path-regex",
           SchemathesisTests.paths,
           "--max-examples", String(chance.soak(15, full: 1000)), "--seed", String(chance.seed & 0xFFFF_FFFF),
-          "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none",
+          "--request-timeout", "600", "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none",
         ], in: server.folder)
       #expect(outcome.status == 0 && outcome.output.contains("Tested: \(operations.count)"), "\(outcome.output)")
       #expect(!server.log.all.contains { $0.contains("request failed") })

@@ -26,9 +26,8 @@ import Testing
     try await makeCertificate(folder, "first.example")
     let identity = try TLSIdentity(
       certificatePath: folder.appending(path: "certificate.pem").path, keyPath: folder.appending(path: "key.pem").path)
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.identity = identity
-    options.limits.headerTime = .seconds(2)
     let request = ClientRequest(target: "/health", headers: ["Connection": "close"]).text
     try await TestServer.run(options) { server in
       let first = try await client(server.port, input: request)
@@ -44,13 +43,17 @@ import Testing
       #expect(throws: CenterError.self) { try identity.reload() }
       #expect(try await client(server.port, input: request).contains("CN = second.example"))
       #expect(!(try await client(server.port, ["-tls1_1"], input: request).contains("HTTP/1.1")))
-      // Plain HTTP to this port is not served, and silence is not waited for.
+      // Plain HTTP to this port is not served.
       let plain = try await converse(with: server.port) { connection in
         connection.send(request)
         return (try? connection.answer())?.status
       }
       #expect(plain == nil)
-      #expect(try await converse(with: server.port) { $0.isClosed(patience: 8) })
+    }
+    options.limits.headerTime = .seconds(2)
+    try await TestServer.run(options) { server in
+      let isSilentClosed = try await converse(with: server.port) { $0.isClosed(patience: 8) }
+      #expect(isSilentClosed)
     }
   }
 
@@ -62,7 +65,7 @@ import Testing
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     try await makeCertificate(folder, "first.example")
-    var (direct, proxied) = (ServingOptions(), ServingOptions())
+    var (direct, proxied) = (ServingOptions.patient, ServingOptions.patient)
     direct.identity = try TLSIdentity(
       certificatePath: folder.appending(path: "certificate.pem").path, keyPath: folder.appending(path: "key.pem").path)
     proxied.isBehindTLS = true
@@ -90,7 +93,7 @@ import Testing
   }
 
   @Test func plainHTTPStaysOnThisMachine() async throws {
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.host = "0.0.0.0"
     await #expect(throws: CenterError.self) { try await TestServer.run(options) { _ in } }
   }

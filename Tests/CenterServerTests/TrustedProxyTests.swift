@@ -100,7 +100,7 @@ import Testing
   // MARK: Served
 
   private func options(trusting networks: String...) -> ServingOptions {
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.trustedProxies = networks.compactMap { IPNetwork($0) }
     return options
   }

@@ -137,10 +137,12 @@ import Testing
     }
     try await expectNothing()
     // The folder cannot get its name.
-    let code = try await ServerFolderTests.blockingRename(path) {
-      _ = try await restore(test, backup, to: path, in: room.location)
+    await expectFailure(.storage) {
+      _ = try await CenterFolder.restore(
+        backup, to: path, passphrase: Secret(copying: TestCenter.passphrase), database: room.location,
+        random: test.random, clock: ObstructingClock(path: path, clock: test.clock))
     }
-    #expect(code == .storage)
+    #expect(FileManager.default.fileExists(atPath: path + "/taken"))
     try FileManager.default.removeItem(atPath: path)
     try await expectNothing()
 

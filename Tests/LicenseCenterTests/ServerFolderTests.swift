@@ -5,16 +5,30 @@ import Testing
 
 @testable import LicenseCenter
 
+/// A clock during which a folder that is not empty comes to be in somebody's way. A folder that is being made asks for the
+/// time after it has seen its place free, and before it takes it.
+struct ObstructingClock: CenterClock {
+  let path: String
+  let clock: StandingClock
+
+  func now() -> UInt64 {
+    try? FileManager.default.createDirectory(atPath: path + "/taken", withIntermediateDirectories: true)
+    return clock.now()
+  }
+}
+
 /// A centre's folder whose database is on a server.
 @Suite struct ServerFolderTests {
   private func onServer() async throws -> TestCenter {
     try await Engine.$current.withValue(.postgreSQL) { try await TestCenter() }
   }
 
-  private func create(_ test: TestCenter, _ path: String, in location: DatabaseLocation) async throws {
+  private func create(
+    _ test: TestCenter, _ path: String, in location: DatabaseLocation, clock: (any CenterClock)? = nil
+  ) async throws {
     _ = try await CenterFolder.create(
       at: path, name: "Other", passphrase: Secret(copying: [1, 2, 3]), cost: .test, database: location,
-      random: test.random, clock: test.clock)
+      random: test.random, clock: clock ?? test.clock)
   }
 
   @Test func folderHoldsNoDatabase() async throws {
@@ -67,29 +81,12 @@ import Testing
     let path = test.folder.appending(path: "new").path
     let database = try await room.open()
     defer { try? database.close() }
-    #expect(try await Self.blockingRename(path) { try await create(test, path, in: room.location) } == .storage)
+    await expectFailure(.storage) {
+      try await create(test, path, in: room.location, clock: ObstructingClock(path: path, clock: test.clock))
+    }
+    #expect(FileManager.default.fileExists(atPath: path + "/taken"))
     #expect(try await database.read { try $0.run("SELECT 1 FROM audit_log") }.isEmpty)
     try FileManager.default.removeItem(atPath: path)
     try await create(test, path, in: room.location)
-  }
-
-  /// Runs a creation while a folder that is not empty comes to be at its target; answers how it failed.
-  static func blockingRename(
-    _ path: String, _ body: () async throws -> Void
-  ) async throws -> CenterError.Code? {
-    let target = URL(fileURLWithPath: path)
-    let scratch = target.deletingLastPathComponent().path + "/.\(target.lastPathComponent).creating"
-    let blocker = Task.detached {
-      while !FileManager.default.fileExists(atPath: scratch) { try await Task.sleep(for: .microseconds(200)) }
-      try FileManager.default.createDirectory(atPath: path + "/taken", withIntermediateDirectories: true)
-    }
-    do {
-      try await body()
-      try await blocker.value
-      return nil
-    } catch let error as CenterError {
-      try await blocker.value
-      return error.code
-    }
   }
 }

@@ -3,6 +3,7 @@ import Foundation
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
+import NIOPosix
 import Testing
 
 @testable import CenterServer
@@ -44,7 +45,8 @@ import Testing
           headerFields: [
             .cookie: "session=\(PageResponderTests.token)", .contentType: "application/x-www-form-urlencoded",
           ]), body: RequestBody(buffer: ByteBuffer(string: "key=\(key)\(fields)")))
-      let answer = await responder.respond(to: request, from: ClientAddress(nil), nil, id: "0")
+      let answer = await responder.respond(
+        to: request, from: ClientAddress(nil), on: MultiThreadedEventLoopGroup.singleton.any(), nil, id: "0")
       return (answer.response.status.code, answer.response.headers[.location])
     }
   }

@@ -106,7 +106,7 @@ final class PageServer: Sendable {
   static func run(keepsAnswers: Bool = true, _ body: (PageServer) async throws -> Void) async throws {
     let server = try await PageServer()
     let (addresses, told) = AsyncStream.makeStream(of: Int.self)
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.port = 0
     let card = server.card
     let answers: any AnswerKeeping = keepsAnswers ? CenterAnswers(server.center) : server.answers

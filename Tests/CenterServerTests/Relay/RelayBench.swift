@@ -97,10 +97,10 @@ final class RelayBench {
   ///
   /// - Parameter logsIn: whether callers log in at the centre, instead of having the tokens of the tests.
   func serve(
-    _ center: Center? = nil, limits: ServerLimits = ServerLimits(), identity: TLSIdentity? = nil, logsIn: Bool = false,
+    _ center: Center? = nil, limits: ServerLimits = .patient, identity: TLSIdentity? = nil, logsIn: Bool = false,
     _ body: (_ port: Int) async throws -> Void
   ) async throws {
-    var options = ServingOptions()
+    var options = ServingOptions.patient
     options.port = 0
     options.identity = identity
     options.limits = limits

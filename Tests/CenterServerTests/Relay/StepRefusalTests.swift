@@ -92,7 +92,7 @@ import Testing
       let host = try RelayingHost(bench, port)
       time = try await ContinuousClock().measure { try await host.finish() }
     }
-    var limits = ServerLimits()
+    var limits = ServerLimits.patient
     let stepTime = min(max(.milliseconds(300), time), .seconds(2))
     limits.relay.stepTime = stepTime
     try await bench.serve(limits: limits) { port in
@@ -114,7 +114,7 @@ import Testing
   @Test func P6_conversationsAreLimited() async throws {
     let bench = try await RelayBench()
     let (other, serial) = try await RelayBench.issuedCard(at: bench.center)
-    var limits = ServerLimits()
+    var limits = ServerLimits.patient
     limits.relay.dialoguesPerCaller = 1
     limits.relay.dialogues = 2
     limits.relay.steps = 3
@@ -160,7 +160,7 @@ import Testing
   @Test func P6_aServerSpeaksWithSoManyCardsAtOnce() async throws {
     let bench = try await RelayBench()
     let (other, serial) = try await RelayBench.issuedCard(at: bench.center)
-    var limits = ServerLimits()
+    var limits = ServerLimits.patient
     limits.relay.dialogues = 1
     try await bench.serve(limits: limits) { port in
       #expect(try await RelayingHost(bench, port).begin().status == 200)
@@ -172,7 +172,7 @@ import Testing
   @Test func P6_theEndIsToldAgainForAWhile() async throws {
     let bench = try await RelayBench()
     let (other, serial) = try await RelayBench.issuedCard(at: bench.center)
-    var limits = ServerLimits()
+    var limits = ServerLimits.patient
     limits.relay.memoryTime = .seconds(20)
     try await bench.serve(limits: limits) { port in
       let host = try RelayingHost(bench, port)

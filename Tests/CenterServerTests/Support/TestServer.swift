@@ -115,7 +115,7 @@ final class TestServer: Sendable {
   ///
   /// - Parameter keepsAnswers: whether the centre keeps answers, as it does outside of tests; else the test does.
   static func run(
-    _ options: ServingOptions = ServingOptions(), further: [Endpoint] = [], keepsAnswers: Bool = false,
+    _ options: ServingOptions = .patient, further: [Endpoint] = [], keepsAnswers: Bool = false,
     _ body: (TestServer) async throws -> Void
   ) async throws {
     let server = try await TestServer()
@@ -128,7 +128,7 @@ final class TestServer: Sendable {
 
   /// Serves while `body` runs. Once more, it is a server that has been started anew.
   func serving(_ body: () async throws -> Void) async throws {
-    try await serve(ServingOptions(), further: [], answers, body)
+    try await serve(.patient, further: [], answers, body)
   }
 
   private func serve(

@@ -28,7 +28,7 @@ public struct ISCSITestReport: Sendable {
   /// - Parameter tests: which: `ALL`, a suite or a test by its family, suite and name.
   /// - Throws: ``RigError`` if the suite did not come to its end.
   public static func run(_ tests: String = "ALL", at urls: [String]) throws -> ISCSITestReport {
-    let answer = try ISCSIProgram.run("iscsi-test-cu", ["-d", "-V", "-t", tests] + urls, seconds: 300)
+    let answer = try ISCSIProgram.run("iscsi-test-cu", ["-d", "-V", "-t", tests] + urls, seconds: 1800)
     guard answer.text.contains("Tests completed with return value") else {
       throw RigError("iscsi-test-cu did not come to its end:\n\(answer.text.suffix(3_000))")
     }

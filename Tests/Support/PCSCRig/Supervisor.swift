@@ -95,7 +95,7 @@ struct Supervisor {
 
   /// Returns when pcscd takes clients; by then its drivers listen for cards.
   private func waitUntilReady(_ folder: DaemonFolder) throws {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(120)
     while !accepts(folder.socket) {
       guard process.isRunning, !folder.hasEnded else {
         throw PrivateDaemonError("pcscd did not start:\n\(folder.logText)")

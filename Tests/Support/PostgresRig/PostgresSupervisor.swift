@@ -91,7 +91,7 @@ struct PostgresSupervisor {
 
   /// Returns when something is so, which has a name for people.
   func wait(for name: String, isSo: () throws -> Bool) throws {
-    let deadline = ContinuousClock.now + .seconds(60)
+    let deadline = ContinuousClock.now + .seconds(300)
     while try !isSo() {
       guard process.isRunning, .now < deadline else {
         let log = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""

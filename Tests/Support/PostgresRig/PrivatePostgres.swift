@@ -155,8 +155,8 @@ public final class PrivatePostgres: Sendable {
   /// Begins to start it again after ``crash()``: it refuses everybody until ``finishStart()``, as if it
   /// waited for an archive. Returns when it does so.
   public func beginStart() throws {
-    // For a minute at most: its supervisor hears of nothing until it is up.
-    let command = "timeout 60 sh -c \"until [ -e \(goAhead) ]; do sleep 0.05; done\"; touch \(goAhead); false"
+    // For five minutes at most: its supervisor hears of nothing until it is up.
+    let command = "timeout 300 sh -c \"until [ -e \(goAhead) ]; do sleep 0.05; done\"; touch \(goAhead); false"
     let settings = try FileHandle(forWritingTo: URL(fileURLWithPath: dataFolder + "/postgresql.auto.conf"))
     try settings.seekToEnd()
     try settings.write(contentsOf: Data("restore_command = '\(command)'\nhot_standby = off\n".utf8))

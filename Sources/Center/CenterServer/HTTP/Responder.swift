@@ -14,9 +14,12 @@ struct CallContext: InitializableFromSource {
   let logger: Logger
   /// The other end of the connection: a client, or a proxy.
   let peer: IPAddress?
+  /// Where the connection's octets are written.
+  let eventLoop: any EventLoop
 
   init(source: ApplicationRequestContextSource) {
     logger = source.logger
+    eventLoop = source.channel.eventLoop
     peer = IPAddress(source.channel.remoteAddress)
   }
 }
@@ -39,19 +42,21 @@ struct Responder: HTTPResponder {
 
   func respond(to request: Request, context: CallContext) async throws -> Response {
     let address = ClientAddress(proxies.client(of: context.peer, request.headers))
-    var response = await answer(request, from: address)
+    var response = await answer(request, from: address, on: context.eventLoop)
     // RFC 6797: whoever came over TLS once shall come over nothing else, for a year.
     if isSecure { response.headers[.strictTransportSecurity] = "max-age=31536000" }
     return response
   }
 
-  private func answer(_ request: Request, from address: ClientAddress) async -> Response {
+  private func answer(
+    _ request: Request, from address: ClientAddress, on eventLoop: any EventLoop
+  ) async -> Response {
     let begin = ticks()
     let id = journal.newID()
     let refusal = buckets.take(address, at: begin).map {
       Problem(.tooMany, "Send fewer requests.", retryAfter: $0)
     }
-    if isForPage(request) { return await page(request, address, refusal, id, since: begin) }
+    if isForPage(request) { return await page(request, address, eventLoop, refusal, id, since: begin) }
     var operation = "none"
     var response: Response
     do {
@@ -60,7 +65,7 @@ struct Responder: HTTPResponder {
       operation = endpoint.operation
       let reply = try await answer(request, from: address, endpoint, values, id)
       if let kind = reply.problem { journal.metrics.count(kind) }
-      response = Response(reply, id)
+      response = Response(reply, id, on: eventLoop)
     } catch {
       let problem = Problem(error)
       journal.note(error, as: problem, request: id)
@@ -88,9 +93,11 @@ struct Responder: HTTPResponder {
   }
 
   private func page(
-    _ request: Request, _ address: ClientAddress, _ refusal: Problem?, _ id: String, since begin: UInt64
+    _ request: Request, _ address: ClientAddress, _ eventLoop: any EventLoop, _ refusal: Problem?, _ id: String,
+    since begin: UInt64
   ) async -> Response {
-    let (response, operation, failure) = await pages.respond(to: request, from: address, refusal, id: id)
+    let (response, operation, failure) = await pages.respond(
+      to: request, from: address, on: eventLoop, refusal, id: id)
     if let failure { journal.note(failure, as: Problem(failure), request: id) }
     journal.note(request.method, operation, response.status, id, nanoseconds: ticks() &- begin)
     return request.method == .head ? response.createHeadResponse() : response
@@ -228,7 +235,7 @@ struct Responder: HTTPResponder {
 
 extension Response {
   /// What an endpoint answers.
-  init(_ reply: Reply, _ id: String) {
+  init(_ reply: Reply, _ id: String, on eventLoop: any EventLoop) {
     var headers = reply.headers
     headers[.contentType] = reply.type
     headers[.cacheControl] = "no-store"
@@ -237,7 +244,7 @@ extension Response {
     let body: ResponseBody =
       switch reply.body {
       case .octets(let octets): .init(byteBuffer: ByteBuffer(bytes: octets))
-      case .stream(let stream): .init(stream)
+      case .stream(let stream): .init(stream, on: eventLoop)
       }
     self.init(status: reply.status, headers: headers, body: body)
   }
@@ -252,13 +259,16 @@ extension Response {
 
 extension ResponseBody {
   /// Asks for a piece, waits until the connection has room again, and asks for the next.
-  fileprivate init(_ stream: ReplyStream) {
+  fileprivate init(_ stream: ReplyStream, on eventLoop: any EventLoop) {
     self.init(contentLength: Int(clamping: stream.length)) { writer in
       var sent: UInt64 = 0
       while sent < stream.length {
         let piece = try await stream.piece(sent)
         guard !piece.isEmpty, UInt64(piece.count) <= stream.length - sent else { throw BrokenStream() }
         try await writer.write(ByteBuffer(bytes: piece))
+        // The writer hands pieces over without waiting, and takes any number of them until the loop has come to look at how
+        // much room there is.
+        try await eventLoop.submit {}.get()
         sent += UInt64(piece.count)
       }
       try await writer.finish(nil)

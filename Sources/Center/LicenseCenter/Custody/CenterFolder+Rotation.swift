@@ -107,5 +107,5 @@ extension CenterFolder {
   }
 
   /// How often it is tried, 20 milliseconds apart.
-  private static let mostWaits = 250
+  private static let mostWaits = 3000
 }

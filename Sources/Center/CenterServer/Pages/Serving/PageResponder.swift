@@ -29,7 +29,7 @@ struct PageResponder: Sendable {
   /// - Parameter refusal: what the page is answered with instead, whatever it is.
   /// - Returns: the answer, the page's name for the log, and the error that became one.
   func respond(
-    to request: Request, from address: ClientAddress, _ refusal: Problem?, id: String
+    to request: Request, from address: ClientAddress, on eventLoop: any EventLoop, _ refusal: Problem?, id: String
   ) async -> (response: Response, operation: String, failure: (any Error)?) {
     var visitor = Visitor(request, isSecure: isSecure, random)
     var back = "/"
@@ -40,7 +40,7 @@ struct PageResponder: Sendable {
       operation = page.operation
       back = page.back.filled(with: values)
       let reply = try await answer(request, page, values, address, &visitor, id)
-      return (try response(reply, visitor, id), operation, nil)
+      return (try response(reply, visitor, id, eventLoop), operation, nil)
     } catch {
       let problem = Problem(error)
       let view: View = [
@@ -49,7 +49,7 @@ struct PageResponder: Sendable {
       ]
       let reply = PageReply.html("problem", view, status: problem.kind.status)
       var answer =
-        (try? response(reply, visitor, id)) ?? Response(status: problem.kind.status, headers: [.requestID: id])
+        (try? response(reply, visitor, id, eventLoop)) ?? Response(status: problem.kind.status, headers: [.requestID: id])
       if let seconds = problem.retryAfter { answer.headers[.retryAfter] = String(seconds) }
       return (answer, operation, error)
     }
@@ -154,7 +154,9 @@ struct PageResponder: Sendable {
 
   // MARK: Answers
 
-  private func response(_ reply: PageReply, _ visitor: Visitor, _ id: String) throws(Problem) -> Response {
+  private func response(
+    _ reply: PageReply, _ visitor: Visitor, _ id: String, _ eventLoop: any EventLoop
+  ) throws(Problem) -> Response {
     var headers = PageResponder.headers
     headers[.requestID] = id
     if !reply.isForEverybody {
@@ -181,7 +183,7 @@ struct PageResponder: Sendable {
       headers[.contentDisposition] = "attachment; filename=\"\(name)\""
       return Response(status: reply.status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: octets)))
     case .download(let file, let name):
-      var answer = Response(file, id)
+      var answer = Response(file, id, on: eventLoop)
       for field in headers where !answer.headers.contains(field.name) { answer.headers.append(field) }
       answer.headers[.contentDisposition] = "attachment; filename=\"\(name)\""
       return answer
