@@ -35,7 +35,8 @@ import Testing
           "--exclude-path-regex", SchemathesisTests.paths,
           "--header", "Authorization: Bearer \(TestServer.tokens["everybody"] ?? "")",
           "--max-examples", String(chance.soak(10, full: 1000)), "--seed", String(chance.seed & 0xFFFF_FFFF),
-          "--request-timeout", "600", "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none",
+          "--request-timeout", "600",
+          "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none",
         ], in: server.folder)
       let operations = CounterSchemathesisTests.operations(in: document)
       #expect(

@@ -113,8 +113,8 @@ import Testing
     var options = ServingOptions.patient
     options.limits.requestsPerSecond = 1e9
     options.limits.burst = 1e9
-    options.limits.headerTime = .seconds(2)
-    options.limits.requestTime = .seconds(2)
+    options.limits.headerTime = .seconds(10)
+    options.limits.requestTime = .seconds(10)
     try await TestServer.run(options, keepsAnswers: true) { server in
       let wares = try await server.wares(codes: 1)
       let ticket = try await server.ticket(wares.codes[0])

@@ -44,7 +44,8 @@ import Testing
           "http://127.0.0.1:\(server.port)/openapi.json", "--checks", "all", "--include-path-regex",
           SchemathesisTests.paths,
           "--max-examples", String(chance.soak(15, full: 1000)), "--seed", String(chance.seed & 0xFFFF_FFFF),
-          "--request-timeout", "600", "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none",
+          "--request-timeout", "600",
+          "--continue-on-failure", "--suppress-health-check", "all", "--no-color", "--generation-database", "none",
         ], in: server.folder)
       #expect(outcome.status == 0 && outcome.output.contains("Tested: \(operations.count)"), "\(outcome.output)")
       #expect(!server.log.all.contains { $0.contains("request failed") })

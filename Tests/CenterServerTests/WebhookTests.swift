@@ -234,6 +234,9 @@ private final class Receiver: WebhookSending {
       #expect(seen.value == nil)
       try await change(center)
       for _ in 0..<3_000 where seen.value == nil { try await Task.sleep(for: .milliseconds(20)) }
+      for _ in 0..<3_000 where try await center.webhooks.webhooks().first?.failures != 1 {
+        try await Task.sleep(for: .milliseconds(20))
+      }
       await group.triggerGracefulShutdown()
       try await running.value
       #expect(JSON(parsing: seen.value ?? [])?["type"] == "title.register")

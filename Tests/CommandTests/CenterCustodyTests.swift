@@ -65,10 +65,10 @@ import WarifuTesting
     let bench = try bench()
     let script = """
       ulimit -c unlimited 2>/dev/null
-      mkfifo secret && mkdir -p kept bare
-      (cd kept && exec "$0" center verify --center ../center --passphrase file:../secret) & centre=$!
+      mkfifo secret && mkdir -p kept bare && exec 3<>secret
+      (cd kept && exec "$0" center verify --center ../center --passphrase file:../secret 3>&-) & centre=$!
       (cd bare && exec python3 -c 'import os; os.abort()') & bare=$!
-      sleep 2
+      until readlink /proc/$centre/fd/* | grep -q /secret; do kill -0 $centre || break; sleep 0.05; done
       kill -ABRT $centre
       wait $centre; echo "centre $?"; wait $bare
       echo "kept $(ls kept | wc -l) bare $(ls bare | wc -l) limit $(ulimit -Hc)"

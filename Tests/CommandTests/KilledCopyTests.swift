@@ -75,9 +75,12 @@ import Testing
     #expect(try bench.object("disc", "info")["unfinishedCopy"] == nil)
     _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "disc.img", "kept.img"])
     let copy = ["copy", "title", "--title", "Large", "--master", "large.iso"]
-    let start = ContinuousClock.now
-    #expect(try bench.run(copy).status == 0)
-    let time = Double((ContinuousClock.now - start) / .milliseconds(1)) / 1e3
+    // The shortest of some: one that the machine held up would put every interruption behind the end.
+    let times = try (0..<3).map { _ in
+      _ = try bench.launch("/usr/bin/env", ["cp", "--sparse=always", "kept.img", "disc.img"])
+      return try ContinuousClock().measure { try #require(try bench.run(copy).status == 0) }
+    }
+    let time = Double(try #require(times.min()) / .milliseconds(1)) / 1e3
     var said = ""
     var isInTheMiddle = false
     // One that comes between the last octet and the end is not what is looked for.

@@ -43,7 +43,7 @@ import Testing
     let script = """
       mkfifo line && { "$0" run --title Cat <line >said & }
       exec 3>line; echo x >&3
-      for i in $(seq 300); do [ -s said ] || sleep 0.1; done
+      for i in $(seq 1200); do [ -s said ] || sleep 0.1; done
       kill -TERM $!; exec 3>&-; wait $!
       """
     #expect(try bench.launch("/bin/sh", ["-c", script, CommandBench.executable]).status == 128 + SIGTERM)

@@ -15,7 +15,7 @@ import termios
 
 
 def main() -> None:
-    signal.alarm(60)  # a prompt that never comes must not hold up the tests
+    signal.alarm(300)  # a prompt that never comes must not hold up the tests
     request = json.loads(sys.argv[1])
     child, terminal = pty.fork()
     if child == 0:

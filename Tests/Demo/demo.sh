@@ -81,7 +81,7 @@ serve() {
   printf '\n%s$ warifu disc serve %s &%s\n' "$bold" "$*" "$plain"
   warifu disc serve "$@" >served 2>&1 </dev/null &
   server=$!
-  for _ in {1..100}; do
+  for _ in {1..600}; do
     url=$(sed -n 's/.*: listening at //p' served)
     if [[ -n $url ]] || ! kill -0 "$server" 2>/dev/null; then break; fi
     sleep 0.1

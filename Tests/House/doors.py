@@ -74,7 +74,7 @@ DOORS = {
     # Serves in a process of its own.
     "Tests/Support/CenterRig": EVERY_ROOM | {"Logging", "NIOCore"},
     "Tests/LicenseCenterTests": EVERY_ROOM | {"Testing", "TestSupport", "PostgresRig"},
-    "Tests/CenterServerTests": EVERY_ROOM | WEB | {"Testing", "TestSupport", "PostgresRig", "PCSCRig", "BrowserRig"},
+    "Tests/CenterServerTests": EVERY_ROOM | WEB | NIO | {"Testing", "TestSupport", "PostgresRig", "PCSCRig", "BrowserRig"},
     # Another project: the products for cards, and nothing else of ours.
     "Tests/Consumer": WIRE | {"PackageDescription", "Cryptography", "CardDriver", "CardEmulator", "Kiosk", "Testing"},
     "Tests/ExportTests": EVERY_ROOM | {"Testing", "TestSupport", "DriveRig", "DriveConformance", "NBDPlugin"},

@@ -101,7 +101,7 @@ import Testing
     // Somebody who is inside for certain, and stays.
     let guest = try loggedInSocket(at: target.port)
     defer { close(guest) }
-    let patience = ContinuousClock.now + .seconds(30)
+    let patience = ContinuousClock.now + .seconds(120)
     while !target.events.contains(where: { $0.kind == .loggedIn(isDiscovery: false) }) {
       try #require(ContinuousClock.now < patience, "nobody is inside")
       try await Task.sleep(for: .milliseconds(10))

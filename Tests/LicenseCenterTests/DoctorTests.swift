@@ -69,6 +69,8 @@ import Testing
       passphrase: Secret(copying: TestCenter.passphrase), database: test.room.location, random: test.random,
       clock: StandingClock())
     expect(.error, "clock", behind)
+    // What has yet to be noted would make the file anew.
+    try test.center.context.custody?.keeper.keep()
     try FileManager.default.removeItem(atPath: CenterFolder(test.path).file(.heads))
     expect(.error, "centre", await diagnose(test))
   }

@@ -72,7 +72,7 @@ import Testing
     kill(owner.processIdentifier, SIGKILL)
     owner.waitUntilExit()
     let folder = URL(fileURLWithPath: socket).deletingLastPathComponent().deletingLastPathComponent().path
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(120)
     while FileManager.default.fileExists(atPath: folder), .now < deadline { usleep(5_000) }
     #expect(!FileManager.default.fileExists(atPath: folder))
   }

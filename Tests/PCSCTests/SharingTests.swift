@@ -52,7 +52,7 @@ import Testing
         usleep(pause)
         if way == "transaction", pause > 0 {
           // Not even a program that resets nothing.
-          let next = try ReaderContext().connect(to: slot.name, timeout: .seconds(30))
+          let next = try ReaderContext().connect(to: slot.name, timeout: .seconds(120))
           #expect(try next.transmit([0x80, 0x10, 0x00, 0x00]) == [0x69, 0x82])
         }
         let code = try refusal(of: slot)
@@ -66,7 +66,7 @@ import Testing
   private func refusal(of slot: Slot) throws -> CardError.Code? {
     for _ in 0..<10 {
       do {
-        let connection = try CardConnection(ReaderContext().connect(to: slot.name, timeout: .seconds(30)))
+        let connection = try CardConnection(ReaderContext().connect(to: slot.name, timeout: .seconds(120)))
         _ = try WarifuCard(connection).handOver(index: 0)
         return nil
       } catch let error as CardError where error.code == .transport(.cardWasReset) {

@@ -82,9 +82,9 @@ final class MockLibrary: SmartCardLibrary {
     }
   }
 
-  /// Whether a call is made `count` times within ten seconds.
+  /// Whether a call is made `count` times within two minutes.
   func eventually(_ call: String, count: Int = 1) -> Bool {
-    for _ in 0..<10_000 {
+    for _ in 0..<120_000 {
       if calls.count(where: { $0 == call }) >= count { return true }
       usleep(1_000)
     }

@@ -175,15 +175,25 @@ import Testing
     var limits = ServerLimits.patient
     limits.relay.memoryTime = .seconds(20)
     try await bench.serve(limits: limits) { port in
-      let host = try RelayingHost(bench, port)
-      var (turn, last) = (try await host.begin(), (turn: RawAnswer?.none, response: [UInt8]()))
-      while host.next(turn) != nil {
-        last = (turn, try host.ask(turn))
-        turn = try await host.send(turn, last.response)
+      var isInTime = false
+      // A machine that was busy for the whole while had forgotten it rightly.
+      for _ in 0..<20 where !isInTime {
+        let host = try RelayingHost(bench, port)
+        var (turn, last) = (try await host.begin(), (turn: RawAnswer?.none, response: [UInt8]()))
+        var begin = ContinuousClock.now
+        while host.next(turn) != nil {
+          last = (turn, try host.ask(turn))
+          begin = .now
+          turn = try await host.send(turn, last.response)
+        }
+        // Then the server looks for what it may forget.
+        try await Task.sleep(for: limits.relay.memoryTime / 4 + .milliseconds(200))
+        #expect(try await RelayingHost(bench, port, other, serial).begin().status == 200)
+        let again = try await host.send(try #require(last.turn), last.response)
+        isInTime = ContinuousClock.now - begin < limits.relay.memoryTime
+        #expect(!isInTime || again.body == turn.body)
       }
-      try await Task.sleep(for: .milliseconds(5200))
-      #expect(try await RelayingHost(bench, port, other, serial).begin().status == 200)
-      #expect(try await host.send(try #require(last.turn), last.response).body == turn.body)
+      #expect(isInTime)
     }
   }
 

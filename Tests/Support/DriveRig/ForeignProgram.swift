@@ -94,7 +94,7 @@ public final class ForeignProgram: Sendable {
 
   /// Waits for its end.
   @discardableResult
-  public func wait(patience: Duration = .seconds(60)) throws -> ProgramOutcome {
+  public func wait(patience: Duration = .seconds(120)) throws -> ProgramOutcome {
     reap(patience: patience)
     guard let ended = status.withLock({ $0 }) else {
       send(SIGKILL)
@@ -106,7 +106,7 @@ public final class ForeignProgram: Sendable {
   }
 
   /// Waits until `condition` holds, which it must while the program runs.
-  public func wait(until what: String, patience: Duration = .seconds(30), _ condition: () -> Bool) throws {
+  public func wait(until what: String, patience: Duration = .seconds(120), _ condition: () -> Bool) throws {
     let deadline = ContinuousClock.now + patience
     while !condition() {
       guard isRunning else { throw RigError("\(name) ended before \(what):\n\(output)\(complaint)") }

@@ -49,7 +49,8 @@ struct PageResponder: Sendable {
       ]
       let reply = PageReply.html("problem", view, status: problem.kind.status)
       var answer =
-        (try? response(reply, visitor, id, eventLoop)) ?? Response(status: problem.kind.status, headers: [.requestID: id])
+        (try? response(reply, visitor, id, eventLoop))
+        ?? Response(status: problem.kind.status, headers: [.requestID: id])
       if let seconds = problem.retryAfter { answer.headers[.retryAfter] = String(seconds) }
       return (answer, operation, error)
     }
