@@ -38,7 +38,7 @@ import Testing
       try await server.done("PUT", "/v1/cards/\(card)/payment-method", ["token": "simulated"])
       try await server.center.payments.authorise(bill)
       var after = try await figures(server)
-      // The webhook's failure may just be noted.
+      // Perhaps the webhook's failure is being noted at this very moment.
       for _ in 0..<3000 where after[#"warifu_database_waiting{access="write"}"#] != 0 {
         try await Task.sleep(for: .milliseconds(20))
         after = try await figures(server)

@@ -283,7 +283,7 @@ import Testing
       return .stream(stream, type: "application/octet-stream")
     }
     let buffers = try String(contentsOfFile: "/proc/sys/net/ipv4/tcp_wmem", encoding: .utf8).split(separator: "\t")
-    let systems = try #require(buffers.last.flatMap { Int($0.trimmingCharacters(in: .newlines)) }) >> 16
+    let systemPieces = try #require(buffers.last.flatMap { Int($0.trimmingCharacters(in: .newlines)) }) >> 16
     var options = ServingOptions.patient
     options.limits.stallTime = .milliseconds(500)
     try await TestServer.run(options, further: [huge]) { server in
@@ -296,7 +296,7 @@ import Testing
       }
       #expect(isDropped)
       // What the system itself takes in for a connection, and what waits to be written.
-      #expect(asked < systems + 8)
+      #expect(asked < systemPieces + 8)
     }
   }
 }

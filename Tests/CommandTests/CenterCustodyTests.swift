@@ -58,17 +58,17 @@ import WarifuTesting
     try bench.succeed("center", "verify", "--passphrase", "file:new")
   }
 
-  /// The process waits for its passphrase where it is ended; a process beside it that nobody protects, and that ends itself
+  /// The process has begun to read its passphrase, which does not come, where it is ended; a process beside it that nobody protects, and that ends itself
   /// because a test's children inherit blocked signals, shows that cores are made here, where the system makes them in the
   /// folder.
   @Test func abortedCommandLeavesNoCore() throws {
     let bench = try bench()
     let script = """
       ulimit -c unlimited 2>/dev/null
-      mkfifo secret && mkdir -p kept bare && exec 3<>secret
-      (cd kept && exec "$0" center verify --center ../center --passphrase file:../secret 3>&-) & centre=$!
+      mkfifo secret && mkdir -p kept bare
+      (cd kept && exec "$0" center verify --center ../center --passphrase file:../secret) & centre=$!
       (cd bare && exec python3 -c 'import os; os.abort()') & bare=$!
-      until readlink /proc/$centre/fd/* | grep -q /secret; do kill -0 $centre || break; sleep 0.05; done
+      exec 3>secret
       kill -ABRT $centre
       wait $centre; echo "centre $?"; wait $bare
       echo "kept $(ls kept | wc -l) bare $(ls bare | wc -l) limit $(ulimit -Hc)"

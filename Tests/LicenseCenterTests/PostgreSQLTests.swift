@@ -286,12 +286,19 @@ import Testing
     let server = try PrivatePostgres.start()
     defer { server.stop() }
     let address = try PostgreSQLAddress(server.url(of: try server.makeDatabase()) + "?connect_timeout=2")
+    func wait(until isSo: (_ connectionCount: Int) -> Bool) async throws {
+      let deadline = ContinuousClock.now + .seconds(300)
+      while try !isSo(server.connectionCount()) {
+        try #require(.now < deadline)
+        try await Task.sleep(for: .milliseconds(5))
+      }
+    }
     // Nobody is on the way out any more.
-    while try server.connectionCount() > 0 { try await Task.sleep(for: .milliseconds(5)) }
+    try await wait { $0 == 0 }
     try server.freeze()
-    async let opening = PostgreSQLDatabase(address, patience: .seconds(60))
+    async let opening = PostgreSQLDatabase(address, patience: .seconds(600))
     // One attempt makes two connections: with a third it has been kept waiting once.
-    while try server.connectionCount() < 3 { try await Task.sleep(for: .milliseconds(5)) }
+    try await wait { $0 >= 3 }
     try server.crash()
     try await Task.sleep(for: .seconds(1))
     try server.startAgain()

@@ -84,6 +84,7 @@ final class FakeReader {
     var done = 0
     while done < count {
       let part = octets.withUnsafeMutableBytes { recv(card, $0.baseAddress.map { $0 + done }, count - done, 0) }
+      if part < 0, errno == EAGAIN { Issue.record("The card says nothing, and is still there.") }
       guard part > 0 else { return nil }
       done += part
     }

@@ -176,7 +176,7 @@ import Testing
     limits.relay.memoryTime = .seconds(20)
     try await bench.serve(limits: limits) { port in
       var isInTime = false
-      // A machine that was busy for the whole while had forgotten it rightly.
+      // On a machine that was busy for the whole while it is forgotten, and rightly so.
       for _ in 0..<20 where !isInTime {
         let host = try RelayingHost(bench, port)
         var (turn, last) = (try await host.begin(), (turn: RawAnswer?.none, response: [UInt8]()))

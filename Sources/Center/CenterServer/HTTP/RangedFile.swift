@@ -5,8 +5,8 @@ import NIOPosix
 import Octets
 import Synchronization
 
-/// A file that is answered whole or in part (RFC 9110 §14), and streamed: no more of it is in memory than one piece for
-/// each connection.
+/// A file that is answered whole or in part (RFC 9110 §14), and streamed: no more of it is in memory than a few pieces
+/// for each connection.
 struct RangedFile: Sendable {
   /// The media type.
   static let type = "application/octet-stream"

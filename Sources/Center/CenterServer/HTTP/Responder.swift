@@ -258,7 +258,7 @@ extension Response {
 }
 
 extension ResponseBody {
-  /// Asks for a piece, waits until the connection has room again, and asks for the next.
+  /// Asks for a piece, hands it over, which waits for room, and asks for the next when the connection has seen it.
   fileprivate init(_ stream: ReplyStream, on eventLoop: any EventLoop) {
     self.init(contentLength: Int(clamping: stream.length)) { writer in
       var sent: UInt64 = 0

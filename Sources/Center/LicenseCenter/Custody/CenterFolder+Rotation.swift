@@ -106,6 +106,7 @@ extension CenterFolder {
     }
   }
 
-  /// How often it is tried, 20 milliseconds apart.
+  /// How often it is tried, 20 milliseconds apart: for a minute, since the disk of the program that is at it may be slow.
+  /// Should that one die, the system lets go of the file for it.
   private static let mostWaits = 3000
 }
