@@ -62,11 +62,12 @@ digest() { sha256sum <"$1" | cut -d ' ' -f 1; }
 # member NAME: a text member of the JSON object on standard input.
 member() { sed -n "s/.*\"$1\" : \"\\([^\"]*\\)\".*/\\1/p" | head -n 1; }
 
-# pattern: a grep pattern for the octets of the hexadecimal digits on standard input.
-pattern() { tr -d ' \n' | sed 's/../\\x&/g'; }
-
-# places PATTERN FILE: where the octets occur.
-places() { LC_ALL=C grep -obUaP "$1" "$2" | cut -d : -f 1; }
+# places DIGITS FILE: where the octets of these hexadecimal digits occur. grep would look within lines, and a new line is an
+# octet like any other here.
+places() {
+  perl -0777 -ne 'BEGIN { $octets = pack "H*", shift } $place = -1;
+    print "$place\n" while ($place = index $_, $octets, $place + 1) >= 0' "$1" "$2"
+}
 
 # flip FILE OFFSET: flips the lowest bit of one octet.
 flip() {
@@ -181,7 +182,7 @@ step 'openssl computes a SHA-256' 0 '' 'warifu run --title OpenSSL -- dgst -r -s
 check '  it is what sha256sum says' "$(digest text)" "${output%% *}"
 step 'its own failure comes through' 1 'No such file' 'warifu run --title OpenSSL -- dgst -sha256 missing'
 rows[-1]=${rows[-1]/refused (1)/exit code 1}
-window=$(od -An -v -tx1 -j $(($(stat -c %s "$program") / 2)) -N 64 "$program" | pattern)
+window=$(od -An -v -tx1 -j $(($(stat -c %s "$program") / 2)) -N 64 "$program" | tr -d ' \n')
 check '  that window of the program is in the file' yes "$([[ -n $(places "$window" "$program") ]] && echo yes)"
 check '  and nowhere on master disc or disc' yes \
   "$([[ -z $(places "$window" master.iso)$(places "$window" disc.img) ]] && echo yes)"
@@ -254,7 +255,7 @@ code=$(member certificateCode <<<"$license")
 cp disc.img flipped.img
 printf '\nflipped.img is disc.img, but for one bit in each copy of the code\n%s\n' "$code"
 copies=0
-for place in $(places "$(pattern <<<"$code")" flipped.img); do
+for place in $(places "$code" flipped.img); do
   flip flipped.img "$place"
   copies=$((copies + 1))
 done
