@@ -58,9 +58,9 @@ import WarifuTesting
     try bench.succeed("center", "verify", "--passphrase", "file:new")
   }
 
-  /// The process has begun to read its passphrase, which does not come, where it is ended; a process beside it that nobody protects, and that ends itself
-  /// because a test's children inherit blocked signals, shows that cores are made here, where the system makes them in the
-  /// folder.
+  /// The process has begun to read its passphrase, which does not come, where it is ended. A process beside it that nobody
+  /// protects, and that ends itself because a test's children inherit blocked signals, shows that cores are made here,
+  /// where the system makes them in the folder.
   @Test func abortedCommandLeavesNoCore() throws {
     let bench = try bench()
     let script = """
