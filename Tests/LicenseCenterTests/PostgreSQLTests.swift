@@ -258,6 +258,34 @@ import Testing
     #expect(try await scratch.value() == answered)
   }
 
+  /// A crash takes away what was not yet durable, and the server's number of that transaction goes to somebody else, who
+  /// commits. It is not taken for the one that was lost, which is made once more.
+  @Test func aLostTransactionIsNotTakenForAnother() async throws {
+    let server = try PrivatePostgres.start()
+    defer { server.stop() }
+    let scratch = try await Scratch(on: server)
+    try await scratch.count()
+    let attempts = Mutex(0)
+    let numbers = Mutex<[String?]>([])
+    try await scratch.database.write { transaction in
+      _ = try transaction.run("UPDATE t SET value = value + 1 WHERE id = 1")
+      guard
+        attempts.withLock({
+          $0 += 1; return $0
+        }) == 1
+      else { return }
+      let own = try transaction.first("SELECT CAST(txid_current() AS TEXT) AS number")?.text("number")
+      try server.crash()
+      try server.startAgain()
+      let others = try (0..<50).map { _ in try server.run("SELECT txid_current()").first?.first ?? nil }
+      numbers.withLock { $0 = [own] + others }
+    }
+    let (own, others) = numbers.withLock { ($0.first ?? nil, $0.dropFirst()) }
+    #expect(others.contains(own), "the number was not given again, so nothing was tested: \(others)")
+    #expect(attempts.withLock { $0 } == 2)
+    #expect(try await scratch.value() == 2)
+  }
+
   /// An instance is started while the server keeps it waiting, or together with the server: it is patient.
   @Test func serverWithoutTimeIsWaitedFor() async throws {
     let server = try PrivatePostgres.start()

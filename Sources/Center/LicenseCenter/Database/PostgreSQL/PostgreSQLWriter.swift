@@ -1,4 +1,5 @@
 import CPostgreSQL
+import Foundation
 
 /// The connection that writes.
 ///
@@ -9,8 +10,11 @@ import CPostgreSQL
 final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
   let patience: Duration
   private let line: PostgreSQLLine
-  /// The number of the open transaction, by which its fate can be asked for after the line broke.
-  private var transaction: String?
+  /// Who notes in each transaction which of its own it was, so that its fate can be asked for after the line broke. The
+  /// server's number of the transaction would not do: what a crash took away leaves its number to somebody else's.
+  private let name = UUID().uuidString
+  /// The number of the newest transaction.
+  private var turn = 0
   private var mustRepeat = false
 
   init(_ address: PostgreSQLAddress, patience: Duration) {
@@ -19,7 +23,8 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
     line = PostgreSQLLine(address, settings: "SET idle_in_transaction_session_timeout = '5s'")
   }
 
-  /// Makes what the lock is taken on. Several instances may do so at once.
+  /// Makes what the lock is taken on, and where turns are noted; what others noted is forgotten when it is of no use any
+  /// more. Several instances may do so at once.
   ///
   /// A server that has no time yet is waited for: it may start together with this instance, or be started again just now.
   func prepare() throws {
@@ -30,7 +35,10 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
         try line.connected(asksWhy: true).control(
           """
           BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
-          CREATE TABLE IF NOT EXISTS write_turn (); COMMIT
+          CREATE TABLE IF NOT EXISTS write_turn ();
+          CREATE TABLE IF NOT EXISTS write_turns
+            (writer TEXT PRIMARY KEY, number BIGINT NOT NULL, noted_at TIMESTAMPTZ NOT NULL);
+          DELETE FROM write_turns WHERE noted_at < now() - interval '1 day'; COMMIT
           """)
         return line.works()
       } catch let error as PostgreSQLError where error.isLineBroken {
@@ -47,13 +55,17 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
 
   func begin() throws {
     mustRepeat = false
-    transaction = nil
-    transaction = try watching {
+    turn += 1
+    try watching {
       let connection = try line.connected()
       connection.forgetError()
-      let number = try connection.control("\(PostgreSQLWriter.takeTurn); SELECT txid_current()").value
+      try connection.control(
+        """
+        \(PostgreSQLWriter.takeTurn);
+        INSERT INTO write_turns VALUES ('\(name)', \(turn), now())
+        ON CONFLICT (writer) DO UPDATE SET number = excluded.number, noted_at = excluded.noted_at
+        """)
       line.works()
-      return number
     }
   }
 
@@ -134,16 +146,17 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
 
   /// Whether the transaction of a broken line was committed; `nil` if nobody can say.
   private func fate() -> Bool? {
-    guard let transaction else { return nil }
     let deadline = ContinuousClock.now + patience
     while .now < deadline {
       do {
         let connection = try line.connected()
         // Whoever has the lock knows that the transaction that had it is over.
-        let fate = try connection.control("\(PostgreSQLWriter.takeTurn); SELECT txid_status(\(transaction))").value
+        let noted = try connection.control(
+          "\(PostgreSQLWriter.takeTurn); SELECT number FROM write_turns WHERE writer = '\(name)'"
+        ).value
         try connection.control("ROLLBACK")
         line.works()
-        return fate.map { $0 == "committed" }
+        return noted == String(turn)
       } catch is PostgreSQLError {
         rollBack()
       } catch {
