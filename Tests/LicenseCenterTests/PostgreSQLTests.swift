@@ -263,27 +263,65 @@ import Testing
   @Test func aLostTransactionIsNotTakenForAnother() async throws {
     let server = try PrivatePostgres.start()
     defer { server.stop() }
-    let scratch = try await Scratch(on: server)
-    try await scratch.count()
-    let attempts = Mutex(0)
-    let numbers = Mutex<[String?]>([])
-    try await scratch.database.write { transaction in
-      _ = try transaction.run("UPDATE t SET value = value + 1 WHERE id = 1")
-      guard
-        attempts.withLock({
-          $0 += 1; return $0
-        }) == 1
-      else { return }
-      let own = try transaction.first("SELECT CAST(txid_current() AS TEXT) AS number")?.text("number")
-      try server.crash()
-      try server.startAgain()
-      let others = try (0..<50).map { _ in try server.run("SELECT txid_current()").first?.first ?? nil }
-      numbers.withLock { $0 = [own] + others }
+    let scratch = try await Scratch(on: server, patience: .seconds(600))
+    var isGivenAgain = false
+    var trials: Int64 = 0
+    // A server that happens to make its log durable in between does not give the number again.
+    while !isGivenAgain, trials < 20 {
+      trials += 1
+      let attempts = Mutex(0)
+      let seen = Mutex(false)
+      isGivenAgain = try await scratch.database.write { transaction in
+        let own = try transaction.first("SELECT CAST(txid_current() AS TEXT) AS number")?.text("number")
+        _ = try transaction.run("UPDATE t SET value = value + 1 WHERE id = 1")
+        let isFirst = attempts.withLock { count in
+          count += 1
+          return count == 1
+        }
+        guard isFirst else { return seen.withLock { $0 } }
+        try server.crash()
+        try server.startAgain()
+        let others = try (0..<50).map { _ in try server.run("SELECT txid_current()").first?.first ?? nil }
+        seen.withLock { $0 = others.contains(own) }
+        return seen.withLock { $0 }
+      }
+      #expect(attempts.withLock { $0 } == 2)
+      #expect(try await scratch.value() == trials)
     }
-    let (own, others) = numbers.withLock { ($0.first ?? nil, $0.dropFirst()) }
-    #expect(others.contains(own), "the number was not given again, so nothing was tested: \(others)")
-    #expect(attempts.withLock { $0 } == 2)
+    #expect(isGivenAgain, "the server never gave a number again, so nothing was tested")
+  }
+
+  /// What a writer noted is taken away with its newest transaction: nobody can say any more what became of that.
+  @Test func whoFindsNoNoteOfItsOwnCannotTell() async throws {
+    let server = try PrivatePostgres.start()
+    defer { server.stop() }
+    let scratch = try await Scratch(on: server, patience: .seconds(600))
+    try await scratch.count()
+    await expectFailure(.unknownOutcome) {
+      try await scratch.database.write { transaction in
+        _ = try transaction.run("UPDATE t SET value = value + 1 WHERE id = 1")
+        try server.crash()
+        try server.startAgain()
+        try server.run("DELETE FROM write_turns", in: scratch.name)
+      }
+    }
+    #expect(try await scratch.value() == 1)
+    try await scratch.count()
     #expect(try await scratch.value() == 2)
+  }
+
+  /// Old notes go when somebody opens the database; those that may still be asked for stay.
+  @Test func oldNotesAreForgotten() async throws {
+    let scratch = try await Scratch(on: try PrivatePostgres.shared())
+    for (writer, days) in [("old", 31), ("young", 29)] {
+      try scratch.server.run(
+        "INSERT INTO write_turns VALUES ('\(writer)', 7, now() - interval '\(days) days')", in: scratch.name)
+    }
+    try await PostgreSQLDatabase(scratch.address).close()
+    let left = try scratch.server.run("SELECT writer, number FROM write_turns", in: scratch.name)
+    #expect(left.contains(["young", "7"]))
+    #expect(!left.contains { $0[0] == "old" })
+    #expect(left.count == 3, "each of the two who opened it has one too: \(left)")
   }
 
   /// An instance is started while the server keeps it waiting, or together with the server: it is patient.

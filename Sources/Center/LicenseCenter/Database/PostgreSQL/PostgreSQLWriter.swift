@@ -23,8 +23,8 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
     line = PostgreSQLLine(address, settings: "SET idle_in_transaction_session_timeout = '5s'")
   }
 
-  /// Makes what the lock is taken on, and where turns are noted; what others noted is forgotten when it is of no use any
-  /// more. Several instances may do so at once.
+  /// Makes what the lock is taken on, and where turns are noted, with a first note: if there is none later, somebody took
+  /// it away. What others noted is forgotten when it is of no use any more. Several instances may do so at once.
   ///
   /// A server that has no time yet is waited for: it may start together with this instance, or be started again just now.
   func prepare() throws {
@@ -34,11 +34,12 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
       do {
         try line.connected(asksWhy: true).control(
           """
-          BEGIN; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
+          BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
           CREATE TABLE IF NOT EXISTS write_turn ();
           CREATE TABLE IF NOT EXISTS write_turns
             (writer TEXT PRIMARY KEY, number BIGINT NOT NULL, noted_at TIMESTAMPTZ NOT NULL);
-          DELETE FROM write_turns WHERE noted_at < now() - interval '1 day'; COMMIT
+          DELETE FROM write_turns WHERE noted_at < now() - interval '30 days';
+          INSERT INTO write_turns VALUES ('\(name)', 0, now()) ON CONFLICT DO NOTHING; COMMIT
           """)
         return line.works()
       } catch let error as PostgreSQLError where error.isLineBroken {
@@ -156,9 +157,12 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
         ).value
         try connection.control("ROLLBACK")
         line.works()
-        return noted == String(turn)
-      } catch is PostgreSQLError {
+        // Who finds not even an earlier note cannot tell.
+        return noted.map { $0 == String(turn) }
+      } catch let error as PostgreSQLError {
         rollBack()
+        // A broken line takes its own time.
+        if !error.isLineBroken { Thread.sleep(forTimeInterval: 0.1) }
       } catch {
         return nil
       }
