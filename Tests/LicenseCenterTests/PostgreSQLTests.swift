@@ -297,9 +297,12 @@ import Testing
     defer { server.stop() }
     let scratch = try await Scratch(on: server, patience: .seconds(600))
     try await scratch.count()
+    let attempts = Mutex(0)
     await expectFailure(.unknownOutcome) {
       try await scratch.database.write { transaction in
         _ = try transaction.run("UPDATE t SET value = value + 1 WHERE id = 1")
+        attempts.withLock { $0 += 1 }
+        guard attempts.withLock({ $0 == 1 }) else { return }
         try server.crash()
         try server.startAgain()
         try server.run("DELETE FROM write_turns", in: scratch.name)
