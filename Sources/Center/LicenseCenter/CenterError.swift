@@ -29,7 +29,7 @@ public struct CenterError: Error, Hashable, Sendable {
     case paymentUnknown
     /// Storage could not be read or written; nothing was changed.
     case storage
-    /// The line to the database broke while it made a change durable, and it did not come back to say whether it had.
+    /// The line to the database broke while it made a change durable, and nobody could say afterwards whether it had.
     /// Asking for the same operation again finds out.
     case unknownOutcome
     /// The caller gave up before anything was begun.

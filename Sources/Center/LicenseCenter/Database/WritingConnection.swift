@@ -45,5 +45,5 @@ enum TransactionCondition {
   case repeatable
 }
 
-/// The line broke between a commit and its confirmation, and nobody could be asked afterwards.
+/// The line broke between a commit and its confirmation, and nobody could say afterwards what came of it.
 struct UndecidedCommit: Error {}

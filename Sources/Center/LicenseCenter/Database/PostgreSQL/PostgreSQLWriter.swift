@@ -24,7 +24,7 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
   }
 
   /// Makes what the lock is taken on, and where turns are noted, with a first note: if there is none later, somebody took
-  /// it away. What others noted is forgotten when it is of no use any more. Several instances may do so at once.
+  /// it away. What is so old that hardly anybody asks for it any more is forgotten. Several instances may do so at once.
   ///
   /// A server that has no time yet is waited for: it may start together with this instance, or be started again just now.
   func prepare() throws {
@@ -34,7 +34,8 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
       do {
         try line.connected(asksWhy: true).control(
           """
-          BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
+          BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+          SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
           CREATE TABLE IF NOT EXISTS write_turn ();
           CREATE TABLE IF NOT EXISTS write_turns
             (writer TEXT PRIMARY KEY, number BIGINT NOT NULL, noted_at TIMESTAMPTZ NOT NULL);
@@ -155,7 +156,7 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
         let noted = try connection.control(
           "\(PostgreSQLWriter.takeTurn); SELECT number FROM write_turns WHERE writer = '\(name)'"
         ).value
-        try connection.control("ROLLBACK")
+        rollBack()
         line.works()
         // Who finds not even an earlier note cannot tell.
         return noted.map { $0 == String(turn) }
