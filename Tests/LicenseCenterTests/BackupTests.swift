@@ -66,7 +66,7 @@ import Testing
     let names = try await test.center.context.database.read { transaction in
       try transaction.run(query).map { try $0.text("name") }
     }
-    #expect(Set(names) == Set(tables.map(\.name) + ["schema_version"] + (isFile ? [] : ["write_turn", "write_turns"])))
+    #expect(Set(names) == Set(tables.map(\.name) + ["schema_version"] + (isFile ? [] : ["write_turn", "turn_notes"])))
   }
 
   /// From either engine into either.

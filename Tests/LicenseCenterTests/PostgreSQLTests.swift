@@ -306,7 +306,7 @@ import Testing
         guard attempts.withLock({ $0 == 1 }) else { return }
         try server.crash()
         try server.startAgain()
-        try server.run("DELETE FROM write_turns", in: scratch.name)
+        try server.run("DELETE FROM turn_notes", in: scratch.name)
       }
     }
     // To ask again would be of no use.
@@ -322,12 +322,12 @@ import Testing
     let scratch = try await Scratch(on: try PrivatePostgres.shared())
     for (writer, days) in [("old", 31), ("young", 29)] {
       try scratch.server.run(
-        "INSERT INTO write_turns VALUES ('\(writer)', 7, now() - interval '\(days) days')", in: scratch.name)
+        "INSERT INTO turn_notes VALUES ('\(writer)', 7, now() - interval '\(days) days')", in: scratch.name)
     }
     let second = PostgreSQLWriter(scratch.address, patience: .seconds(60))
     try second.prepare()
     second.close()
-    let left = try scratch.server.run("SELECT writer, number FROM write_turns", in: scratch.name)
+    let left = try scratch.server.run("SELECT writer, number FROM turn_notes", in: scratch.name)
     #expect(left.contains(["young", "7"]))
     #expect(!left.contains { $0[0] == "old" })
     #expect(left.contains { $0[1] == "0" })

@@ -37,10 +37,10 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
           BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
           SELECT pg_advisory_xact_lock(\(PostgreSQLWriter.preparation));
           CREATE TABLE IF NOT EXISTS write_turn ();
-          CREATE TABLE IF NOT EXISTS write_turns
+          CREATE TABLE IF NOT EXISTS turn_notes
             (writer TEXT PRIMARY KEY, number BIGINT NOT NULL, noted_at TIMESTAMPTZ NOT NULL);
-          DELETE FROM write_turns WHERE noted_at < now() - interval '30 days';
-          INSERT INTO write_turns VALUES ('\(name)', 0, now()) ON CONFLICT DO NOTHING; COMMIT
+          DELETE FROM turn_notes WHERE noted_at < now() - interval '30 days';
+          INSERT INTO turn_notes VALUES ('\(name)', 0, now()) ON CONFLICT DO NOTHING; COMMIT
           """)
         return line.works()
       } catch let error as PostgreSQLError where error.isLineBroken {
@@ -64,7 +64,7 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
       try connection.control(
         """
         \(PostgreSQLWriter.takeTurn);
-        INSERT INTO write_turns VALUES ('\(name)', \(turn), now())
+        INSERT INTO turn_notes VALUES ('\(name)', \(turn), now())
         ON CONFLICT (writer) DO UPDATE SET number = excluded.number, noted_at = excluded.noted_at
         """)
       line.works()
@@ -154,7 +154,7 @@ final class PostgreSQLWriter: WritingConnection, @unchecked Sendable {
         let connection = try line.connected()
         // Whoever has the lock knows that the transaction that had it is over.
         let noted = try connection.control(
-          "\(PostgreSQLWriter.takeTurn); SELECT number FROM write_turns WHERE writer = '\(name)'"
+          "\(PostgreSQLWriter.takeTurn); SELECT number FROM turn_notes WHERE writer = '\(name)'"
         ).value
         rollBack()
         line.works()
